@@ -1,0 +1,211 @@
+//! Storage: pooled, 64-byte-aligned bytes.
+//!
+//! A freed buffer goes back to a pool of its size class, so that a loop that makes the same temporaries again neither
+//! faults pages in nor asks the system. Fresh large buffers ask for huge pages (first-touch faults of 4 KiB pages
+//! cost more than the work that follows; figures in `docs/performance.md`).
+
+use std::alloc::{Layout, alloc, dealloc};
+use std::cell::RefCell;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use super::elem::Elem;
+use super::fault::Fault;
+
+const ALIGN: usize = 64;
+const SMALL: usize = 4096;
+const HUGE: usize = 2 << 20;
+/// What the pool may keep idle, in bytes.
+const POOL_CAP: usize = 1 << 30;
+
+/// Aligned bytes of one array. Shared by `Arc`; written only by whoever holds it alone, or while a kernel makes it.
+pub struct Buffer {
+    ptr: NonNull<u8>,
+    bytes: usize,
+    class: usize,
+}
+
+// SAFETY: a buffer is plain memory; who writes it has exclusive access by the rules above.
+unsafe impl Send for Buffer {}
+unsafe impl Sync for Buffer {}
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+static IDLE: AtomicUsize = AtomicUsize::new(0);
+static LARGE_POOL: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
+
+thread_local! {
+    static SMALL_POOL: RefCell<[Vec<NonNull<u8>>; 7]> = const { RefCell::new([const { Vec::new() }; 7]) };
+}
+
+/// Small classes are powers of two from 64 to 4096 bytes; larger ones keep three bits below the leading one, so at most 1/8 is lost.
+fn class_of(bytes: usize) -> Option<usize> {
+    if bytes <= SMALL {
+        return Some(bytes.max(64).next_power_of_two());
+    }
+    let step = (bytes.next_power_of_two() >> 4).max(ALIGN);
+    bytes.checked_next_multiple_of(step).filter(|&c| c <= isize::MAX as usize / 2)
+}
+
+impl Buffer {
+    /// Uninitialised bytes; a fault where the machine has not that much memory.
+    pub fn new(bytes: usize) -> Result<Arc<Buffer>, Fault> {
+        let too_much = || {
+            Fault::new(format!("not enough memory for an array of {}", human(bytes)))
+                .hint("make it smaller, or work on slices of it")
+        };
+        let class = class_of(bytes).ok_or_else(too_much)?;
+        let ptr = match take_pooled(class) {
+            Some(ptr) => ptr,
+            None => fresh(class).ok_or_else(too_much)?,
+        };
+        let live = LIVE.fetch_add(class, Relaxed) + class;
+        if live > PEAK.load(Relaxed) {
+            PEAK.fetch_max(live, Relaxed);
+        }
+        Ok(Arc::new(Buffer { ptr, bytes, class }))
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn ptr(&self) -> *mut u8 {
+        self.ptr.as_ptr()
+    }
+
+    /// The whole buffer as elements of `T`.
+    pub fn as_slice<T: Elem>(&self) -> &[T] {
+        // SAFETY: aligned to 64, holds `bytes` bytes, and every buffer is filled before it is shared.
+        unsafe { std::slice::from_raw_parts(self.ptr.as_ptr().cast(), self.bytes / size_of::<T>()) }
+    }
+
+    /// The whole buffer as elements of `T`, to fill it while nobody else has it.
+    pub fn as_mut_slice<T: Elem>(&mut self) -> &mut [T] {
+        // SAFETY: as above, and `&mut self` says that nobody else looks.
+        unsafe { std::slice::from_raw_parts_mut(self.ptr.as_ptr().cast(), self.bytes / size_of::<T>()) }
+    }
+
+    /// A buffer holding a copy of `data`.
+    pub fn from_slice<T: Elem>(data: &[T]) -> Result<Arc<Buffer>, Fault> {
+        let buffer = Buffer::new(size_of_val(data))?;
+        // SAFETY: fresh, long enough, nobody else has it.
+        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr().cast(), buffer.ptr(), size_of_val(data)) };
+        Ok(buffer)
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(self.class, Relaxed);
+        give_back(self.ptr, self.class);
+    }
+}
+
+fn take_pooled(class: usize) -> Option<NonNull<u8>> {
+    if class <= SMALL {
+        return SMALL_POOL.with(|p| p.borrow_mut()[class.trailing_zeros() as usize - 6].pop());
+    }
+    let mut pool = LARGE_POOL.lock().ok()?;
+    let at = pool.iter().rposition(|&(c, _)| c == class)?;
+    let (_, ptr) = pool.swap_remove(at);
+    IDLE.fetch_sub(class, Relaxed);
+    NonNull::new(ptr as *mut u8)
+}
+
+fn give_back(ptr: NonNull<u8>, class: usize) {
+    if class <= SMALL {
+        // The pool of a thread that is ending is gone; then the memory goes back to the system.
+        let kept = SMALL_POOL.try_with(|p| {
+            let list = &mut p.borrow_mut()[class.trailing_zeros() as usize - 6];
+            let room = list.len() < 1024;
+            if room {
+                list.push(ptr);
+            }
+            room
+        });
+        if kept != Ok(true) {
+            release(ptr, class);
+        }
+        return;
+    }
+    if IDLE.load(Relaxed) + class <= POOL_CAP
+        && let Ok(mut pool) = LARGE_POOL.lock()
+    {
+        IDLE.fetch_add(class, Relaxed);
+        pool.push((class, ptr.as_ptr() as usize));
+        return;
+    }
+    release(ptr, class);
+}
+
+/// Gives the idle memory of the pool back to the system.
+pub fn trim() {
+    let all = LARGE_POOL.lock().map(|mut p| std::mem::take(&mut *p)).unwrap_or_default();
+    for (class, ptr) in all {
+        IDLE.fetch_sub(class, Relaxed);
+        if let Some(ptr) = NonNull::new(ptr as *mut u8) {
+            release(ptr, class);
+        }
+    }
+}
+
+fn memory_layout(class: usize) -> Option<Layout> {
+    Layout::from_size_align(class, if class >= HUGE { HUGE } else { ALIGN }).ok()
+}
+
+fn fresh(class: usize) -> Option<NonNull<u8>> {
+    if class >= HUGE && class > available() {
+        trim();
+        if class > available() {
+            return None;
+        }
+    }
+    // SAFETY: the size is not zero.
+    let ptr = NonNull::new(unsafe { alloc(memory_layout(class)?) })?;
+    #[cfg(target_os = "linux")]
+    if class >= HUGE {
+        // SAFETY: the range is ours; the call is advice.
+        unsafe { libc::madvise(ptr.as_ptr().cast(), class, libc::MADV_HUGEPAGE) };
+    }
+    Some(ptr)
+}
+
+fn release(ptr: NonNull<u8>, class: usize) {
+    if let Some(layout) = memory_layout(class) {
+        // SAFETY: allocated by `fresh` with this very layout.
+        unsafe { dealloc(ptr.as_ptr(), layout) };
+    }
+}
+
+/// Bytes that the system says it can still give without swapping. Linux overcommits, so that an allocation succeeds
+/// and the process dies at the first touch: asking first is what turns `zeros(10^12)` into an error.
+fn available() -> usize {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = text
+        .lines()
+        .find_map(|l| l.strip_prefix("MemAvailable:")?.trim().strip_suffix("kB")?.trim().parse::<usize>().ok());
+    kib.map_or(isize::MAX as usize, |k| k * 1024)
+}
+
+/// Bytes of arrays alive now, and the most there ever were since `reset_peak`.
+pub fn live_and_peak() -> (usize, usize) {
+    (LIVE.load(Relaxed), PEAK.load(Relaxed))
+}
+
+pub fn reset_peak() {
+    PEAK.store(LIVE.load(Relaxed), Relaxed);
+}
+
+/// `80 MB`: bytes for a person.
+pub fn human(bytes: usize) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    let (mut x, mut unit) = (bytes as f64, 0);
+    while x >= 999.5 && unit + 1 < units.len() {
+        x /= 1000.0;
+        unit += 1;
+    }
+    if x >= 10.0 || unit == 0 { format!("{x:.0} {}", units[unit]) } else { format!("{x:.1} {}", units[unit]) }
+}

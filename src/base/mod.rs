@@ -1,0 +1,23 @@
+//! What everything stands on: places, faults, element types, shapes, layouts, storage. No crate of ours below it.
+
+pub mod buffer;
+pub mod dtype;
+pub mod elem;
+pub mod fault;
+pub mod host;
+pub mod interrupt;
+pub mod layout;
+pub mod shape;
+pub mod span;
+
+pub use buffer::Buffer;
+pub use dtype::{DType, Kind};
+pub use elem::Elem;
+pub use fault::{Exit, Fault};
+pub use host::Host;
+pub use layout::Layout;
+pub use shape::Shape;
+pub use span::{Source, Sources, Span};
+
+/// What can fail.
+pub type Result<T, E = Fault> = std::result::Result<T, E>;

@@ -1,0 +1,4 @@
+//! Nevel: an array language with gradients.
+
+pub mod base;
+pub mod syntax;
