@@ -1,4 +1,7 @@
 //! Nevel: an array language with gradients.
 
 pub mod base;
+pub mod grad;
+pub mod graph;
+pub mod ops;
 pub mod syntax;

@@ -9,6 +9,7 @@ pub mod interrupt;
 pub mod layout;
 pub mod shape;
 pub mod span;
+pub mod trouble;
 
 pub use buffer::Buffer;
 pub use dtype::{DType, Kind};

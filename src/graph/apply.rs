@@ -1,0 +1,235 @@
+//! Apply: one call of a primitive becomes one node.
+//!
+//! In: a record, inputs, attributes. Out: a node with its dtype and shape, or a fault that names both sides. Nothing
+//! is computed, with three exceptions that nobody sees: a view of realised data is a layout; a map over few elements
+//! is done at once (recording costs twice what it does, see docs/performance.md); a very long chain is forced.
+
+use std::cell::{Cell, OnceCell, RefCell};
+
+use smallvec::SmallVec;
+
+use super::expr::{Data, Expr, Ins, Node, bits_of};
+use super::leaf::ALIAS;
+use super::place::Place;
+use super::prim::*;
+use super::tape::Marks;
+use crate::base::{Buffer, DType, Fault, Layout, Result, Shape, trouble};
+
+/// Maps over at most this many elements are computed at once.
+const AT_ONCE: usize = 512;
+/// A node with more than this pending below it is forced when made.
+const LONGEST: u32 = 1500;
+
+/// Calls a primitive.
+pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
+    if let Some(fault) = ins.iter().find_map(Expr::fault) {
+        return Err(fault);
+    }
+    let mut call = Call { prim, ins, attrs };
+    let types = (prim.dtype)(&call)?;
+    let shape = (prim.shape)(&mut call)?;
+    let attrs = call.attrs;
+    let (place, marks, weak) = meet(prim, ins)?;
+    let mut inputs: Ins = SmallVec::with_capacity(ins.len());
+    for (e, &want) in ins.iter().zip(&types.ins) {
+        inputs.push(if e.dtype() == want { e.clone() } else { cast(e, want)? });
+    }
+    let data = at_once(prim, &inputs, &attrs, &shape, types.out)?;
+    let pending = match data {
+        Some(_) => 0,
+        None => inputs.iter().fold(1u32, |n, e| n.saturating_add(e.0.pending.get())),
+    };
+    // A realised node that no tape holds needs no inputs.
+    if data.is_some() && !marks.live() {
+        inputs.clear();
+    }
+    let expr = Expr::from_node(Node {
+        prim,
+        attrs,
+        shape,
+        dtype: types.out,
+        place,
+        weak,
+        marks,
+        pending: Cell::new(pending),
+        ins: RefCell::new(inputs),
+        data: OnceCell::new(),
+    });
+    if let Some(data) = data {
+        let _ = expr.0.data.set(data);
+    } else if pending > LONGEST {
+        expr.force()?;
+    }
+    Ok(expr)
+}
+
+/// The dtype conversion, as the primitive of the target dtype.
+pub fn cast(e: &Expr, dtype: DType) -> Result<Expr> {
+    if e.dtype() == dtype && !e.is_weak() {
+        return Ok(e.clone());
+    }
+    // A number needs no kernel, and stays a number.
+    if let (Some(Data::Number(bits)), false) = (e.data(), e.0.marks.live()) {
+        return Ok(Expr::full(e.shape().clone(), convert(*bits, e.dtype(), dtype), dtype, e.place()));
+    }
+    let mut strong = apply(super::cast::to(dtype), std::slice::from_ref(e), Attrs::new())?;
+    if let Some(node) = std::rc::Rc::get_mut(&mut strong.0) {
+        node.weak = false;
+    }
+    Ok(strong)
+}
+
+/// The bits of a number in another dtype.
+pub fn convert(bits: u64, from: DType, to: DType) -> u64 {
+    use super::expr::from_bits;
+    use crate::base::Elem;
+    crate::dispatch!(from, S => {
+        let x = from_bits::<S>(bits);
+        match to {
+            DType::Bool => bits_of(x.to_bool()),
+            DType::I64 => bits_of(x.to_i64()),
+            DType::F32 => bits_of(x.to_f64() as f32),
+            DType::F64 => bits_of(x.to_f64()),
+        }
+    })
+}
+
+/// The same value as a node of its own, with marks of its own.
+pub fn alias(e: &Expr, marks: Marks) -> Expr {
+    let data = e.data().cloned();
+    let keep = marks.live() || data.is_none();
+    Expr::from_node(Node {
+        prim: &ALIAS,
+        attrs: Attrs::new(),
+        shape: e.shape().clone(),
+        dtype: e.dtype(),
+        place: e.place(),
+        weak: e.is_weak(),
+        marks,
+        pending: Cell::new(if data.is_some() { 0 } else { e.0.pending.get().saturating_add(1) }),
+        ins: RefCell::new(if keep { SmallVec::from_elem(e.clone(), 1) } else { SmallVec::new() }),
+        data: data.map(OnceCell::from).unwrap_or_default(),
+    })
+}
+
+/// The same value with the given place; both are memory of the CPU, so nothing moves.
+pub fn relocate(e: &Expr, place: Place) -> Result<Expr> {
+    if e.place() == place && !e.is_weak() {
+        return Ok(e.clone());
+    }
+    let mut out = alias(e, e.0.marks);
+    if let Some(node) = std::rc::Rc::get_mut(&mut out.0) {
+        node.place = place;
+        node.weak = false;
+    }
+    Ok(out)
+}
+
+/// Where the result lives, what records it, and whether it is weak.
+fn meet(prim: &'static Prim, ins: &[Expr]) -> Result<(Place, Marks, bool)> {
+    let mut place = Place::Array;
+    let mut marks = Marks::default();
+    let mut weak = !ins.is_empty();
+    for e in ins {
+        if let (Place::Tensor(a), Place::Tensor(b)) = (place, e.place())
+            && a != b
+        {
+            let fault = Fault::new(format!("{}: the tensors are on different devices", prim.name));
+            return Err(fault.hint("move one of them: to(x, \"cpu\")"));
+        }
+        place = place.max(e.place());
+        marks = marks.join(e.0.marks);
+        weak &= e.is_weak();
+    }
+    Ok((place, marks, weak && (prim.is_map() || prim.is_view())))
+}
+
+/// The values, where making a node and planning it would cost more than having them.
+fn at_once(prim: &'static Prim, ins: &[Expr], attrs: &Attrs, shape: &Shape, out: DType) -> Result<Option<Data>> {
+    match &prim.body {
+        Body::View(index) => Ok(match ins[0].data() {
+            Some(Data::Buffer(buffer, layout)) => {
+                index(layout, attrs, shape).map(|layout| Data::Buffer(buffer.clone(), layout))
+            }
+            Some(Data::Number(bits)) => Some(Data::Number(*bits)),
+            _ => None,
+        }),
+        Body::Map(body) if shape.size() <= AT_ONCE && ins.iter().all(Expr::is_realised) => {
+            small_map(body, ins, shape, out).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// A map over few elements, inputs realised: load, one lane, done.
+fn small_map(body: &MapBody, ins: &[Expr], shape: &Shape, out: DType) -> Result<Data> {
+    let n = shape.size();
+    let missing = || Fault::new("internal: no lane for this dtype");
+    let numbers = ins.iter().all(|e| matches!(e.data(), Some(Data::Number(_))));
+    let count = if numbers { 1 } else { n };
+    // Only two-operand lanes take one number for a whole block, and only one of the two may be one.
+    let mut scratch: SmallVec<[Scratch; 3]> = SmallVec::new();
+    for e in ins {
+        let single = count == 1 || (ins.len() == 2 && !scratch.iter().any(Scratch::single));
+        scratch.push(operand(e, shape, single)?);
+    }
+    let pointers: SmallVec<[*const u8; 3]> = scratch.iter().map(Scratch::pointer).collect();
+    let last = scratch.len() - 1;
+    let operands = match (scratch.len(), scratch[0].single(), scratch[last].single()) {
+        (2, false, true) if count > 1 => Operands::LastScalar,
+        (2, true, false) if count > 1 => Operands::FirstScalar,
+        _ => Operands::Vectors,
+    };
+    let lane = (body.lane)(ins[last].dtype(), operands).ok_or_else(missing)?;
+    if numbers {
+        let mut bits = 0u64;
+        // SAFETY: one element of at most 8 bytes from operands of one element.
+        unsafe { lane(pointers.as_ptr(), (&raw mut bits).cast(), 1) };
+        trouble::check()?;
+        return Ok(Data::Number(bits));
+    }
+    let buffer = Buffer::new(n * out.size())?;
+    // SAFETY: the buffer is fresh and holds n elements; each operand holds n, or one where the lane reads one.
+    unsafe { lane(pointers.as_ptr(), buffer.ptr(), n) };
+    trouble::check()?;
+    Ok(Data::Buffer(buffer, Layout::contiguous(shape.clone())))
+}
+
+/// An operand of a small map: in place, one number, or copied to lie row-major.
+enum Scratch {
+    InPlace(*const u8),
+    Single(u64),
+    Copied(std::sync::Arc<Buffer>),
+}
+
+impl Scratch {
+    fn pointer(&self) -> *const u8 {
+        match self {
+            Scratch::InPlace(p) => *p,
+            Scratch::Single(bits) => (&raw const *bits).cast(),
+            Scratch::Copied(b) => b.ptr(),
+        }
+    }
+
+    fn single(&self) -> bool {
+        matches!(self, Scratch::Single(_))
+    }
+}
+
+fn operand(e: &Expr, shape: &Shape, single: bool) -> Result<Scratch> {
+    match e.data() {
+        Some(Data::Buffer(b, l)) if l.shape == *shape && l.is_contiguous() => {
+            // SAFETY: the offset lies in the buffer.
+            Ok(Scratch::InPlace(unsafe { b.ptr().add(l.offset * e.dtype().size()) }))
+        }
+        Some(Data::Number(bits)) if single => Ok(Scratch::Single(*bits)),
+        Some(Data::Buffer(b, l)) if single && l.size() == 1 => Ok(crate::dispatch!(e.dtype(), T => {
+            Scratch::Single(bits_of(b.as_slice::<T>()[l.offset]))
+        })),
+        _ => {
+            let host = e.host()?;
+            let host = crate::base::Host { layout: host.layout.broadcast(shape), ..host };
+            crate::dispatch!(e.dtype(), T => Buffer::from_slice(&host.to_vec::<T>())).map(Scratch::Copied)
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! `Expr`: a handle on one node of the expression graph. Cloning shares the node; two equal literals are two nodes.
+//!
+//! A node is *realised* (it has its values) or *pending* (it has a primitive and inputs). Forcing turns one into the
+//! other; the inputs are then let go, so that memory is what is reachable, unless a tape needs them (`Marks`).
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::place::Place;
+use super::prim::{Attrs, Prim};
+use super::tape::Marks;
+use crate::base::{Buffer, DType, Elem, Fault, Host, Layout, Result, Shape};
+
+/// A shared node of the graph.
+#[derive(Clone)]
+pub struct Expr(pub(super) Rc<Node>);
+
+/// The inputs of a node.
+pub type Ins = SmallVec<[Expr; 3]>;
+
+/// One node. Everything but `ins` and `data` is fixed when it is made.
+pub struct Node {
+    pub prim: &'static Prim,
+    pub attrs: Attrs,
+    pub shape: Shape,
+    pub dtype: DType,
+    pub place: Place,
+    /// A number without a dtype of its own (NEP 50): it takes the dtype of the array it meets.
+    pub weak: bool,
+    /// The derivatives being taken that this value takes part in.
+    pub marks: Marks,
+    /// How many pending nodes hang below, at most; bounds what one force has to plan.
+    pub pending: Cell<u32>,
+    pub(super) ins: RefCell<Ins>,
+    pub(super) data: OnceCell<Data>,
+}
+
+/// The values of a realised node.
+#[derive(Clone)]
+pub enum Data {
+    Buffer(Arc<Buffer>, Layout),
+    /// One number (or one number stretched), as the bits of its dtype: no memory behind it.
+    Number(u64),
+    /// Values that could not be had. A formula cannot return an error; whoever uses this gets it.
+    Broken(Fault),
+}
+
+impl Expr {
+    pub(super) fn from_node(node: Node) -> Expr {
+        Expr(Rc::new(node))
+    }
+
+    /// A realised node.
+    pub fn realised(data: Data, shape: Shape, dtype: DType, place: Place) -> Expr {
+        Expr::from_node(Node {
+            prim: &super::leaf::DATA,
+            attrs: Attrs::new(),
+            shape,
+            dtype,
+            place,
+            weak: false,
+            marks: Marks::default(),
+            pending: Cell::new(0),
+            ins: RefCell::default(),
+            data: OnceCell::from(data),
+        })
+    }
+
+    /// An array from host data; shares its buffer.
+    pub fn from_host(host: Host, place: Place) -> Expr {
+        let shape = host.shape().clone();
+        Expr::realised(Data::Buffer(host.buffer, host.layout), shape, host.dtype, place)
+    }
+
+    /// An array of the given elements, row-major.
+    pub fn from_slice<T: Elem>(shape: &[usize], data: &[T]) -> Result<Expr> {
+        Ok(Expr::from_host(Host::from_slice(Shape::new(shape), data)?, Place::Array))
+    }
+
+    /// One number of a dtype of its own, stretched to `shape`.
+    pub fn full(shape: Shape, bits: u64, dtype: DType, place: Place) -> Expr {
+        Expr::realised(Data::Number(bits), shape, dtype, place)
+    }
+
+    /// A weak number: int, float or bool.
+    pub fn weak<T: Elem>(x: T) -> Expr {
+        let mut e = Expr::full(Shape::scalar(), bits_of(x), T::DTYPE, Place::Array);
+        if let Some(node) = Rc::get_mut(&mut e.0) {
+            node.weak = true;
+        }
+        e
+    }
+
+    /// A value that is not there; the fault comes out where it is used.
+    pub fn broken(fault: Fault) -> Expr {
+        Expr::realised(Data::Broken(fault), Shape::scalar(), DType::F64, Place::Array)
+    }
+
+    pub fn shape(&self) -> &Shape {
+        &self.0.shape
+    }
+
+    pub fn dtype(&self) -> DType {
+        self.0.dtype
+    }
+
+    pub fn place(&self) -> Place {
+        self.0.place
+    }
+
+    pub fn rank(&self) -> usize {
+        self.0.shape.rank()
+    }
+
+    pub fn size(&self) -> usize {
+        self.0.shape.size()
+    }
+
+    pub fn is_weak(&self) -> bool {
+        self.0.weak
+    }
+
+    pub fn prim(&self) -> &'static Prim {
+        self.0.prim
+    }
+
+    pub fn attrs(&self) -> &Attrs {
+        &self.0.attrs
+    }
+
+    pub fn node(&self) -> &Node {
+        &self.0
+    }
+
+    /// The inputs that are still held.
+    pub fn ins(&self) -> Ins {
+        self.0.ins.borrow().clone()
+    }
+
+    /// Runs `look` on the inputs without cloning them.
+    pub fn with_ins<R>(&self, look: impl FnOnce(&[Expr]) -> R) -> R {
+        look(&self.0.ins.borrow())
+    }
+
+    /// Identity: the same node.
+    pub fn same(&self, other: &Expr) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// A number that names the node while it lives.
+    pub fn id(&self) -> usize {
+        Rc::as_ptr(&self.0) as usize
+    }
+
+    pub fn is_realised(&self) -> bool {
+        self.0.data.get().is_some()
+    }
+
+    pub fn data(&self) -> Option<&Data> {
+        self.0.data.get()
+    }
+
+    pub fn fault(&self) -> Option<Fault> {
+        match self.0.data.get() {
+            Some(Data::Broken(fault)) => Some(fault.clone()),
+            _ => None,
+        }
+    }
+
+    /// Gives the node its values, and lets its inputs go unless a tape holds them.
+    pub fn realise(&self, data: Data) {
+        let _ = self.0.data.set(data);
+        self.0.pending.set(0);
+        if !self.0.marks.live() {
+            let ins = std::mem::take(&mut *self.0.ins.borrow_mut());
+            drop_deep(ins);
+        }
+    }
+
+    /// Takes the buffer out if nobody else holds this node or its buffer, and it lies row-major without gaps.
+    pub fn into_own_buffer(self) -> Result<(Arc<Buffer>, Layout), Expr> {
+        let alone = Rc::strong_count(&self.0) == 1
+            && match self.0.data.get() {
+                Some(Data::Buffer(b, l)) => Arc::strong_count(b) == 1 && l.is_contiguous() && !self.0.marks.live(),
+                _ => false,
+            };
+        if !alone {
+            return Err(self);
+        }
+        let mut node = self.0;
+        match Rc::get_mut(&mut node).and_then(|n| n.data.take()) {
+            Some(Data::Buffer(b, l)) => Ok((b, l)),
+            _ => Err(Expr(node)),
+        }
+    }
+
+    /// The values, computed now if they are pending.
+    pub fn force(&self) -> Result<&Data> {
+        if self.0.data.get().is_none() {
+            super::engine::force(std::slice::from_ref(self))?;
+        }
+        match self.0.data.get() {
+            Some(Data::Broken(fault)) => Err(fault.clone()),
+            Some(data) => Ok(data),
+            None => Err(Fault::new("internal: a forced value has no data")),
+        }
+    }
+
+    /// The values as host data. A stretched number is stretched in memory.
+    pub fn host(&self) -> Result<Host> {
+        let (shape, dtype) = (self.shape().clone(), self.dtype());
+        match self.force()? {
+            Data::Buffer(buffer, layout) => Ok(Host { dtype, layout: layout.clone(), buffer: buffer.clone() }),
+            Data::Number(bits) => {
+                let strides = SmallVec::from_elem(0, shape.rank());
+                let buffer = crate::dispatch!(dtype, T => Buffer::from_slice(&[from_bits::<T>(*bits)]))?;
+                Ok(Host { dtype, layout: Layout { shape, strides, offset: 0 }, buffer })
+            }
+            Data::Broken(fault) => Err(fault.clone()),
+        }
+    }
+
+    /// The one number of an array of size 1, converted.
+    pub fn item<T: Elem>(&self) -> Result<T> {
+        let bits = self.item_bits()?;
+        Ok(crate::dispatch!(self.dtype(), S => {
+            let x = from_bits::<S>(bits);
+            if T::DTYPE.is_float() { T::from_f64(x.to_f64()) } else if T::DTYPE == DType::Bool { T::from_i64(x.to_bool() as i64) } else { T::from_i64(x.to_i64()) }
+        }))
+    }
+
+    /// The bits of the one number of an array of size 1.
+    pub fn item_bits(&self) -> Result<u64> {
+        if self.size() != 1 {
+            return Err(Fault::new(format!("expected one number, found shape {}", self.shape())));
+        }
+        let dtype = self.dtype();
+        match self.force()? {
+            Data::Number(bits) => Ok(*bits),
+            Data::Buffer(buffer, layout) => {
+                Ok(crate::dispatch!(dtype, T => bits_of(buffer.as_slice::<T>()[layout.offset])))
+            }
+            Data::Broken(fault) => Err(fault.clone()),
+        }
+    }
+
+    /// `f64[3, 4]`, `f32[128] gpu`: the type as a user reads it.
+    pub fn type_name(&self) -> String {
+        match self.shape().rank() {
+            0 => self.dtype().to_string(),
+            _ => format!("{}{}", self.dtype(), self.shape()),
+        }
+    }
+}
+
+/// The bits of a number in its own dtype, low bytes first.
+pub fn bits_of<T: Elem>(x: T) -> u64 {
+    let mut bits = 0u64;
+    // SAFETY: every element type has at most 8 bytes.
+    unsafe { std::ptr::copy_nonoverlapping((&raw const x).cast::<u8>(), (&raw mut bits).cast::<u8>(), size_of::<T>()) };
+    bits
+}
+
+/// The number behind bits made by `bits_of::<T>`.
+pub fn from_bits<T: Elem>(bits: u64) -> T {
+    // SAFETY: written by `bits_of` for the same type.
+    unsafe { std::ptr::read_unaligned((&raw const bits).cast::<T>()) }
+}
+
+/// Drops inputs without recursion: a chain of a hundred thousand nodes must not use a hundred thousand stack frames.
+fn drop_deep(ins: Ins) {
+    let mut stack = ins;
+    while let Some(mut e) = stack.pop() {
+        if let Some(node) = Rc::get_mut(&mut e.0) {
+            stack.extend(std::mem::take(node.ins.get_mut()));
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let ins = std::mem::take(self.ins.get_mut());
+        if !ins.is_empty() {
+            drop_deep(ins);
+        }
+    }
+}
+
+impl std::fmt::Debug for Expr {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{}:{}", self.prim().name, self.type_name())
+    }
+}

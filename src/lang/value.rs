@@ -1,0 +1,108 @@
+//! Values: what a name holds. Sixteen bytes; numbers are unboxed and never touch the graph.
+
+use std::rc::Rc;
+
+use super::builtin::Builtin;
+use super::function::Function;
+use crate::base::DType;
+use crate::graph::Expr;
+
+/// A value of the language. Cloning is cheap and never aliases observably: values do not change.
+#[derive(Clone)]
+pub enum Value {
+    None,
+    Bool(bool),
+    /// A weak int: it takes the dtype of the array it meets.
+    Int(i64),
+    /// A weak float.
+    Float(f64),
+    Text(Rc<String>),
+    /// An array or tensor, also of no axes (`x[0]`, `sum(x)`): a number with a dtype of its own.
+    Array(Expr),
+    Tuple(Rc<Vec<Value>>),
+    Record(Rc<Record>),
+    Range(Rc<Range>),
+    /// `f64`, as in `astype(x, f64)`; calling it converts.
+    DType(DType),
+    /// A function written in the language.
+    Function(Rc<Function>),
+    /// A function of the house: a primitive, or one written in Rust.
+    Builtin(&'static Builtin),
+}
+
+/// Named fields in order. Names are few, so that a scan beats a map.
+#[derive(Clone, Default)]
+pub struct Record {
+    pub fields: Vec<(Rc<str>, Value)>,
+}
+
+/// `start..end by step`; exclusive ends are stored, so that `0..=10` has end 11.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    pub start: i64,
+    pub end: i64,
+    pub step: i64,
+}
+
+impl Record {
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.fields.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
+    }
+
+    /// Replaces the field in place or adds it last.
+    pub fn set(&mut self, name: &str, value: Value) {
+        match self.fields.iter_mut().find(|(n, _)| &**n == name) {
+            Some((_, slot)) => *slot = value,
+            None => self.fields.push((name.into(), value)),
+        }
+    }
+}
+
+impl Range {
+    /// The number of ints in it.
+    pub fn len(&self) -> usize {
+        let (span, step) = ((self.end as i128) - (self.start as i128), self.step as i128);
+        if step == 0 || (span > 0) != (step > 0) || span == 0 { 0 } else { (span.unsigned_abs().div_ceil(step.unsigned_abs())) as usize }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Value {
+    pub fn text(s: impl Into<String>) -> Value {
+        Value::Text(Rc::new(s.into()))
+    }
+
+    pub fn tuple(items: Vec<Value>) -> Value {
+        Value::Tuple(Rc::new(items))
+    }
+
+    pub fn record(fields: Vec<(Rc<str>, Value)>) -> Value {
+        Value::Record(Rc::new(Record { fields }))
+    }
+
+    /// What a message calls it: `f64[3, 4]`, `int`, `text`, `a record`.
+    pub fn type_name(&self) -> String {
+        match self {
+            Value::None => "none".into(),
+            Value::Bool(_) => "bool".into(),
+            Value::Int(_) => "int".into(),
+            Value::Float(_) => "float".into(),
+            Value::Text(_) => "text".into(),
+            Value::Array(e) => e.type_name(),
+            Value::Tuple(t) => format!("tuple of {}", t.len()),
+            Value::Record(_) => "record".into(),
+            Value::Range(_) => "range".into(),
+            Value::DType(_) => "dtype".into(),
+            Value::Function(_) | Value::Builtin(_) => "function".into(),
+        }
+    }
+}
+
+impl From<Expr> for Value {
+    fn from(e: Expr) -> Value {
+        Value::Array(e)
+    }
+}

@@ -1,0 +1,223 @@
+//! Comparisons, logic and bits, element by element.
+
+use super::*;
+use crate::prims;
+
+prims! {
+    /// Whether elements are equal.
+    ///
+    /// > equal([1, 2], [1, 3])
+    /// [true, false]
+    equal(a, b) {
+        dtype: rule::compare,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a == b", -> bool, f: a == b, i: a == b, b: a == b },
+        vjp: zero,
+    }
+
+    /// Whether elements differ; nan differs from everything.
+    ///
+    /// > not_equal([1, 2], [1, 3])
+    /// [false, true]
+    not_equal(a, b) {
+        dtype: rule::compare,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a != b", -> bool, f: a != b, i: a != b, b: a != b },
+        vjp: zero,
+    }
+
+    /// Whether the first is smaller.
+    ///
+    /// > less([1, 2], 2)
+    /// [true, false]
+    less(a, b) {
+        dtype: rule::compare,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a < b", -> bool, f: a < b, i: a < b, b: !a & b },
+        vjp: zero,
+    }
+
+    /// Whether the first is smaller or equal.
+    ///
+    /// > less_equal([1, 2, 3], 2)
+    /// [true, true, false]
+    less_equal(a, b) {
+        dtype: rule::compare,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a <= b", -> bool, f: a <= b, i: a <= b, b: !a | b },
+        vjp: zero,
+    }
+
+    /// Whether the first is larger.
+    ///
+    /// > greater([1, 2, 3], 2)
+    /// [false, false, true]
+    greater(a, b) {
+        dtype: rule::compare,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a > b", -> bool, f: a > b, i: a > b, b: a & !b },
+        vjp: zero,
+    }
+
+    /// Whether the first is larger or equal.
+    ///
+    /// > greater_equal([1, 2, 3], 2)
+    /// [false, true, true]
+    greater_equal(a, b) {
+        dtype: rule::compare,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a >= b", -> bool, f: a >= b, i: a >= b, b: a | !b },
+        vjp: zero,
+    }
+
+    /// Whether both hold.
+    ///
+    /// > logical_and([true, true], [true, false])
+    /// [true, false]
+    logical_and(a, b) {
+        dtype: rule::logic,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a & b", b: a & b },
+        vjp: zero,
+    }
+
+    /// Whether one or both hold.
+    ///
+    /// > logical_or([true, false], [false, false])
+    /// [true, false]
+    logical_or(a, b) {
+        dtype: rule::logic,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a | b", b: a | b },
+        vjp: zero,
+    }
+
+    /// Whether exactly one holds.
+    ///
+    /// > logical_xor([true, true], [true, false])
+    /// [false, true]
+    logical_xor(a, b) {
+        dtype: rule::logic,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a != b", b: a != b },
+        vjp: zero,
+    }
+
+    /// Whether it does not hold.
+    ///
+    /// > logical_not([true, false])
+    /// [false, true]
+    logical_not(x) {
+        dtype: rule::logic,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "!x", b: !x },
+        vjp: zero,
+    }
+
+    /// Bits (of ints) or truths (of bools) that are in both.
+    ///
+    /// > bitwise_and(12, 10)
+    /// 8
+    bitwise_and(a, b) {
+        dtype: rule::bits,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a & b", i: a & b, b: a & b },
+        vjp: zero,
+    }
+
+    /// Bits or truths that are in one or both.
+    ///
+    /// > bitwise_or(12, 10)
+    /// 14
+    bitwise_or(a, b) {
+        dtype: rule::bits,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a | b", i: a | b, b: a | b },
+        vjp: zero,
+    }
+
+    /// Bits or truths that are in exactly one.
+    ///
+    /// > bitwise_xor(12, 10)
+    /// 6
+    bitwise_xor(a, b) {
+        dtype: rule::bits,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a ^ b", i: a ^ b, b: a ^ b },
+        vjp: zero,
+    }
+
+    /// Every bit or truth turned.
+    ///
+    /// > bitwise_invert([true, false])
+    /// [false, true]
+    bitwise_invert(x) {
+        dtype: rule::bits,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "~x", i: !x, b: !x },
+        vjp: zero,
+    }
+
+    /// Bits shifted up: times two to the power of `b`. Shifting by 64 or more gives 0.
+    ///
+    /// > bitwise_left_shift(1, [0, 3])
+    /// [1, 8]
+    bitwise_left_shift(a, b) {
+        dtype: ints,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a << b", i: if (0..64).contains(&b) { a << b } else { 0 } },
+        vjp: zero,
+    }
+
+    /// Bits shifted down, keeping the sign: divided by two to the power of `b`, rounded down.
+    ///
+    /// > bitwise_right_shift(-9, 1)
+    /// -5
+    bitwise_right_shift(a, b) {
+        dtype: ints,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "a >> b", i: a >> b.clamp(0, 63) },
+        vjp: zero,
+    }
+
+    /// Whether each element is not a number.
+    ///
+    /// > isnan([1, nan])
+    /// [false, true]
+    isnan(x) {
+        dtype: rule::compare,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "isnan(x)", -> bool, f: x.is_nan(), i: x != x, b: x & !x },
+        vjp: zero,
+    }
+
+    /// Whether each element is infinite.
+    ///
+    /// > isinf([1, inf, -inf])
+    /// [false, true, true]
+    isinf(x) {
+        dtype: rule::compare,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "isinf(x)", -> bool, f: x.is_infinite(), i: x != x, b: x & !x },
+        vjp: zero,
+    }
+
+    /// Whether each element is a number and finite.
+    ///
+    /// > isfinite([1, inf, nan])
+    /// [true, false, false]
+    isfinite(x) {
+        dtype: rule::compare,
+        shape: rule::broadcast,
+        map: { cost: 1, wgsl: "isfinite(x)", -> bool, f: x.is_finite(), i: x == x, b: x | !x },
+        vjp: zero,
+    }
+}
+
+/// Ints only: bools are read as ints.
+fn ints(c: &crate::graph::Call) -> crate::base::Result<crate::graph::Types> {
+    let mut types = rule::bits(c)?;
+    types.ins.fill(crate::base::DType::I64);
+    types.out = crate::base::DType::I64;
+    Ok(types)
+}
