@@ -4,4 +4,5 @@ pub mod base;
 pub mod grad;
 pub mod graph;
 pub mod ops;
+pub mod show;
 pub mod syntax;

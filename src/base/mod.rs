@@ -7,6 +7,7 @@ pub mod fault;
 pub mod host;
 pub mod interrupt;
 pub mod layout;
+pub mod nearest;
 pub mod shape;
 pub mod span;
 pub mod trouble;
@@ -17,6 +18,7 @@ pub use elem::Elem;
 pub use fault::{Exit, Fault};
 pub use host::Host;
 pub use layout::Layout;
+pub use nearest::nearest;
 pub use shape::Shape;
 pub use span::{Source, Sources, Span};
 
