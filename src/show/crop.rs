@@ -150,6 +150,7 @@ fn breaks(c: char) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)] // one mark is a list of one range
 mod tests {
     use super::*;
 
