@@ -30,13 +30,13 @@ pub fn array_at(host: &Host, style: &Style, indent: usize) -> String {
 
 /// Everything in one line: `[[1, 2], [3, 4]]`. Never cut.
 pub fn line(host: &Host, style: &Style) -> String {
-    line_with(host, style, &mut |at, out| push_element(out, host, at, style))
+    line_with(host, &mut |at, out| push_element(out, host, at, style))
 }
 
 /// As `line`, with `element` writing the element at a buffer position.
-pub(super) fn line_with(host: &Host, style: &Style, element: &mut dyn FnMut(usize, &mut String)) -> String {
+pub(super) fn line_with(host: &Host, element: &mut dyn FnMut(usize, &mut String)) -> String {
     let mut out = String::new();
-    nest(host, style, 0, host.layout.offset as isize, None, element, &mut out);
+    nest(host, 0, host.layout.offset as isize, None, element, &mut out);
     out
 }
 
@@ -68,7 +68,6 @@ fn push_int(out: &mut String, x: i64) {
 /// Writes axis `axis` and all below it. `rows` is the indent of rows on lines of their own, or `None` for one line.
 fn nest(
     host: &Host,
-    style: &Style,
     axis: usize,
     at: isize,
     rows: Option<usize>,
@@ -88,7 +87,7 @@ fn nest(
                 _ => out.push(' '),
             }
         }
-        nest(host, style, axis + 1, at + i as isize * host.layout.strides[axis], rows, element, out);
+        nest(host, axis + 1, at + i as isize * host.layout.strides[axis], rows, element, out);
     }
     out.push(']');
 }
@@ -102,7 +101,7 @@ fn new_row(out: &mut String, newlines: usize, indent: usize) {
 fn plain_rows(host: &Host, style: &Style, indent: usize) -> String {
     let mut out = String::new();
     let mut element = |at: usize, out: &mut String| push_element(out, host, at, style);
-    nest(host, style, 0, host.layout.offset as isize, Some(indent), &mut element, &mut out);
+    nest(host, 0, host.layout.offset as isize, Some(indent), &mut element, &mut out);
     out
 }
 

@@ -8,8 +8,8 @@
 
 use crate::base::{Fault, Host, Result};
 
+use super::array;
 use super::number::{self, split_exponent, trim_zeros, with_exponent};
-use super::{Style, array};
 
 /// What can be formatted.
 #[derive(Clone, Copy)]
@@ -80,7 +80,7 @@ fn one(value: FormatArg, spec: &Spec) -> Result<String> {
 /// The one-line form, each element formatted by itself.
 fn array_with(host: &Host, spec: &Spec) -> Result<String> {
     let mut fault = None;
-    let text = array::line_with(host, &Style::PLAIN, &mut |at, out| {
+    let text = array::line_with(host, &mut |at, out| {
         let element = match host.dtype {
             crate::base::DType::Bool => FormatArg::Bool(host.buffer.as_slice::<bool>()[at]),
             crate::base::DType::I64 => FormatArg::Int(host.buffer.as_slice::<i64>()[at]),
@@ -327,7 +327,7 @@ fn group(digits: &str, mark: char, every: usize, least: usize) -> String {
     let zeros = count - digits.len();
     let mut out = String::new();
     for (i, c) in std::iter::repeat_n('0', zeros).chain(digits.chars()).enumerate() {
-        if i > 0 && (count - i) % every == 0 {
+        if i > 0 && (count - i).is_multiple_of(every) {
             out.push(mark);
         }
         out.push(c);
