@@ -7,6 +7,7 @@ pub mod fault;
 pub mod host;
 pub mod interrupt;
 pub mod layout;
+pub mod math;
 pub mod nearest;
 pub mod shape;
 pub mod span;

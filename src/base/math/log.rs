@@ -1,0 +1,274 @@
+//! log, log2, log10, log1p.
+//!
+//! `x = 2^k m` with `m` between the roots of 1/2 and 2, by arithmetic on the bits; `f = m - 1` is exact and
+//! `log m = 2 atanh s` with `s = f / (2 + f)`, whose odd series converges as fast as `s² < 0.03` does. log and log1p
+//! sum it as `f - f²/2 + s (f²/2 + R(s²))`, where only small terms round. log2, log10, powers and the inverse hyperbolic
+//! functions take `log_pair`, which keeps `s`, the cubic term and the sum in pairs: some 66 bits.
+//! f32: in f64, where the series to `s^9` suffices and every f32 but zero is normal.
+
+use super::drive::Unary;
+use super::exp::{LN2_HIGH, LN2_LOW};
+use super::num::{Fma, Pair, divide, fast_two_sum, mad, pick, poly, two_mul, two_sum};
+
+/// `(2 atanh(s) / s - 2) / s²` in `s²`: 2^-59 of the logarithm.
+const ATANH: [f64; 7] = [
+    0.6666666666666735,
+    0.3999999999940932,
+    0.2857142874370193,
+    0.22222198426598297,
+    0.18183572518092153,
+    0.15313827028111457,
+    0.14798319070408952,
+];
+
+/// The same beyond its constant 2/3: 2^-66.
+const ATANH_LONG: [f64; 7] = [
+    0.4000000000000227,
+    0.28571428570091195,
+    0.22222222521488444,
+    0.18181784224490385,
+    0.15386764142589643,
+    0.13256653925878717,
+    0.13197894205480395,
+];
+const TWO_THIRDS: Pair = (0.6666666666666666, 3.700743415417188e-17);
+
+/// The same for f32: 2^-37.
+const ATANH_F32: [f64; 4] = [0.6666666564119247, 0.400003362738741, 0.28537233211589474, 0.23583686118584488];
+
+const INV_LN2: Pair = (std::f64::consts::LOG2_E, 2.0355273740931033e-17);
+const INV_LN10: Pair = (std::f64::consts::LOG10_E, 1.098319650216765e-17);
+/// `log10(2)` to 42 bits, and the rest.
+const LOG10_2: Pair = (0.30102999566395283, 2.8363394551044964e-14);
+
+/// The bits of the root of one half, and their distance from those of one.
+const ROOT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
+const TO_ONE: u64 = 0x3ff0_0000_0000_0000 - ROOT_HALF;
+/// A double whose low bits are an integer, and its value less the bias of exponents.
+const INTEGER: u64 = 0x4330_0000_0000_0000;
+const INTEGER_BIAS: f64 = 4_503_599_627_370_496.0 + 1023.0;
+
+/// `k` and `m` with `x = 2^k m` and `m` between the roots of 1/2 and 2: for positive normal numbers.
+#[inline(always)]
+pub(super) fn split(x: f64) -> (f64, f64) {
+    let bits = x.to_bits().wrapping_add(TO_ONE);
+    (exponent(x), f64::from_bits((bits & 0x000f_ffff_ffff_ffff).wrapping_add(ROOT_HALF)))
+}
+
+/// The `k` of `split`.
+#[inline(always)]
+pub(super) fn exponent(x: f64) -> f64 {
+    f64::from_bits((x.to_bits().wrapping_add(TO_ONE) >> 52) | INTEGER) - INTEGER_BIAS
+}
+
+/// `split` for all positive finite numbers.
+#[inline(always)]
+pub(super) fn split_any(x: f64) -> (f64, f64) {
+    let small = x < f64::MIN_POSITIVE;
+    let (k, m) = split(pick(small, x * 18_014_398_509_481_984.0, x));
+    (pick(small, k - 54.0, k), m)
+}
+
+/// `k ln 2 + log(1 + f + low)`.
+#[inline(always)]
+fn log_of<A: Fma>(k: f64, f: f64, low: f64) -> f64 {
+    let s = f / (2.0 + f);
+    let z = s * s;
+    let half = 0.5 * f * f;
+    let (high, rest) = fast_two_sum(k * LN2_HIGH, f);
+    let tail = mad::<A>(s, mad::<A>(z, poly::<A, 7>(z, &ATANH), half), mad::<A>(k, LN2_LOW, low));
+    high + (rest - mad::<A>(0.5 * f, f, -tail))
+}
+
+/// `log(1 + f)` as a pair: some 66 bits.
+#[inline(always)]
+pub(super) fn log_pair<A: Fma>((f, low): Pair) -> Pair {
+    let (below, rest) = fast_two_sum(2.0, f);
+    let (s, s_low) = divide::<A>((f, low), (below, rest + low));
+    let (z, z_low) = two_mul::<A>(s, s);
+    let z_low = mad::<A>(2.0 * s, s_low, z_low);
+    let (c, c_rest) = fast_two_sum(TWO_THIRDS.0, z * poly::<A, 7>(z, &ATANH_LONG));
+    let c_low = c_rest + TWO_THIRDS.1;
+    let (u, u_low) = two_mul::<A>(s, z);
+    let u_low = u_low + mad::<A>(s, z_low, s_low * z);
+    let (v, v_low) = two_mul::<A>(u, c);
+    let v_low = v_low + mad::<A>(u, c_low, u_low * c);
+    let (high, rest) = fast_two_sum(2.0 * s, v);
+    (high, rest + mad::<A>(2.0, s_low, v_low))
+}
+
+/// `k ln 2 + log(1 + f)` as a pair.
+#[inline(always)]
+pub(super) fn log_pair_of<A: Fma>(k: f64, f: Pair) -> Pair {
+    let (log, low) = log_pair::<A>(f);
+    let (high, rest) = fast_two_sum(k * LN2_HIGH, log);
+    (high, rest + mad::<A>(k, LN2_LOW, low))
+}
+
+/// Puts in what a logarithm is at the ends of its domain.
+#[inline(always)]
+fn ends(x: f64, inside: f64) -> f64 {
+    let end = pick(x == 0.0, f64::NEG_INFINITY, pick(x < 0.0, f64::NAN, x));
+    pick(x > 0.0 && x < f64::INFINITY, inside, end)
+}
+
+/// The series alone, for f32: `log(m)` to 2^-37.
+#[inline(always)]
+fn log_short<A: Fma>(m: f64) -> f64 {
+    let f = m - 1.0;
+    let s = f / (2.0 + f);
+    let z = s * s;
+    mad::<A>(s * z, poly::<A, 4>(z, &ATANH_F32), 2.0 * s)
+}
+
+/// The logarithm to a base.
+#[derive(Clone, Copy)]
+pub struct LogTo<const BASE: u8>;
+
+/// The natural logarithm.
+pub type Log = LogTo<0>;
+pub type Log2 = LogTo<2>;
+pub type Log10 = LogTo<10>;
+
+impl<const BASE: u8> LogTo<BASE> {
+    /// The logarithm of `2^k m`.
+    #[inline(always)]
+    fn sum<A: Fma>(k: f64, m: f64) -> f64 {
+        let f = m - 1.0;
+        match BASE {
+            2 => {
+                let (high, low) = in_units::<A>(log_pair::<A>((f, 0.0)), INV_LN2);
+                let (sum, rest) = fast_two_sum(k, high);
+                sum + (rest + low)
+            }
+            10 => {
+                let (high, low) = in_units::<A>(log_pair::<A>((f, 0.0)), INV_LN10);
+                let (sum, rest) = fast_two_sum(k * LOG10_2.0, high);
+                sum + (rest + mad::<A>(k, LOG10_2.1, low))
+            }
+            _ => log_of::<A>(k, f, 0.0),
+        }
+    }
+
+    /// The same to the accuracy of f32.
+    #[inline(always)]
+    pub(super) fn sum_f32<A: Fma>(k: f64, m: f64) -> f64 {
+        match BASE {
+            2 => mad::<A>(log_short::<A>(m), INV_LN2.0, k),
+            10 => mad::<A>(log_short::<A>(m), INV_LN10.0, k * std::f64::consts::LOG10_2),
+            _ => mad::<A>(k, std::f64::consts::LN_2, log_short::<A>(m)),
+        }
+    }
+}
+
+/// The product of two pairs.
+#[inline(always)]
+fn in_units<A: Fma>(a: Pair, unit: Pair) -> Pair {
+    let (high, low) = two_mul::<A>(a.0, unit.0);
+    (high, mad::<A>(a.0, unit.1, mad::<A>(a.1, unit.0, low)))
+}
+
+impl<const BASE: u8> Unary<f64> for LogTo<BASE> {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f64) -> f64 {
+        let (k, m) = split(x);
+        Self::sum::<A>(k, m)
+    }
+
+    #[inline(always)]
+    fn easy(x: f64) -> bool {
+        x >= f64::MIN_POSITIVE && x < f64::INFINITY
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f64) -> f64 {
+        let (k, m) = split_any(x);
+        ends(x, Self::sum::<A>(k, m))
+    }
+}
+
+impl<const BASE: u8> Unary<f32> for LogTo<BASE> {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f32) -> f32 {
+        let (k, m) = split(x as f64);
+        Self::sum_f32::<A>(k, m) as f32
+    }
+
+    #[inline(always)]
+    fn easy(x: f32) -> bool {
+        x > 0.0 && x < f32::INFINITY
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f32) -> f32 {
+        let (k, m) = split(x as f64);
+        ends(x as f64, Self::sum_f32::<A>(k, m)) as f32
+    }
+}
+
+/// log(1 + x), without the loss of forming 1 + x.
+#[derive(Clone, Copy)]
+pub struct Log1p;
+
+/// `1 + u` for `u > -1` as `2^k (1 + f)`: `k`, and `f` as a pair; for `k = 0` the pair is `u` unrounded.
+#[inline(always)]
+pub(super) fn split_1p((u, u_low): Pair) -> (f64, Pair) {
+    let (y, rest) = two_sum(1.0, u);
+    let bits = y.to_bits().wrapping_add(TO_ONE);
+    let biased = bits >> 52;
+    let k = f64::from_bits(biased | INTEGER) - INTEGER_BIAS;
+    let m = f64::from_bits((bits & 0x000f_ffff_ffff_ffff).wrapping_add(ROOT_HALF));
+    // 2^(1-k); for k = 1024 it comes out as zero, and then so is the rest.
+    let unscale = 0.5 * f64::from_bits(2047u64.wrapping_sub(biased) << 52);
+    let (f, low) = fast_two_sum(m - 1.0, rest * unscale);
+    (k, (f, u_low * unscale + low))
+}
+
+/// log1p of a pair, rounded once or so, for `-1 < u < 2^1023`.
+#[inline(always)]
+pub(super) fn log1p_of<A: Fma>(u: Pair) -> f64 {
+    let (k, (f, low)) = split_1p(u);
+    // The derivative 1 / (1 + f), to the few bits that the low part needs.
+    log_of::<A>(k, f, low * (1.0 - mad::<A>(-f, f, f)))
+}
+
+impl Unary<f64> for Log1p {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f64) -> f64 {
+        log1p_of::<A>((x, 0.0)).copysign(x)
+    }
+
+    #[inline(always)]
+    fn easy(x: f64) -> bool {
+        x > -1.0 && x < f64::INFINITY
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f64) -> f64 {
+        let end = pick(x == -1.0, f64::NEG_INFINITY, pick(x < -1.0, f64::NAN, x));
+        pick(x > -1.0 && x < f64::INFINITY, Self::fast::<A>(x), end)
+    }
+}
+
+impl Unary<f32> for Log1p {
+    /// In f64, `1 + x` is rounded, but its error is known.
+    #[inline(always)]
+    fn fast<A: Fma>(x: f32) -> f32 {
+        let (k, (f, low)) = split_1p((x as f64, 0.0));
+        let s = f / (2.0 + f);
+        let z = s * s;
+        let log = mad::<A>(s * z, poly::<A, 4>(z, &ATANH_F32), 2.0 * s) + low;
+        (mad::<A>(k, std::f64::consts::LN_2, log) as f32).copysign(x)
+    }
+
+    #[inline(always)]
+    fn easy(x: f32) -> bool {
+        x > -1.0 && x < f32::INFINITY
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f32) -> f32 {
+        let end = pick(x == -1.0, f32::NEG_INFINITY, pick(x < -1.0, f32::NAN, x));
+        pick(x > -1.0 && x < f32::INFINITY, Self::fast::<A>(x), end)
+    }
+}

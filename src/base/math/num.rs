@@ -1,0 +1,106 @@
+//! The arithmetic under the functions: multiply-add where the machine has it, and sums and products with their error.
+//!
+//! In: scalars. Out: scalars. The idea: every helper is branch-free and inlined, so that a loop around it becomes vector
+//! code of whatever width the enclosing function is compiled for.
+
+/// Whether the code is compiled for a machine with fused multiply-add. Without one, `f64::mul_add` is a library call of
+/// some 40 ns, so the choice is made by the type.
+pub trait Fma: Copy + 'static {
+    const FMA: bool;
+}
+
+/// Compiled where the target has fused multiply-add.
+#[derive(Clone, Copy)]
+pub struct Fused;
+
+/// Compiled for any machine: products are rounded, and exact ones are split by Dekker's method.
+#[derive(Clone, Copy)]
+pub struct Plain;
+
+impl Fma for Fused {
+    const FMA: bool = true;
+}
+
+impl Fma for Plain {
+    const FMA: bool = false;
+}
+
+/// A number as an unevaluated sum: the first part is the sum rounded (or nearly), the second what that leaves out.
+pub(super) type Pair = (f64, f64);
+
+/// `a * b + c`, rounded once or twice.
+#[inline(always)]
+pub(super) fn mad<A: Fma>(a: f64, b: f64, c: f64) -> f64 {
+    if A::FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// `c[0] + c[1] x + c[2] x² + …`, by Horner's rule.
+#[inline(always)]
+pub(super) fn poly<A: Fma, const N: usize>(x: f64, c: &[f64; N]) -> f64 {
+    let mut sum = c[N - 1];
+    let mut i = N - 1;
+    while i > 0 {
+        i -= 1;
+        sum = mad::<A>(sum, x, c[i]);
+    }
+    sum
+}
+
+/// `a + b` with its error, for `|a| >= |b|` or `a == 0`.
+#[inline(always)]
+pub(super) fn fast_two_sum(a: f64, b: f64) -> Pair {
+    let sum = a + b;
+    (sum, (a - sum) + b)
+}
+
+/// `a + b` with its error.
+#[inline(always)]
+pub(super) fn two_sum(a: f64, b: f64) -> Pair {
+    let sum = a + b;
+    let from_b = sum - a;
+    (sum, (a - (sum - from_b)) + (b - from_b))
+}
+
+/// `a * b` with its error. Without fused multiply-add the factors must stay below 2^996.
+#[inline(always)]
+pub(super) fn two_mul<A: Fma>(a: f64, b: f64) -> Pair {
+    let product = a * b;
+    if A::FMA {
+        return (product, a.mul_add(b, -product));
+    }
+    let ((a1, a2), (b1, b2)) = (halves(a), halves(b));
+    (product, ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2)
+}
+
+/// Two summands of 26 bits each.
+#[inline(always)]
+fn halves(a: f64) -> Pair {
+    let c = 134_217_729.0 * a; // 2^27 + 1
+    let high = c - (c - a);
+    (high, a - high)
+}
+
+/// `c - a * b` with one rounding at most, where the result is known to need no more bits than a number has.
+#[inline(always)]
+pub(super) fn minus_product<A: Fma>(c: f64, a: f64, b: f64) -> f64 {
+    if A::FMA {
+        return (-a).mul_add(b, c);
+    }
+    let (high, low) = two_mul::<A>(a, b);
+    (c - high) - low
+}
+
+/// The quotient of two pairs as a pair: good to some 2^-100 in its sum.
+#[inline(always)]
+pub(super) fn divide<A: Fma>(a: Pair, b: Pair) -> Pair {
+    let inverse = 1.0 / b.0;
+    let high = a.0 * inverse;
+    let rest = minus_product::<A>(a.0, high, b.0) + mad::<A>(-high, b.1, a.1);
+    (high, rest * inverse)
+}
+
+/// One where the condition holds, the other elsewhere: a blend once vectorised.
+#[inline(always)]
+pub(super) fn pick<T: Copy>(condition: bool, yes: T, no: T) -> T {
+    if condition { yes } else { no }
+}
