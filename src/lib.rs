@@ -3,6 +3,7 @@
 pub mod base;
 pub mod grad;
 pub mod graph;
+pub mod lang;
 pub mod ops;
 pub mod show;
 pub mod syntax;

@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use super::builtin::Builtin;
 use super::function::Function;
-use crate::base::DType;
+use super::interp::Interp;
+use crate::base::{DType, Result};
 use crate::graph::Expr;
 
 /// A value of the language. Cloning is cheap and never aliases observably: values do not change.
@@ -28,6 +29,22 @@ pub enum Value {
     Function(Rc<Function>),
     /// A function of the house: a primitive, or one written in Rust.
     Builtin(&'static Builtin),
+    /// A namespace of the house: `linalg`.
+    Space(Rc<String>),
+    /// Something that only `for` can read: `progress(x)`.
+    Stream(Rc<Stream>),
+}
+
+/// What `for` reads item by item. Each loop starts it anew; what it hands out is dropped when the loop ends.
+pub struct Stream {
+    pub name: &'static str,
+    pub start: Box<dyn Fn(&mut Interp) -> Result<Box<dyn Steps>>>,
+}
+
+/// A started stream.
+pub trait Steps {
+    /// The next item; `None` at the end.
+    fn next(&mut self, interp: &mut Interp) -> Result<Option<Value>>;
 }
 
 /// Named fields in order. Names are few, so that a scan beats a map.
@@ -62,7 +79,11 @@ impl Range {
     /// The number of ints in it.
     pub fn len(&self) -> usize {
         let (span, step) = ((self.end as i128) - (self.start as i128), self.step as i128);
-        if step == 0 || (span > 0) != (step > 0) || span == 0 { 0 } else { (span.unsigned_abs().div_ceil(step.unsigned_abs())) as usize }
+        if step == 0 || (span > 0) != (step > 0) || span == 0 {
+            0
+        } else {
+            (span.unsigned_abs().div_ceil(step.unsigned_abs())) as usize
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -97,6 +118,8 @@ impl Value {
             Value::Range(_) => "range".into(),
             Value::DType(_) => "dtype".into(),
             Value::Function(_) | Value::Builtin(_) => "function".into(),
+            Value::Space(_) => "namespace".into(),
+            Value::Stream(_) => "stream".into(),
         }
     }
 }
