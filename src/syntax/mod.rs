@@ -1,4 +1,123 @@
 //! Text to tree: tokens, layout, parser, formatter. Knows no meanings.
+//!
+//!     text → lex → layout → parse
+//!
+//! In: a text (valid UTF-8; BOM and CRLF are fine). Out: a tree or faults. Trees are at most `DEPTH` levels high, and
+//! dropping one fits into 2 MiB of stack; what walks a tree by recursion should run on a thread with 256 MiB or more.
 
 pub mod ast;
+mod dump;
+mod layout;
+mod lex;
+mod literal;
+mod parse;
+#[cfg(test)]
+mod tests;
 pub mod token;
+
+use std::ops::Range;
+
+use crate::base::Fault;
+use token::Token;
+
+pub use ast::DEPTH;
+pub use token::{KEYWORDS, Operator, operators};
+
+/// A text that was read.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// Empty where there are faults.
+    pub program: ast::Program,
+    pub faults: Vec<Fault>,
+    /// Whether what is missing may come with the next line.
+    pub incomplete: bool,
+}
+
+/// Reads a program. Spans name `source`.
+pub fn parse(source: u32, text: &str) -> Parsed {
+    let mut lexed = lex::lex(source, text);
+    let mut laid = layout::layout(text, &lexed);
+    let mut faults = if laid.too_deep { vec![] } else { std::mem::take(&mut lexed.faults) };
+    faults.append(&mut laid.faults);
+    let mut program = ast::Program { body: vec![], hushed: laid.hushed };
+    if laid.sound {
+        let (body, mut wrong) = parse::parse(source, text, &laid);
+        program.body = body;
+        faults.append(&mut wrong);
+    }
+    if !faults.is_empty() {
+        program = ast::Program::default();
+        faults.sort_by_key(|f| f.span.map(|s| (s.start, s.end)));
+        faults.dedup_by(|a, b| a.span == b.span && a.message == b.message);
+    }
+    Parsed { program, faults, incomplete: laid.incomplete }
+}
+
+/// Whether a REPL should wait for another line.
+pub fn incomplete(text: &str) -> bool {
+    layout::layout(text, &lex::lex(0, text)).incomplete
+}
+
+/// Whether a line goes on from the last value: it starts with `|>`, `.name` or an operator that is no sign.
+pub fn continues(text: &str) -> bool {
+    let lexed = lex::lex(0, text);
+    let meant = |t: &&lex::Spanned| !matches!(t.0, Token::Newline | Token::Comment | Token::Doc | Token::Join);
+    let mut tokens = lexed.tokens.iter().filter(meant).map(|t| t.0);
+    match tokens.next() {
+        Some(Token::Not) => tokens.next() == Some(Token::In),
+        Some(Token::Dot | Token::By) => true,
+        Some(token) => token.infix().is_some() && token.prefix().is_none() && token != Token::Arrow,
+        None => false,
+    }
+}
+
+/// What a stretch of text is, for colours and completion.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TokenClass {
+    Keyword,
+    Name,
+    Number,
+    Text,
+    /// A text that nothing closes, from its quote to the end: where a file name is being typed.
+    OpenText,
+    Operator,
+    Bracket,
+    /// `,` `;` `:` `.` `=`
+    Mark,
+    Comment,
+    Error,
+}
+
+/// Every token that is seen, in order, with its byte range.
+pub fn tokens(text: &str) -> Vec<(TokenClass, Range<usize>)> {
+    let lexed = lex::lex(0, text);
+    let open = lexed.open_text.unwrap_or(usize::MAX);
+    let mut out: Vec<(TokenClass, Range<usize>)> = vec![];
+    for (token, span) in lexed.tokens {
+        let range = span.range();
+        if range.start >= open {
+            out.push((TokenClass::OpenText, open..text.len()));
+            break;
+        }
+        if let Some(class) = class(token).filter(|_| !range.is_empty()) {
+            out.push((class, range));
+        }
+    }
+    out
+}
+
+fn class(token: Token) -> Option<TokenClass> {
+    use Token::*;
+    Some(match token {
+        Newline | Join | Sep => return None,
+        Name | LambdaName | DefineName | ArgName | Hole => TokenClass::Name,
+        Number => TokenClass::Number,
+        Text | TextOpen | TextPiece | TextClose | Format | Quote => TokenClass::Text,
+        Comment | Doc => TokenClass::Comment,
+        Wrong => TokenClass::Error,
+        Comma | Semi | Colon | Dot | Assign => TokenClass::Mark,
+        _ if token.is_keyword() => TokenClass::Keyword,
+        _ if token.opens() || token.closes() => TokenClass::Bracket,
+        _ => TokenClass::Operator,
+    })
+}
