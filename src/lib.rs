@@ -3,6 +3,7 @@
 pub mod base;
 pub mod grad;
 pub mod graph;
+pub mod io;
 pub mod lang;
 pub mod ops;
 pub mod show;
