@@ -18,7 +18,9 @@ pub fn zero_division() -> i64 {
 pub fn check() -> Result<(), Fault> {
     if ZERO_DIVISION.load(Relaxed) {
         ZERO_DIVISION.store(false, Relaxed);
-        return Err(Fault::new("division of ints by zero").hint("divide floats (`/`) for inf and nan, or use where(b == 0, …)"));
+        return Err(
+            Fault::new("division of ints by zero").hint("divide floats (`/`) for inf and nan, or use where(b == 0, …)")
+        );
     }
     Ok(())
 }

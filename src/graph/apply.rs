@@ -52,6 +52,7 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
         weak,
         marks,
         pending: Cell::new(pending),
+        seen: Cell::new(false),
         ins: RefCell::new(inputs),
         data: OnceCell::new(),
     });
@@ -107,6 +108,7 @@ pub fn alias(e: &Expr, marks: Marks) -> Expr {
         weak: e.is_weak(),
         marks,
         pending: Cell::new(if data.is_some() { 0 } else { e.0.pending.get().saturating_add(1) }),
+        seen: Cell::new(false),
         ins: RefCell::new(if keep { SmallVec::from_elem(e.clone(), 1) } else { SmallVec::new() }),
         data: data.map(OnceCell::from).unwrap_or_default(),
     })

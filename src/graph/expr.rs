@@ -34,6 +34,8 @@ pub struct Node {
     pub marks: Marks,
     /// How many pending nodes hang below, at most; bounds what one force has to plan.
     pub pending: Cell<u32>,
+    /// Whether a plan already computed it on the way to something else, without keeping it.
+    pub seen: Cell<bool>,
     pub(super) ins: RefCell<Ins>,
     pub(super) data: OnceCell<Data>,
 }
@@ -64,6 +66,7 @@ impl Expr {
             weak: false,
             marks: Marks::default(),
             pending: Cell::new(0),
+            seen: Cell::new(false),
             ins: RefCell::default(),
             data: OnceCell::from(data),
         })
@@ -153,6 +156,11 @@ impl Expr {
     /// A number that names the node while it lives.
     pub fn id(&self) -> usize {
         Rc::as_ptr(&self.0) as usize
+    }
+
+    /// How many handles there are on the node.
+    pub fn holders(&self) -> usize {
+        Rc::strong_count(&self.0)
     }
 
     pub fn is_realised(&self) -> bool {

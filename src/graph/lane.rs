@@ -48,17 +48,11 @@ pub fn cpu() -> Cpu {
     })
 }
 
-/// Reads chunk `i` of an operand; `S` says that the operand is one number.
+/// Reads chunk `i` of an operand.
 #[inline(always)]
-unsafe fn chunk<T: Copy, const S: bool>(p: *const T, i: usize) -> [T; W] {
-    // SAFETY: the caller guarantees `W` elements from `i * W`, or one element where `S`.
-    unsafe { if S { [*p; W] } else { p.add(i * W).cast::<[T; W]>().read_unaligned() } }
-}
-
-#[inline(always)]
-unsafe fn one<T: Copy, const S: bool>(p: *const T, i: usize) -> T {
-    // SAFETY: as `chunk`.
-    unsafe { *p.add(if S { 0 } else { i }) }
+unsafe fn chunk<T: Copy>(p: *const T, i: usize) -> [T; W] {
+    // SAFETY: the caller guarantees `W` elements from `i * W`.
+    unsafe { p.add(i * W).cast::<[T; W]>().read_unaligned() }
 }
 
 #[inline(always)]
@@ -67,7 +61,7 @@ unsafe fn run1<A: Copy, R: Copy, F: Map1<A, R>>(ins: *const *const u8, out: *mut
     unsafe {
         let (a, out) = ((*ins).cast::<A>(), out.cast::<R>());
         for i in 0..n / W {
-            let x = chunk::<A, false>(a, i);
+            let x = chunk(a, i);
             let y: [R; W] = std::array::from_fn(|k| F::at(x[k]));
             out.add(i * W).cast::<[R; W]>().write_unaligned(y);
         }
@@ -86,29 +80,33 @@ unsafe fn run2<A: Copy, B: Copy, R: Copy, F: Map2<A, B, R>, const SA: bool, cons
     // SAFETY: the lane's contract, operands marked single hold one element.
     unsafe {
         let (a, b, out) = ((*ins).cast::<A>(), (*ins.add(1)).cast::<B>(), out.cast::<R>());
+        if n == 0 {
+            return;
+        }
+        // Single numbers are read once, before anything is written: the output may lie over them.
+        let (first, last) = (*a, *b);
         for i in 0..n / W {
-            let (x, z) = (chunk::<A, SA>(a, i), chunk::<B, SB>(b, i));
+            let x = if SA { [first; W] } else { chunk(a, i) };
+            let z = if SB { [last; W] } else { chunk(b, i) };
             let y: [R; W] = std::array::from_fn(|k| F::at(x[k], z[k]));
             out.add(i * W).cast::<[R; W]>().write_unaligned(y);
         }
         for i in n / W * W..n {
-            *out.add(i) = F::at(one::<A, SA>(a, i), one::<B, SB>(b, i));
+            let x = if SA { first } else { *a.add(i) };
+            let z = if SB { last } else { *b.add(i) };
+            *out.add(i) = F::at(x, z);
         }
     }
 }
 
 #[inline(always)]
-unsafe fn run3<A: Copy, B: Copy, C: Copy, R: Copy, F: Map3<A, B, C, R>>(
-    ins: *const *const u8,
-    out: *mut u8,
-    n: usize,
-) {
+unsafe fn run3<A: Copy, B: Copy, C: Copy, R: Copy, F: Map3<A, B, C, R>>(ins: *const *const u8, out: *mut u8, n: usize) {
     // SAFETY: the lane's contract.
     unsafe {
         let (a, b, c) = ((*ins).cast::<A>(), (*ins.add(1)).cast::<B>(), (*ins.add(2)).cast::<C>());
         let out = out.cast::<R>();
         for i in 0..n / W {
-            let (x, z, w) = (chunk::<A, false>(a, i), chunk::<B, false>(b, i), chunk::<C, false>(c, i));
+            let (x, z, w) = (chunk(a, i), chunk(b, i), chunk(c, i));
             let y: [R; W] = std::array::from_fn(|k| F::at(x[k], z[k], w[k]));
             out.add(i * W).cast::<[R; W]>().write_unaligned(y);
         }

@@ -52,8 +52,12 @@ fn inner_differ(a: &Shape, b: &Shape, inner: usize, other: usize) -> Fault {
         .side(1, format!("its {ordinal} is {other}"));
     let result = |m: usize, n: usize| format!("[{m}, {n}]");
     match (a.rank(), b.rank()) {
-        (2, 2) if b[1] == inner => fault.hint(format!("transpose the right side: {{0}} @ {{1}}.mT gives {}", result(a[0], b[0]))),
-        (2, 2) if a[0] == other => fault.hint(format!("transpose the left side: {{0}}.mT @ {{1}} gives {}", result(a[1], b[1]))),
+        (2, 2) if b[1] == inner => {
+            fault.hint(format!("transpose the right side: {{0}} @ {{1}}.mT gives {}", result(a[0], b[0])))
+        }
+        (2, 2) if a[0] == other => {
+            fault.hint(format!("transpose the left side: {{0}}.mT @ {{1}} gives {}", result(a[1], b[1])))
+        }
         (2, 1) if a[0] == other => fault.hint("transpose the left side: {0}.mT @ {1}"),
         (1, 2) if b[1] == inner => fault.hint("transpose the right side: {0} @ {1}.mT"),
         _ => fault.hint("the last axis of the left side must have the size of the second to last of the right side"),

@@ -139,7 +139,9 @@ fn indexed(c: &Call, data: usize, dtype: DType) -> Types {
 fn index_shape(c: &Call, first: usize) -> Result<Shape> {
     let (x, count) = (&c.ins[0], c.ins.len() - first);
     if count > x.rank() {
-        return Err(Fault::new(format!("{}: {count} indices for {} axes", c.prim.name, x.rank())).side(0, "has too few axes"));
+        return Err(
+            Fault::new(format!("{}: {count} indices for {} axes", c.prim.name, x.rank())).side(0, "has too few axes")
+        );
     }
     let mut shape = Shape::scalar();
     for (i, e) in c.ins.iter().enumerate().skip(first) {
@@ -148,7 +150,8 @@ fn index_shape(c: &Call, first: usize) -> Result<Shape> {
             return Err(fault.side(i, "is not made of ints"));
         }
         shape = shape.broadcast(e.shape()).ok_or_else(|| {
-            Fault::new(format!("{}: index shapes {shape} and {} do not fit together", c.prim.name, e.shape())).side(i, "does not fit")
+            Fault::new(format!("{}: index shapes {shape} and {} do not fit together", c.prim.name, e.shape()))
+                .side(i, "does not fit")
         })?;
     }
     Ok(shape)
@@ -160,7 +163,8 @@ fn put_shape(c: &mut Call) -> Result<Shape> {
     let want: Shape = b.iter().chain(x[c.ins.len() - 2..].iter()).copied().collect();
     let v = c.ins[1].shape();
     if v.broadcast(&want).as_ref() != Some(&want) {
-        let fault = Fault::new(format!("{}: values of shape {v} do not fit the selection of shape {want}", c.prim.name));
+        let fault =
+            Fault::new(format!("{}: values of shape {v} do not fit the selection of shape {want}", c.prim.name));
         return Err(fault.side(1, format!("must stretch to {want}")));
     }
     Ok(x)
@@ -214,7 +218,12 @@ fn joined(c: &mut Call) -> Result<Shape> {
     for (i, e) in c.ins.iter().enumerate().skip(1) {
         let fits = e.rank() == shape.rank() && (0..shape.rank()).all(|k| k == axis || e.shape()[k] == shape[k]);
         if !fits {
-            let what = format!("{}: shapes {} and {} differ in more than axis {axis}", c.prim.name, c.ins[0].shape(), e.shape());
+            let what = format!(
+                "{}: shapes {} and {} differ in more than axis {axis}",
+                c.prim.name,
+                c.ins[0].shape(),
+                e.shape()
+            );
             return Err(Fault::new(what).side(i, "does not fit the arrays before it"));
         }
         shape[axis] += e.shape()[axis];
@@ -232,7 +241,9 @@ fn placed(c: &mut Call) -> Result<Shape> {
     let last = start + (n - 1).max(0) * step;
     let fits = n >= 0 && (0..shape.rank()).all(|k| k == axis || v[k] == shape[k]);
     if !fits || (n > 0 && !(0 <= start && start < size && 0 <= last && last < size)) {
-        return Err(Fault::new(format!("place: values of shape {v} do not fit into {shape} there")).side(1, "does not fit"));
+        return Err(
+            Fault::new(format!("place: values of shape {v} do not fit into {shape} there")).side(1, "does not fit")
+        );
     }
     Ok(shape)
 }

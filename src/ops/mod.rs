@@ -26,7 +26,8 @@ pub use view::*;
 use crate::graph::{Attr, Attrs, Expr, Prim, apply};
 
 /// Every file of declarations.
-static FILES: &[&[&Prim]] = &[arith::ALL, compare::ALL, contract::ALL, exponential::ALL, index::ALL, reduce::ALL, source::ALL, view::ALL];
+static FILES: &[&[&Prim]] =
+    &[arith::ALL, compare::ALL, contract::ALL, exponential::ALL, index::ALL, reduce::ALL, source::ALL, view::ALL];
 
 /// Every primitive.
 pub fn all() -> impl Iterator<Item = &'static Prim> {

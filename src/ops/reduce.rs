@@ -195,7 +195,12 @@ fn exclusive(rows: &Expr, axis: usize) -> Expr {
     }
     let mut first = rows.shape().clone();
     first[axis] = 1;
-    let one = Expr::full(first, crate::graph::apply::convert(1.0f64.to_bits(), DType::F64, rows.dtype()), rows.dtype(), rows.place());
+    let one = Expr::full(
+        first,
+        crate::graph::apply::convert(1.0f64.to_bits(), DType::F64, rows.dtype()),
+        rows.dtype(),
+        rows.place(),
+    );
     let head = slice(rows, axis, 0usize, n - 1, 1i64);
     cumulative_prod(&join(&[one, head], axis), axis)
 }

@@ -195,7 +195,10 @@ pub fn sized(shape: Shape, dtype: DType) -> Result<Shape> {
     let most = crate::base::buffer::total_memory() as u128;
     if shape.size() == usize::MAX || bytes > most {
         let size = crate::base::buffer::human(usize::try_from(bytes).unwrap_or(usize::MAX));
-        let fault = Fault::new(format!("shape {shape} of {dtype} needs {size}; this machine has {}", crate::base::buffer::human(most as usize)));
+        let fault = Fault::new(format!(
+            "shape {shape} of {dtype} needs {size}; this machine has {}",
+            crate::base::buffer::human(most as usize)
+        ));
         return Err(fault.hint("ask for fewer elements"));
     }
     Ok(shape)

@@ -102,7 +102,8 @@ fn numbers_to_shape(c: &mut Call) -> Result<Shape> {
 fn drawn(c: &Call) -> Result<Types> {
     match c.attr("dtype") {
         Attr::DType(d) if d.is_float() => Ok(Types { ins: smallvec::smallvec![DType::I64], out: *d }),
-        other => Err(Fault::new(format!("{}: expected a float dtype, found {other}", c.prim.name)).hint("dtype=f32 or dtype=f64")),
+        other => Err(Fault::new(format!("{}: expected a float dtype, found {other}", c.prim.name))
+            .hint("dtype=f32 or dtype=f64")),
     }
 }
 
@@ -121,7 +122,13 @@ unsafe fn steps<T: Elem>(at: *const u64, out: *mut u8, n: usize, ins: &[u64], f:
 ///
 /// # Safety
 /// The contract of `PositionFn`; `T` is the dtype's type.
-unsafe fn draw<T: Elem, const PER: usize>(at: *const u64, out: *mut u8, n: usize, key: u64, make: impl Fn([u32; 4]) -> [T; PER]) {
+unsafe fn draw<T: Elem, const PER: usize>(
+    at: *const u64,
+    out: *mut u8,
+    n: usize,
+    key: u64,
+    make: impl Fn([u32; 4]) -> [T; PER],
+) {
     let out = out.cast::<T>();
     let mut last = u64::MAX;
     let mut values = make([0; 4]);

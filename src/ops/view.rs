@@ -83,7 +83,9 @@ fn reshaped(c: &mut Call) -> Result<Shape> {
     let known: i64 = want.iter().filter(|&&d| d != -1).fold(1i64, |n, &d| n.saturating_mul(d));
     let size = from.size() as i64;
     if let Some(bad) = want.iter().find(|&&d| d < -1) {
-        return Err(Fault::new(format!("reshape: a size cannot be negative, found {bad}")).hint("-1 means: work it out"));
+        return Err(
+            Fault::new(format!("reshape: a size cannot be negative, found {bad}")).hint("-1 means: work it out")
+        );
     }
     let shown = Attr::ints(want.iter().copied());
     if unknown > 1 {
@@ -91,10 +93,13 @@ fn reshaped(c: &mut Call) -> Result<Shape> {
     }
     let fits = if unknown == 1 { known > 0 && size % known == 0 } else { known == size };
     if !fits {
-        let fault = Fault::new(format!("reshape: shape {from} has {size} elements, {shown} {}", match unknown {
-            1 => format!("needs a multiple of {known}"),
-            _ => format!("has {known}"),
-        }));
+        let fault = Fault::new(format!(
+            "reshape: shape {from} has {size} elements, {shown} {}",
+            match unknown {
+                1 => format!("needs a multiple of {known}"),
+                _ => format!("has {known}"),
+            }
+        ));
         let fault = fault.side(0, format!("has {size} elements"));
         let divides = want.iter().take(want.len().saturating_sub(1)).fold(1i64, |n, &d| n.saturating_mul(d));
         return Err(if want.len() > 1 && divides > 0 && size % divides == 0 {
@@ -118,7 +123,11 @@ fn permuted(c: &mut Call) -> Result<Shape> {
     let mut seen = order.clone();
     seen.sort_unstable();
     if given != shape.rank() || seen.iter().enumerate().any(|(i, &k)| i != k) {
-        let fault = Fault::new(format!("permute_dims: expected each of the {} axes once, found {}", shape.rank(), c.attr("axes")));
+        let fault = Fault::new(format!(
+            "permute_dims: expected each of the {} axes once, found {}",
+            shape.rank(),
+            c.attr("axes")
+        ));
         return Err(fault.hint(format!("for example {}", Attr::axes((0..shape.rank()).rev()))));
     }
     c.set("axes", Attr::axes(order.iter().copied()));

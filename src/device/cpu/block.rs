@@ -1,0 +1,496 @@
+//! Blocks: a kernel's loads and code over a run of the domain, a few hundred elements at a time.
+//!
+//! In: the loads' layouts and the instructions. Out: for any run `start .. start + n` of the flattened domain, a
+//! pointer per register. A load that lies in memory as the run needs it is read in place; one that repeats is one
+//! number, and so is what is computed from numbers; anything else is collected into a register first. Registers are
+//! 8 KiB each and shared by liveness, so that a block stays in the first-level cache.
+
+use std::cell::RefCell;
+
+use smallvec::SmallVec;
+
+use crate::base::{DType, Fault, Layout, Result};
+use crate::device::Memory;
+use crate::graph::prim::{Body, Lane, MapBody, Operands, PositionFn};
+use crate::plan::kernel::BASE;
+use crate::plan::{From, Inst, Load, Reg};
+
+/// Elements of a block: 8 KiB of f64.
+pub const BLOCK: usize = 1024;
+
+/// Straight-line code over blocks.
+pub struct Code {
+    /// The domain, neighbouring axes merged where every load allows it; never empty.
+    pub dims: SmallVec<[usize; 4]>,
+    loads: Vec<Operand>,
+    steps: Vec<Step>,
+    /// Scratch register of each register that has one.
+    scratch_of: Vec<Option<usize>>,
+    scratch: usize,
+    /// Estimated tenths of a nanosecond per element.
+    pub cost: usize,
+}
+
+struct Operand {
+    from: Source,
+    size: usize,
+    dtype: DType,
+    strides: SmallVec<[isize; 4]>,
+    offset: isize,
+    /// Row-major over the whole domain.
+    contiguous: bool,
+    /// One number everywhere.
+    single: bool,
+}
+
+enum Source {
+    Slot(usize),
+    Position { fill: PositionFn, ins: SmallVec<[(usize, usize); 2]> },
+}
+
+struct Step {
+    args: SmallVec<[Reg; 3]>,
+    vectors: Lane,
+    /// Two operands: the lanes for one number on one side.
+    mixed: Option<(Lane, Lane)>,
+    sizes: SmallVec<[usize; 3]>,
+}
+
+/// Where the registers of the running block are.
+pub struct Frame {
+    pub at: Vec<*const u8>,
+    /// The register is one number.
+    pub single: Vec<bool>,
+    memory: Vec<u64>,
+    positions: Vec<u64>,
+}
+
+thread_local! {
+    static FRAME: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `f` with a frame of this thread's.
+pub fn with_frame<R>(f: impl FnOnce(&mut Frame) -> R) -> R {
+    let mut frame = FRAME.with(|p| p.borrow_mut().pop()).unwrap_or_else(|| Frame {
+        at: vec![],
+        single: vec![],
+        memory: vec![],
+        positions: vec![],
+    });
+    let r = f(&mut frame);
+    FRAME.with(|p| p.borrow_mut().push(frame));
+    r
+}
+
+/// Merges neighbouring axes wherever every layout walks them as one.
+pub fn merge(shape: &[usize], layouts: &mut [SmallVec<[isize; 4]>]) -> SmallVec<[usize; 4]> {
+    let mut dims: SmallVec<[usize; 4]> = SmallVec::new();
+    let mut out: Vec<SmallVec<[isize; 4]>> = vec![SmallVec::new(); layouts.len()];
+    for k in 0..shape.len() {
+        if shape[k] == 1 {
+            continue;
+        }
+        let joins = !dims.is_empty()
+            && layouts.iter().zip(&out).all(|(l, o)| o.last().copied() == Some(l[k] * shape[k] as isize));
+        if joins {
+            if let Some(d) = dims.last_mut() {
+                *d *= shape[k];
+            }
+            for (l, o) in layouts.iter().zip(&mut out) {
+                if let Some(s) = o.last_mut() {
+                    *s = l[k];
+                }
+            }
+        } else {
+            dims.push(shape[k]);
+            for (l, o) in layouts.iter().zip(&mut out) {
+                o.push(l[k]);
+            }
+        }
+    }
+    if dims.is_empty() {
+        dims.push(1);
+        out.iter_mut().for_each(|o| o.push(0));
+    }
+    layouts.clone_from_slice(&out);
+    dims
+}
+
+impl Code {
+    /// Code over a domain whose axes were put in the order `dims`, with the loads' strides in that order.
+    /// `outputs` are registers that must survive to the end.
+    pub fn new(
+        dims: SmallVec<[usize; 4]>,
+        loads: &[Load],
+        strides: &[SmallVec<[isize; 4]>],
+        code: &[Inst],
+        outputs: &[Reg],
+    ) -> Result<Code> {
+        let mut contiguous: SmallVec<[isize; 4]> = SmallVec::from_elem(1, dims.len());
+        for k in (0..dims.len() - 1).rev() {
+            contiguous[k] = contiguous[k + 1] * dims[k + 1] as isize;
+        }
+        let operand = |(load, strides): (&Load, &SmallVec<[isize; 4]>)| Operand {
+            from: match &load.from {
+                From::Slot(s) => Source::Slot(*s),
+                From::Position { prim: _, fill, ins } => {
+                    Source::Position { fill: *fill, ins: ins.iter().map(|&s| (s, 8)).collect() }
+                }
+            },
+            size: load.dtype.size(),
+            dtype: load.dtype,
+            strides: strides.clone(),
+            offset: load.layout.offset as isize - BASE as isize,
+            contiguous: matches!(load.from, From::Slot(_))
+                && strides.iter().zip(&contiguous).zip(&dims).all(|((a, b), &d)| a == b || d == 1),
+            single: matches!(load.from, From::Slot(_)) && strides.iter().zip(&dims).all(|(&s, &d)| s == 0 || d == 1),
+        };
+        let operands: Vec<Operand> = loads.iter().zip(strides).map(operand).collect();
+        let dtype = |r: Reg| loads.get(r as usize).map_or_else(|| code[r as usize - loads.len()].dtype, |l| l.dtype);
+        let mut cost = 4 * loads.len();
+        let mut steps = vec![];
+        for inst in code {
+            let Body::Map(map) = &inst.prim.body else { return Err(Fault::new("internal: only maps are inlined")) };
+            cost += map.cost as usize;
+            steps.push(step(map, inst, &dtype)?);
+        }
+        let (scratch_of, scratch) = allocate(&operands, &steps, outputs);
+        Ok(Code { dims, loads: operands, steps, scratch_of, scratch, cost })
+    }
+
+    pub fn size(&self) -> usize {
+        self.dims.iter().product()
+    }
+
+    /// The innermost axis after merging.
+    pub fn row(&self) -> usize {
+        self.dims[self.dims.len() - 1]
+    }
+
+    pub fn size_of(&self, reg: Reg) -> usize {
+        let reg = reg as usize;
+        self.loads
+            .get(reg)
+            .map_or_else(|| *self.steps[reg - self.loads.len()].sizes.last().expect("a result"), |l| l.size)
+    }
+
+    /// The length of the block from `start` that fits: at most `BLOCK`, and within a row where rows are long, so that loads are read in place.
+    pub fn block(&self, start: usize, end: usize) -> usize {
+        let row = self.row();
+        let most = BLOCK.min(end - start);
+        if self.dims.len() > 1 && row >= BLOCK / 4 { most.min(row - start % row) } else { most }
+    }
+
+    /// Computes all registers for `n <= BLOCK` elements from `start`. `direct` are registers whose result goes straight to memory.
+    ///
+    /// # Safety
+    /// Memory holds what the loads address; `direct` pointers hold n elements.
+    pub unsafe fn run(&self, memory: &Memory, frame: &mut Frame, start: usize, n: usize, direct: &[(Reg, *mut u8)]) {
+        frame.prepare(self);
+        let row = self.row();
+        let (line, column) = (start / row, start % row);
+        for (r, load) in self.loads.iter().enumerate() {
+            let scratch = frame.scratch(self.scratch_of[r]);
+            // SAFETY: the caller's.
+            let (at, single) = unsafe { self.load(load, memory, frame, scratch, Run { start, n, line, column }) };
+            frame.at[r] = at;
+            frame.single[r] = single;
+        }
+        for (k, step) in self.steps.iter().enumerate() {
+            let r = self.loads.len() + k;
+            let single = step.args.iter().all(|&a| frame.single[a as usize]);
+            let to = match direct.iter().find(|(d, _)| *d as usize == r) {
+                Some((_, p)) => *p,
+                None => frame.scratch(self.scratch_of[r]),
+            };
+            // SAFETY: registers hold n elements, or one where single.
+            unsafe { step.run(frame, to, if single { 1 } else { n }, single) };
+            frame.at[r] = to;
+            frame.single[r] = single;
+        }
+    }
+
+    /// # Safety
+    /// As `run`.
+    unsafe fn load(
+        &self,
+        load: &Operand,
+        memory: &Memory,
+        frame: &mut Frame,
+        scratch: *mut u8,
+        run: Run,
+    ) -> (*const u8, bool) {
+        let Run { start, n, line, column } = run;
+        let row = self.row();
+        let last = self.dims.len() - 1;
+        let slot = match &load.from {
+            Source::Slot(slot) => *slot,
+            Source::Position { fill, ins } => {
+                let positions = &mut frame.positions;
+                collect_positions(&self.dims, &load.strides, load.offset, start, n, positions);
+                let bits: SmallVec<[u64; 2]> =
+                    ins.iter().map(|&(s, _)| memory.number(s, memory_size(memory, s))).collect();
+                // SAFETY: scratch holds a block.
+                unsafe { fill(positions.as_ptr(), scratch, n, &bits, load.dtype) };
+                return (scratch, false);
+            }
+        };
+        // SAFETY: layouts stay inside their arrays.
+        unsafe {
+            let base = memory.pointer(slot, load.size).offset(load.offset * load.size as isize);
+            if load.single {
+                return (base, true);
+            }
+            if load.contiguous {
+                return (base.add(start * load.size), false);
+            }
+            if column + n <= row && matches!(load.strides[last], 0 | 1) {
+                let mut at = column as isize * load.strides[last];
+                let mut line = line;
+                for k in (0..last).rev() {
+                    at += (line % self.dims[k]) as isize * load.strides[k];
+                    line /= self.dims[k];
+                }
+                return (base.offset(at * load.size as isize), load.strides[last] == 0);
+            }
+            match load.size {
+                1 => collect::<u8>(base.cast(), &self.dims, &load.strides, start, n, scratch.cast()),
+                4 => collect::<u32>(base.cast(), &self.dims, &load.strides, start, n, scratch.cast()),
+                _ => collect::<u64>(base.cast(), &self.dims, &load.strides, start, n, scratch.cast()),
+            }
+        }
+        (scratch, false)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Run {
+    start: usize,
+    n: usize,
+    line: usize,
+    column: usize,
+}
+
+/// Single numbers are passed as eight bytes of bits; a made 0-d array may be shorter.
+fn memory_size(memory: &Memory, slot: usize) -> usize {
+    match &memory.bound[slot] {
+        crate::device::Bound::Buffer { buffer, offset } => (buffer.bytes() - offset.min(&buffer.bytes())).clamp(1, 8),
+        _ => 8,
+    }
+}
+
+fn step(map: &MapBody, inst: &Inst, dtype: &dyn Fn(Reg) -> DType) -> Result<Step> {
+    let missing = || Fault::new(format!("internal: {} has no lane for this dtype", inst.prim.name));
+    // The last operand's dtype is the one computed in (a condition comes first).
+    let d = dtype(*inst.args.last().ok_or_else(missing)?);
+    let vectors = (map.lane)(d, Operands::Vectors).ok_or_else(missing)?;
+    let mixed = match inst.args.len() {
+        2 => Some((
+            (map.lane)(d, Operands::FirstScalar).ok_or_else(missing)?,
+            (map.lane)(d, Operands::LastScalar).ok_or_else(missing)?,
+        )),
+        _ => None,
+    };
+    let mut sizes: SmallVec<[usize; 3]> = inst.args.iter().map(|&a| dtype(a).size()).collect();
+    sizes.push(inst.dtype.size());
+    Ok(Step { args: inst.args.clone(), vectors, mixed, sizes })
+}
+
+impl Step {
+    /// # Safety
+    /// Registers hold `n` elements, or one where single; `to` holds `n`.
+    unsafe fn run(&self, frame: &mut Frame, to: *mut u8, n: usize, single: bool) {
+        let mut at: SmallVec<[*const u8; 3]> = self.args.iter().map(|&a| frame.at[a as usize]).collect();
+        let is_single = |i: usize| frame.single[self.args[i] as usize];
+        let lane = match (&self.mixed, single) {
+            (Some((first, _)), false) if is_single(0) => *first,
+            (Some((_, last)), false) if is_single(1) => *last,
+            (None, false) if self.args.len() == 3 => {
+                let mut stretched = [const { std::mem::MaybeUninit::<[u64; BLOCK]>::uninit() }; 3];
+                for i in 0..3 {
+                    if is_single(i) {
+                        // SAFETY: one element is there; the array holds a block.
+                        unsafe { fill(at[i], stretched[i].as_mut_ptr().cast(), n, self.sizes[i]) };
+                        at[i] = stretched[i].as_ptr().cast();
+                    }
+                }
+                // SAFETY: as above.
+                unsafe { (self.vectors)(at.as_ptr(), to, n) };
+                return;
+            }
+            _ => self.vectors,
+        };
+        // SAFETY: the lane fits its operands.
+        unsafe { lane(at.as_ptr(), to, n) };
+    }
+}
+
+/// Repeats one element.
+///
+/// # Safety
+/// `from` holds one element, `to` holds n.
+pub unsafe fn fill(from: *const u8, to: *mut u8, n: usize, size: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        match size {
+            1 => std::slice::from_raw_parts_mut(to, n).fill(*from),
+            4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), n).fill(from.cast::<u32>().read_unaligned()),
+            _ => std::slice::from_raw_parts_mut(to.cast::<u64>(), n).fill(from.cast::<u64>().read_unaligned()),
+        }
+    }
+}
+
+/// Which scratch register each register gets: by liveness; outputs keep theirs to the end.
+fn allocate(loads: &[Operand], steps: &[Step], outputs: &[Reg]) -> (Vec<Option<usize>>, usize) {
+    let n = loads.len() + steps.len();
+    let mut last_use = vec![0usize; n];
+    for (k, step) in steps.iter().enumerate() {
+        for &a in &step.args {
+            last_use[a as usize] = k;
+        }
+    }
+    for &o in outputs {
+        last_use[o as usize] = usize::MAX;
+    }
+    let mut out = vec![None; n];
+    let mut free: Vec<usize> = vec![];
+    let mut count = 0;
+    let mut take = |free: &mut Vec<usize>| {
+        free.pop().unwrap_or_else(|| {
+            count += 1;
+            count - 1
+        })
+    };
+    for (r, load) in loads.iter().enumerate() {
+        if !load.contiguous && !load.single {
+            out[r] = Some(take(&mut free));
+        }
+    }
+    for (k, step) in steps.iter().enumerate() {
+        let r = loads.len() + k;
+        // Operands that end here may be overwritten in place: lanes allow it. But not by a result of another size.
+        let mut released: SmallVec<[usize; 3]> = SmallVec::new();
+        for (i, &a) in step.args.iter().enumerate() {
+            if last_use[a as usize] == k
+                && let Some(s) = out[a as usize]
+                && !released.contains(&s)
+            {
+                released.push(s);
+                if step.sizes[i] == step.sizes[step.args.len()] {
+                    free.push(s);
+                }
+            }
+        }
+        let mine = take(&mut free);
+        out[r] = Some(mine);
+        for (i, &a) in step.args.iter().enumerate() {
+            if let Some(s) = out[a as usize]
+                && released.contains(&s)
+                && step.sizes[i] != step.sizes[step.args.len()]
+                && s != mine
+                && !free.contains(&s)
+            {
+                free.push(s);
+            }
+        }
+    }
+    (out, count)
+}
+
+impl Frame {
+    fn prepare(&mut self, code: &Code) {
+        let n = code.loads.len() + code.steps.len();
+        self.at.resize(n.max(self.at.len()), std::ptr::null());
+        self.single.resize(n.max(self.single.len()), false);
+        // Eight spare words let the registers begin at a multiple of 64 bytes.
+        let words = code.scratch * BLOCK + 8;
+        if self.memory.len() < words {
+            self.memory.resize(words, 0);
+        }
+    }
+
+    fn scratch(&mut self, register: Option<usize>) -> *mut u8 {
+        let Some(register) = register else { return std::ptr::null_mut() };
+        let base = self.memory.as_mut_ptr();
+        let skip = base.align_offset(64).min(7);
+        // SAFETY: `prepare` made room for every scratch register.
+        unsafe { base.add(skip + register * BLOCK).cast() }
+    }
+}
+
+/// Copies elements `start .. start + n` of a strided array, in row-major order, next to each other.
+///
+/// # Safety
+/// The layout stays inside the array; `to` holds n elements.
+pub unsafe fn collect<T: Copy>(base: *const T, dims: &[usize], strides: &[isize], start: usize, n: usize, to: *mut T) {
+    let mut done = 0;
+    // SAFETY: the caller's.
+    walk(dims, strides, start, n, |at, stride, run| unsafe {
+        let (from, to) = (base.offset(at), to.add(done));
+        match stride {
+            1 => std::ptr::copy_nonoverlapping(from, to, run),
+            0 => std::slice::from_raw_parts_mut(to, run).fill(*from),
+            _ => (0..run).for_each(|k| *to.add(k) = *from.offset(k as isize * stride)),
+        }
+        done += run;
+    });
+}
+
+/// Copies n elements that lie next to each other to elements `start .. start + n` of a strided array.
+///
+/// # Safety
+/// As `collect`.
+pub unsafe fn spread<T: Copy>(from: *const T, base: *mut T, dims: &[usize], strides: &[isize], start: usize, n: usize) {
+    let mut done = 0;
+    // SAFETY: the caller's.
+    walk(dims, strides, start, n, |at, stride, run| unsafe {
+        let (to, from) = (base.offset(at), from.add(done));
+        match stride {
+            1 => std::ptr::copy_nonoverlapping(from, to, run),
+            _ => (0..run).for_each(|k| *to.offset(k as isize * stride) = *from.add(k)),
+        }
+        done += run;
+    });
+}
+
+fn collect_positions(dims: &[usize], strides: &[isize], offset: isize, start: usize, n: usize, out: &mut Vec<u64>) {
+    out.clear();
+    walk(dims, strides, start, n, |at, stride, run| {
+        out.extend((0..run as isize).map(|k| (offset + at + k * stride) as u64));
+    });
+}
+
+/// Calls `visit(position, stride, length)` for each piece of a row in `start .. start + n`.
+fn walk(dims: &[usize], strides: &[isize], start: usize, n: usize, mut visit: impl FnMut(isize, isize, usize)) {
+    let last = dims.len() - 1;
+    let row = dims[last];
+    let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, dims.len());
+    let mut rest = start / row;
+    let mut at = 0isize;
+    for k in (0..last).rev() {
+        index[k] = rest % dims[k];
+        rest /= dims[k];
+        at += index[k] as isize * strides[k];
+    }
+    let (mut column, mut left) = (start % row, n);
+    while left > 0 {
+        let run = left.min(row - column);
+        visit(at + column as isize * strides[last], strides[last], run);
+        left -= run;
+        column = 0;
+        for k in (0..last).rev() {
+            index[k] += 1;
+            at += strides[k];
+            if index[k] < dims[k] {
+                break;
+            }
+            at -= strides[k] * dims[k] as isize;
+            index[k] = 0;
+        }
+    }
+}
+
+/// The strides of loads and outputs in a given order of axes.
+pub fn strides_in(layout: &Layout, order: &[usize]) -> SmallVec<[isize; 4]> {
+    order.iter().map(|&k| layout.strides[k]).collect()
+}

@@ -1,0 +1,118 @@
+//! Contractions: batched matrix products of any layout, without copying transposes (strides are passed on).
+//!
+//! The products themselves are faer's. Floor: 2·m·n·k over the machine's multiply-add peak, or the bytes for thin ones.
+
+use faer::mat::{MatMut, MatRef};
+use faer::{Accum, Par};
+
+use super::tasks::{self, Shared};
+use super::{Whole, loads};
+use crate::base::{DType, Fault, Result, Shape};
+use crate::device::{Memory, Program};
+use crate::plan::Kernel;
+
+pub struct Contract {
+    ins: Vec<Whole>,
+    slot: usize,
+    /// `[…, m, n]`.
+    domain: Shape,
+}
+
+impl Contract {
+    pub fn new(kernel: &Kernel, slot: usize) -> Contract {
+        Contract { ins: loads(kernel), slot, domain: kernel.domain.clone() }
+    }
+
+    /// Runs `product(a, b, c)` with the element offsets of every batch.
+    fn batches(&self, flops: usize, product: impl Fn(isize, isize, usize, bool) + Sync) -> Result<()> {
+        let r = self.domain.rank();
+        let batch: usize = self.domain[..r - 2].iter().product();
+        let mn = self.domain[r - 2] * self.domain[r - 1];
+        let at = |load: &Whole, b: usize| {
+            let (mut rest, mut at) = (b, 0isize);
+            for k in (0..r - 2).rev() {
+                at += (rest % self.domain[k]) as isize * load.layout.strides[k];
+                rest /= self.domain[k];
+            }
+            at
+        };
+        // Many products: one each for the threads. Few: threads inside.
+        let many = batch >= 2 * tasks::threads();
+        let work = |b: usize| product(at(&self.ins[0], b), at(&self.ins[1], b), b * mn, !many);
+        if many {
+            tasks::run(batch, batch * flops / 20, work)
+        } else {
+            (0..batch).try_for_each(|b| {
+                crate::base::interrupt::check()?;
+                work(b);
+                Ok(())
+            })
+        }
+    }
+
+    fn sizes(&self) -> (usize, usize, usize) {
+        let r = self.domain.rank();
+        let k = self.ins[0].layout.shape[self.ins[0].layout.shape.rank() - 1];
+        (self.domain[r - 2], self.domain[r - 1], k)
+    }
+
+    fn strides(&self, i: usize) -> (isize, isize) {
+        let s = &self.ins[i].layout.strides;
+        (s[s.len() - 2], s[s.len() - 1])
+    }
+
+    fn float<T: faer::traits::ComplexField + Copy>(&self, memory: &Memory) -> Result<()> {
+        let (m, n, k) = self.sizes();
+        let (a, b) = (Shared(self.ins[0].base(memory).cast::<T>()), Shared(self.ins[1].base(memory).cast::<T>()));
+        let c = Shared(memory.pointer(self.slot, size_of::<T>()).cast::<T>());
+        let ((ar, ac), (br, bc)) = (self.strides(0), self.strides(1));
+        let flops = 2 * m * n * k;
+        self.batches(flops, |at_a, at_b, at_c, alone| {
+            let (a, b, c) = (a, b, c);
+            let par = if alone && flops > 1 << 18 { Par::rayon(0) } else { Par::Seq };
+            // SAFETY: layouts stay inside their arrays; each product writes its own part of the output.
+            unsafe {
+                let a = MatRef::from_raw_parts(a.get().cast_const().offset(at_a), m, k, ar, ac);
+                let b = MatRef::from_raw_parts(b.get().cast_const().offset(at_b), k, n, br, bc);
+                let c = MatMut::from_raw_parts_mut(c.get().add(at_c), m, n, n as isize, 1);
+                faer::linalg::matmul::matmul(c, Accum::Replace, a, b, T::one_impl(), par);
+            }
+        })
+    }
+
+    /// Ints: three loops, the inner one over contiguous output.
+    fn int(&self, memory: &Memory) -> Result<()> {
+        let (m, n, k) = self.sizes();
+        let (a, b) = (Shared(self.ins[0].base(memory).cast::<i64>()), Shared(self.ins[1].base(memory).cast::<i64>()));
+        let c = Shared(memory.pointer(self.slot, 8).cast::<i64>());
+        let ((ar, ac), (br, bc)) = (self.strides(0), self.strides(1));
+        self.batches(2 * m * n * k, |at_a, at_b, at_c, _| {
+            let (a, b, c) = (a, b, c);
+            for i in 0..m {
+                // SAFETY: layouts stay inside their arrays.
+                unsafe {
+                    let row = std::slice::from_raw_parts_mut(c.get().add(at_c + i * n), n);
+                    row.fill(0);
+                    for l in 0..k {
+                        let x = *a.get().offset(at_a + i as isize * ar + l as isize * ac);
+                        for (j, y) in row.iter_mut().enumerate() {
+                            let z = *b.get().offset(at_b + l as isize * br + j as isize * bc);
+                            *y = y.wrapping_add(x.wrapping_mul(z));
+                        }
+                    }
+                }
+            }
+        })
+    }
+}
+
+impl Program for Contract {
+    fn launch(&self, memory: &Memory) -> Result<()> {
+        match self.ins.first().map(|i| i.dtype) {
+            Some(DType::F64) => self.float::<f64>(memory),
+            Some(DType::F32) => self.float::<f32>(memory),
+            Some(DType::I64) => self.int(memory),
+            _ => Err(Fault::new("internal: no product for this dtype")),
+        }
+    }
+}

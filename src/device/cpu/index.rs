@@ -1,0 +1,231 @@
+//! Picking and putting by index arrays. An index out of range is a fault that names it.
+
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+use smallvec::SmallVec;
+
+use super::block::collect;
+use super::tasks::{self, Shared};
+use super::{Whole, loads};
+use crate::base::{DType, Fault, Layout, Result, Shape};
+use crate::device::{Memory, Program};
+use crate::plan::Kernel;
+
+/// Picks per task.
+const TASK: usize = 4096;
+
+/// What picking and putting share: index arrays over one shape, and the array they index.
+struct Picks {
+    indices: Vec<Whole>,
+    /// Sizes of the indexed axes.
+    axes: SmallVec<[usize; 4]>,
+    /// The shape of the index arrays.
+    shape: Shape,
+}
+
+/// What goes wrong inside a task: the axis and the index.
+struct Stray {
+    axis: AtomicI64,
+    index: AtomicI64,
+}
+
+impl Stray {
+    fn new() -> Stray {
+        Stray { axis: AtomicI64::new(-1), index: AtomicI64::new(0) }
+    }
+
+    fn check(&self, axes: &[usize]) -> Result<()> {
+        let axis = self.axis.load(Relaxed);
+        if axis < 0 {
+            return Ok(());
+        }
+        let size = axes[axis as usize];
+        let fault =
+            Fault::new(format!("index {} is out of range for axis {axis} of size {size}", self.index.load(Relaxed)));
+        Err(match size {
+            0 => fault,
+            _ => fault.hint(format!("valid indices are 0 to {}, or -{size} to -1", size - 1)),
+        })
+    }
+}
+
+impl Picks {
+    fn size(&self) -> usize {
+        self.shape.size()
+    }
+
+    /// The position of pick `i` in an array whose indexed axes have these strides; `None` where it is out of range.
+    ///
+    /// # Safety
+    /// `bases` are where the index arrays begin.
+    unsafe fn position(&self, bases: &[Shared<i64>], strides: &[isize], i: usize, stray: &Stray) -> Option<isize> {
+        let mut at = 0isize;
+        for (k, (load, base)) in self.indices.iter().zip(bases).enumerate() {
+            // SAFETY: the caller's.
+            let index = unsafe { *base.get().offset(offset_of(&load.layout, &self.shape, i)) };
+            let size = self.axes[k] as i64;
+            let wrapped = if index < 0 { index + size } else { index };
+            if !(0..size).contains(&wrapped) {
+                stray.index.store(index, Relaxed);
+                stray.axis.store(k as i64, Relaxed);
+                return None;
+            }
+            at += wrapped as isize * strides[k];
+        }
+        Some(at)
+    }
+
+    fn bases(&self, memory: &Memory) -> Vec<Shared<i64>> {
+        self.indices.iter().map(|l| Shared(l.base(memory).cast())).collect()
+    }
+}
+
+/// The element position of row-major index `i`.
+fn offset_of(layout: &Layout, shape: &Shape, i: usize) -> isize {
+    if shape.rank() == 1 {
+        return i as isize * layout.strides[0];
+    }
+    let (mut rest, mut at) = (i, 0isize);
+    for k in (0..shape.rank()).rev() {
+        at += (rest % shape[k]) as isize * layout.strides[k];
+        rest /= shape[k];
+    }
+    at
+}
+
+fn picks(indices: &[Whole], x: &Shape) -> Picks {
+    Picks {
+        axes: x[..indices.len()].iter().copied().collect(),
+        shape: indices.first().map(|i| i.layout.shape.clone()).unwrap_or_default(),
+        indices: indices.to_vec(),
+    }
+}
+
+pub struct Gather {
+    x: Whole,
+    picks: Picks,
+    slot: usize,
+    rest: usize,
+}
+
+impl Gather {
+    pub fn new(kernel: &Kernel, slot: usize, rest: usize) -> Gather {
+        let mut all = loads(kernel);
+        let x = all.remove(0);
+        Gather { picks: picks(&all, &x.layout.shape), x, slot, rest }
+    }
+
+    fn typed<T: Copy>(&self, memory: &Memory) -> Result<()> {
+        let rank = self.x.layout.shape.rank();
+        let dims: SmallVec<[usize; 4]> = self.x.layout.shape[rank - self.rest..].iter().copied().collect();
+        let strides = &self.x.layout.strides[rank - self.rest..];
+        let each: usize = dims.iter().product();
+        let from = Shared(self.x.base(memory).cast::<T>());
+        let to = Shared(memory.pointer(self.slot, size_of::<T>()).cast::<T>());
+        let bases = self.picks.bases(memory);
+        let stray = Stray::new();
+        let n = self.picks.size();
+        tasks::run(n.div_ceil(TASK), n * (each + 4), |t| {
+            let (from, to) = (from, to);
+            for i in t * TASK..((t + 1) * TASK).min(n) {
+                // SAFETY: positions are checked; each pick writes its own part.
+                unsafe {
+                    let Some(at) = self.picks.position(&bases, &self.x.layout.strides, i, &stray) else { return };
+                    let (from, to) = (from.get().cast_const().offset(at), to.get().add(i * each));
+                    if each == 1 {
+                        *to = *from;
+                    } else if each > 0 {
+                        collect::<T>(from, &dims, strides, 0, each, to);
+                    }
+                }
+            }
+        })?;
+        stray.check(&self.picks.axes)
+    }
+}
+
+impl Program for Gather {
+    fn launch(&self, memory: &Memory) -> Result<()> {
+        match self.x.dtype.size() {
+            1 => self.typed::<u8>(memory),
+            4 => self.typed::<u32>(memory),
+            _ => self.typed::<u64>(memory),
+        }
+    }
+}
+
+/// Writes or adds values into a copy; in order, so that equal indices have a meaning.
+pub struct Put {
+    x: Whole,
+    values: Whole,
+    picks: Picks,
+    slot: usize,
+    rest: usize,
+    add: bool,
+}
+
+impl Put {
+    pub fn new(kernel: &Kernel, slot: usize, add: bool, rest: usize) -> Put {
+        let mut all = loads(kernel);
+        let x = all.remove(0);
+        let values = all.remove(0);
+        Put { picks: picks(&all, &x.layout.shape), x, values, slot, rest, add }
+    }
+
+    fn typed<T: Copy>(&self, memory: &Memory, two: impl Fn(T, T) -> T) -> Result<()> {
+        let shape = &self.x.layout.shape;
+        let own = Layout::contiguous(shape.clone());
+        let to = memory.pointer(self.slot, size_of::<T>()).cast::<T>();
+        let dims: Vec<usize> = if shape.rank() == 0 { vec![1] } else { shape.to_vec() };
+        let strides: Vec<isize> = if shape.rank() == 0 { vec![0] } else { self.x.layout.strides.to_vec() };
+        let picked = shape.rank() - self.rest;
+        let rest: Vec<usize> = if self.rest == 0 { vec![1] } else { shape[picked..].to_vec() };
+        let value_strides = &self.values.layout.strides;
+        let cut = value_strides.len() - self.rest;
+        let rest_strides: Vec<isize> = if self.rest == 0 { vec![0] } else { value_strides[cut..].to_vec() };
+        let each: usize = rest.iter().product();
+        let value_shape: Shape = self.picks.shape.clone();
+        let value_outer = Layout { shape: value_shape.clone(), strides: value_strides[..cut].into(), offset: 0 };
+        let bases = self.picks.bases(memory);
+        let stray = Stray::new();
+        let mut line: Vec<T> = Vec::with_capacity(each);
+        // SAFETY: layouts stay inside their arrays; positions are checked.
+        unsafe {
+            collect::<T>(self.x.base(memory).cast(), &dims, &strides, 0, shape.size(), to);
+            let values = self.values.base(memory).cast::<T>();
+            for i in 0..self.picks.size() {
+                if i % TASK == 0 {
+                    crate::base::interrupt::check()?;
+                }
+                let Some(at) = self.picks.position(&bases, &own.strides, i, &stray) else { break };
+                let from = values.offset(offset_of(&value_outer, &value_shape, i));
+                if each == 1 {
+                    *to.offset(at) = two(*to.offset(at), *from);
+                } else {
+                    collect::<T>(from, &rest, &rest_strides, 0, each, line.as_mut_ptr());
+                    line.set_len(each);
+                    for (k, &v) in line.iter().enumerate() {
+                        let place = to.offset(at).add(k);
+                        *place = two(*place, v);
+                    }
+                }
+            }
+        }
+        stray.check(&self.picks.axes)
+    }
+}
+
+impl Program for Put {
+    fn launch(&self, memory: &Memory) -> Result<()> {
+        match (self.add, self.x.dtype) {
+            (true, DType::F64) => self.typed::<f64>(memory, |a, b| a + b),
+            (true, DType::F32) => self.typed::<f32>(memory, |a, b| a + b),
+            (true, DType::I64) => self.typed::<i64>(memory, i64::wrapping_add),
+            (_, d) => match d.size() {
+                1 => self.typed::<u8>(memory, |_, b| b),
+                4 => self.typed::<u32>(memory, |_, b| b),
+                _ => self.typed::<u64>(memory, |_, b| b),
+            },
+        }
+    }
+}

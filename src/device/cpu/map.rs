@@ -1,0 +1,133 @@
+//! Map kernels: every element of the domain computed and stored, one pass over memory for all outputs.
+//!
+//! Floor: bytes of all loads and stores over the memory's bandwidth.
+
+use smallvec::SmallVec;
+
+use super::block::{Code, fill, merge, spread, strides_in, with_frame};
+use super::tasks;
+use crate::base::Result;
+use crate::device::{Memory, Program};
+use crate::plan::kernel::Out;
+use crate::plan::{Kernel, Reg, Slot};
+
+/// Elements of one task: large enough to be worth handing over, small enough to balance.
+const TASK: usize = 64 * 1024;
+
+pub struct Map {
+    code: Code,
+    outs: Vec<Target>,
+}
+
+struct Target {
+    reg: Reg,
+    slot: usize,
+    size: usize,
+    strides: SmallVec<[isize; 4]>,
+    offset: isize,
+    contiguous: bool,
+}
+
+impl Map {
+    pub fn new(kernel: &Kernel, outs: &[Out], slots: &[Slot]) -> Result<Map> {
+        let order: Vec<usize> = (0..kernel.domain.rank()).collect();
+        let mut strides: Vec<SmallVec<[isize; 4]>> =
+            kernel.loads.iter().map(|l| strides_in(&l.layout, &order)).collect();
+        strides.extend(outs.iter().map(|o| strides_in(&o.layout, &order)));
+        let dims = merge(&kernel.domain, &mut strides);
+        let out_strides = strides.split_off(kernel.loads.len());
+        let regs: Vec<Reg> = outs.iter().map(|o| o.reg).collect();
+        let code = Code::new(dims, &kernel.loads, &strides, &kernel.code, &regs)?;
+        let target = |(o, strides): (&Out, SmallVec<[isize; 4]>)| Target {
+            reg: o.reg,
+            slot: o.slot,
+            size: slots[o.slot].dtype.size(),
+            contiguous: o.layout.is_contiguous(),
+            offset: o.layout.offset as isize,
+            strides,
+        };
+        let outs = outs.iter().zip(out_strides).map(target).collect();
+        Ok(Map { code, outs })
+    }
+
+    /// # Safety
+    /// Outputs are unshared but for other tasks, which write other elements.
+    unsafe fn piece(&self, memory: &Memory, from: usize, to: usize) {
+        let bases: SmallVec<[*mut u8; 4]> = self
+            .outs
+            .iter()
+            // SAFETY: the offset lies in the output.
+            .map(|o| unsafe { memory.pointer(o.slot, o.size).offset(o.offset * o.size as isize) })
+            .collect();
+        with_frame(|frame| {
+            let mut start = from;
+            let mut direct: SmallVec<[(Reg, *mut u8); 4]> = SmallVec::new();
+            while start < to {
+                let n = self.code.block(start, to);
+                direct.clear();
+                for (o, &base) in self.outs.iter().zip(&bases) {
+                    if o.contiguous {
+                        // SAFETY: the domain is the output's.
+                        direct.push((o.reg, unsafe { base.add(start * o.size) }));
+                    }
+                }
+                // SAFETY: loads and outputs fit the domain.
+                unsafe { self.code.run(memory, frame, start, n, &direct) };
+                for (o, &base) in self.outs.iter().zip(&bases) {
+                    // SAFETY: as above.
+                    unsafe { self.store(o, base, frame.at[o.reg as usize], frame.single[o.reg as usize], start, n) };
+                }
+                start += n;
+            }
+        });
+    }
+
+    /// Brings a register to an output where it is not there already.
+    ///
+    /// # Safety
+    /// As `piece`; `from` holds n elements, or one where `single`.
+    unsafe fn store(&self, o: &Target, base: *mut u8, from: *const u8, single: bool, start: usize, n: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            if o.contiguous {
+                let to = base.add(start * o.size);
+                if single {
+                    let mut one = 0u64;
+                    std::ptr::copy_nonoverlapping(from, (&raw mut one).cast(), o.size);
+                    fill((&raw const one).cast(), to, n, o.size);
+                } else if !std::ptr::eq(from, to) {
+                    std::ptr::copy_nonoverlapping(from, to, n * o.size);
+                }
+                return;
+            }
+            let mut stretched;
+            let from = if single {
+                stretched = [const { std::mem::MaybeUninit::<u64>::uninit() }; super::block::BLOCK];
+                let all: *mut u8 = stretched.as_mut_ptr().cast();
+                fill(from, all, n, o.size);
+                all.cast_const()
+            } else {
+                from
+            };
+            match o.size {
+                1 => spread::<u8>(from, base, &self.code.dims, &o.strides, start, n),
+                4 => spread::<u32>(from.cast(), base.cast(), &self.code.dims, &o.strides, start, n),
+                _ => spread::<u64>(from.cast(), base.cast(), &self.code.dims, &o.strides, start, n),
+            }
+        }
+    }
+}
+
+impl Program for Map {
+    fn launch(&self, memory: &Memory) -> Result<()> {
+        let n = self.code.size();
+        if n == 0 {
+            return Ok(());
+        }
+        let count = n.div_ceil(TASK);
+        tasks::run(count, n * self.code.cost / 10, |i| {
+            // SAFETY: tasks write disjoint elements.
+            unsafe { self.piece(memory, i * TASK, ((i + 1) * TASK).min(n)) };
+        })
+    }
+}

@@ -1,0 +1,152 @@
+//! Kernels: what back ends see. A kernel is a tree of maps over views, finished by at most one fold, scan, product,
+//! pick or put. Back ends know families and layouts, never an op's name.
+
+use smallvec::SmallVec;
+
+use crate::base::{DType, Layout, Shape};
+use crate::graph::prim::PositionFn;
+use crate::graph::{Attrs, Fold, Prim};
+
+/// Offsets of loads are counted from here, so that a view that walks backwards stays positive in a `Layout`.
+pub const BASE: usize = 1 << 60;
+
+/// A place for one array (or number) while a plan runs.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    pub dtype: DType,
+    pub kind: SlotKind,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum SlotKind {
+    /// Leaf number n of the graph that is forced.
+    Leaf(usize),
+    /// A leaf that is one number: no memory, its bits are passed.
+    Number(usize),
+    /// Made by the plan: row-major, this many elements.
+    Made(usize),
+}
+
+/// A register of a kernel: loads come first, then one per instruction.
+pub type Reg = u16;
+
+/// One launch.
+#[derive(Debug)]
+pub struct Kernel {
+    /// The index space.
+    pub domain: Shape,
+    pub loads: Vec<Load>,
+    pub code: Vec<Inst>,
+    pub finish: Finish,
+}
+
+/// What a register holds at each index of the domain before any instruction.
+#[derive(Debug, Clone)]
+pub struct Load {
+    pub from: From,
+    pub dtype: DType,
+    /// Over the domain. For a slot, element positions relative to the array's first element, plus `BASE`; for a position, the row-major position itself, plus `BASE`.
+    pub layout: Layout,
+}
+
+#[derive(Debug, Clone)]
+pub enum From {
+    Slot(usize),
+    /// Values made from their own position; `ins` are slots of single numbers.
+    Position {
+        prim: &'static Prim,
+        fill: PositionFn,
+        ins: SmallVec<[usize; 2]>,
+    },
+}
+
+/// One elementwise instruction.
+#[derive(Debug, Clone)]
+pub struct Inst {
+    pub prim: &'static Prim,
+    pub args: SmallVec<[Reg; 3]>,
+    /// The result's.
+    pub dtype: DType,
+}
+
+/// How a kernel ends.
+#[derive(Debug)]
+pub enum Finish {
+    /// Registers written to memory.
+    Store(Vec<Out>),
+    /// Registers folded over some axes of the domain.
+    Fold { axes: SmallVec<[usize; 4]>, outs: Vec<FoldOut> },
+    /// Register 0 folded along one axis, every intermediate value kept.
+    Scan { axis: usize, fold: Fold, slot: usize },
+    /// Loads 0 `[…, m, k]` and 1 `[…, k, n]` multiplied; the domain is `[…, m, n]`, both have its leading axes.
+    Contract { slot: usize },
+    /// Load 0 read at the indices in loads 1…; `rest` trailing axes of load 0 are copied whole.
+    Gather { slot: usize, rest: usize },
+    /// Load 1 written (or added) into a copy of load 0 at the indices in loads 2….
+    Put { slot: usize, add: bool, rest: usize },
+    /// A function of the host over whole arrays.
+    Host { prim: &'static Prim, attrs: Attrs, slot: usize, shape: Shape },
+}
+
+#[derive(Debug, Clone)]
+pub struct Out {
+    pub reg: Reg,
+    pub slot: usize,
+    /// Over the domain.
+    pub layout: Layout,
+}
+
+#[derive(Debug, Clone)]
+pub struct FoldOut {
+    pub reg: Reg,
+    pub fold: Fold,
+    pub slot: usize,
+}
+
+impl Kernel {
+    /// The dtype of a register.
+    pub fn dtype(&self, reg: Reg) -> DType {
+        let reg = reg as usize;
+        self.loads.get(reg).map_or_else(|| self.code[reg - self.loads.len()].dtype, |l| l.dtype)
+    }
+
+    /// The slots it reads, each once.
+    pub fn reads(&self) -> SmallVec<[usize; 8]> {
+        let mut out: SmallVec<[usize; 8]> = SmallVec::new();
+        for load in &self.loads {
+            match &load.from {
+                From::Slot(s) => out.push(*s),
+                From::Position { ins, .. } => out.extend(ins.iter().copied()),
+            }
+        }
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
+    /// The slots it writes.
+    pub fn writes(&self) -> SmallVec<[usize; 4]> {
+        match &self.finish {
+            Finish::Store(outs) => outs.iter().map(|o| o.slot).collect(),
+            Finish::Fold { outs, .. } => outs.iter().map(|o| o.slot).collect(),
+            Finish::Scan { slot, .. }
+            | Finish::Contract { slot }
+            | Finish::Gather { slot, .. }
+            | Finish::Put { slot, .. }
+            | Finish::Host { slot, .. } => SmallVec::from_elem(*slot, 1),
+        }
+    }
+
+    pub fn family(&self) -> &'static str {
+        match &self.finish {
+            Finish::Store(_) => "map",
+            Finish::Fold { .. } => "reduce",
+            Finish::Scan { .. } => "scan",
+            Finish::Contract { .. } => "contract",
+            Finish::Gather { .. } => "gather",
+            Finish::Put { add: false, .. } => "put",
+            Finish::Put { add: true, .. } => "scatter_add",
+            Finish::Host { .. } => "host",
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Plans: what is pending becomes kernels, the same ones for every device.
+//!
+//! In: roots. Out: their values. trace → fuse → emit → schedule → launch; a plan is kept by the structure of its
+//! graph, so that the second iteration of a loop plans nothing.
+
+pub mod emit;
+pub mod fuse;
+pub mod kernel;
+pub mod print;
+pub mod run;
+pub mod schedule;
+pub mod trace;
+
+pub use kernel::{Finish, From, Inst, Kernel, Load, Reg, Slot, SlotKind};
+pub use run::{force, plan_of};
+pub use schedule::Plan;

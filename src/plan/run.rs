@@ -1,0 +1,175 @@
+//! Run: forcing. Finds or makes the plan, gives it memory, launches its kernels in order.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::kernel::SlotKind;
+use super::schedule::{Plan, schedule};
+use super::trace::{Fx, Trace, What, trace};
+use crate::base::{Buffer, Layout, Result, interrupt, trouble};
+use crate::device::{Bound, Memory};
+use crate::graph::prim::Body;
+use crate::graph::{Data, Expr};
+
+/// Plans that are kept; past this many all are forgotten (a program that makes that many structures reuses none).
+const KEPT: usize = 2000;
+
+thread_local! {
+    static PLANS: RefCell<HashMap<Vec<u64>, Rc<Plan>, Fx>> = RefCell::default();
+}
+
+/// Realises the roots together.
+pub fn force(roots: &[Expr]) -> Result<()> {
+    let bases: Vec<Expr> = roots.iter().filter(|r| !r.is_realised()).map(base).collect();
+    let t = trace(&bases);
+    let plan = plan(&t)?;
+    execute(&t, &plan)?;
+    for root in roots {
+        look_through(root)?;
+    }
+    Ok(())
+}
+
+/// The plan that forcing these roots would run, and the graph that it is for.
+pub fn plan_of(roots: &[Expr]) -> Result<(Trace, Rc<Plan>)> {
+    let t = trace(roots);
+    let p = plan(&t)?;
+    Ok((t, p))
+}
+
+/// Below views that show all of it, what is to be computed: the views are then layouts of its memory.
+fn base(root: &Expr) -> Expr {
+    let mut at = root.clone();
+    while !at.is_realised() && at.prim().is_view() {
+        let below = at.with_ins(|ins| ins[0].clone());
+        if below.size() > at.size() {
+            return root.clone();
+        }
+        at = below;
+    }
+    at
+}
+
+/// Realises the views between a root and its base.
+fn look_through(root: &Expr) -> Result<()> {
+    let mut chain = vec![];
+    let mut at = root.clone();
+    while !at.is_realised() {
+        let below = at.with_ins(|ins| ins.first().cloned());
+        let Some(below) = below.filter(|_| at.prim().is_view()) else { break };
+        chain.push(at);
+        at = below;
+    }
+    for e in chain.iter().rev() {
+        let Body::View(index) = &e.prim().body else { continue };
+        let data = match at.data() {
+            Some(Data::Buffer(buffer, layout)) => {
+                index(layout, e.attrs(), e.shape()).map(|l| Data::Buffer(buffer.clone(), l))
+            }
+            Some(other) => Some(other.clone()),
+            None => None,
+        };
+        match data {
+            Some(data) => e.realise(data),
+            // Strides cannot say it: this view is copied.
+            None => {
+                let t = trace(std::slice::from_ref(e));
+                execute(&t, &*plan(&t)?)?;
+            }
+        }
+        at = e.clone();
+    }
+    Ok(())
+}
+
+fn plan(t: &Trace) -> Result<Rc<Plan>> {
+    if let Some(plan) = PLANS.with(|p| p.borrow().get(&t.key).cloned()) {
+        return Ok(plan);
+    }
+    let plan = Rc::new(schedule(t)?);
+    PLANS.with(|p| {
+        let mut plans = p.borrow_mut();
+        if plans.len() >= KEPT {
+            plans.clear();
+        }
+        plans.insert(t.key.clone(), plan.clone());
+    });
+    Ok(plan)
+}
+
+fn execute(t: &Trace, plan: &Plan) -> Result<()> {
+    let device = crate::device::cpu();
+    let programs = match plan.programs.get() {
+        Some(programs) => programs,
+        None => {
+            let made = plan.kernels.iter().map(|k| device.prepare(k, &plan.slots)).collect::<Result<Vec<_>>>()?;
+            plan.programs.get_or_init(|| made)
+        }
+    };
+    let mut memory = bind(t, plan);
+    let mut kept: Vec<(u32, Arc<Buffer>)> = Vec::with_capacity(plan.written.len());
+    let wanted: Vec<Option<u32>> = slots_to_items(plan);
+    for (i, (kernel, program)) in plan.kernels.iter().zip(programs).enumerate() {
+        for slot in kernel.writes() {
+            if matches!(memory.bound[slot], Bound::Nothing) {
+                let SlotKind::Made(n) = plan.slots[slot].kind else { continue };
+                let buffer = Buffer::new(n.saturating_mul(plan.slots[slot].dtype.size()))?;
+                if let Some(item) = wanted[slot]
+                    && is_wanted(t, item)
+                {
+                    kept.push((item, buffer.clone()));
+                }
+                memory.bound[slot] = Bound::Buffer { buffer, offset: 0 };
+            }
+        }
+        program.launch(&memory)?;
+        trouble::check()?;
+        interrupt::check()?;
+        for &slot in &plan.dead_after[i] {
+            memory.bound[slot] = Bound::Nothing;
+        }
+    }
+    for (item, buffer) in kept {
+        let node = &t.nodes[item as usize];
+        node.realise(Data::Buffer(buffer, Layout::contiguous(node.shape().clone())));
+    }
+    for &item in &plan.inlined {
+        t.nodes[item as usize].node().seen.set(!t.nodes[item as usize].prim().is_view());
+    }
+    Ok(())
+}
+
+/// Whether somebody besides this plan can still ask for an item: a root, a value that a name holds, or a tape.
+fn is_wanted(t: &Trace, item: u32) -> bool {
+    t.roots.contains(&item) || t.nodes[item as usize].holders() > 1 + t.users(item)
+}
+
+fn slots_to_items(plan: &Plan) -> Vec<Option<u32>> {
+    let mut out = vec![None; plan.slots.len()];
+    for &(item, slot) in &plan.written {
+        out[slot] = Some(item);
+    }
+    out
+}
+
+/// What is known before anything runs: leaves and numbers.
+fn bind(t: &Trace, plan: &Plan) -> Memory {
+    let bound = plan.slots.iter().map(|slot| match slot.kind {
+        SlotKind::Made(_) => Bound::Nothing,
+        SlotKind::Leaf(item) | SlotKind::Number(item) => match (&t.items[item].what, t.nodes[item].data()) {
+            (What::Buffer(_), Some(Data::Buffer(buffer, layout))) => {
+                Bound::Buffer { buffer: buffer.clone(), offset: layout.offset }
+            }
+            (_, Some(Data::Number(bits))) => Bound::Number(*bits),
+            _ => Bound::Nothing,
+        },
+    });
+    Memory { bound: bound.collect() }
+}
+
+/// Forgets every plan.
+pub fn forget() {
+    PLANS.with(|p| p.borrow_mut().clear());
+}

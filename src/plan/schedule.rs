@@ -1,0 +1,92 @@
+//! Schedule: from a trace to a plan: kernels in order, slots, and which slot is last read where.
+
+use super::emit::Emitter;
+use super::fuse::fuse;
+use super::kernel::*;
+use super::trace::{Trace, What};
+use crate::base::{Fault, Result};
+
+/// What runs when a graph is forced; made once per structure.
+pub struct Plan {
+    pub slots: Vec<Slot>,
+    pub kernels: Vec<Kernel>,
+    /// Per kernel, the slots that nobody reads after it.
+    pub dead_after: Vec<Vec<usize>>,
+    /// Items that are written and their slots: they become realised.
+    pub written: Vec<(u32, usize)>,
+    /// Items that were computed in registers only.
+    pub inlined: Vec<u32>,
+    /// The kernels as a device prepared them.
+    pub programs: std::cell::OnceCell<Vec<Box<dyn crate::device::Program>>>,
+}
+
+/// Plans a trace.
+pub fn schedule(t: &Trace) -> Result<Plan> {
+    let mut must = vec![false; t.items.len()];
+    // Each failed try names one more item that has to be memory, so this ends.
+    for _ in 0..=t.items.len() {
+        let fusion = fuse(t, &must);
+        let (slots, of_item) = slots(t, &fusion.written);
+        let emitter = Emitter { trace: t, written: &fusion.written, slots: &of_item };
+        let mut kernels = vec![];
+        let mut failed = None;
+        // Leaves that must be copied come first: they need nothing.
+        let (copies, rest): (Vec<_>, Vec<_>) =
+            fusion.groups.iter().partition(|g| !matches!(t.items[g.items[0] as usize].what, What::Op { .. }));
+        for group in copies.into_iter().chain(rest) {
+            match emitter.kernels(group) {
+                Ok(more) => kernels.extend(more),
+                Err(must) => {
+                    failed = Some(must.0);
+                    break;
+                }
+            }
+        }
+        if let Some(item) = failed {
+            if must[item as usize] {
+                return Err(Fault::new("internal: a view cannot be planned"));
+            }
+            must[item as usize] = true;
+            continue;
+        }
+        return Ok(finish(t, slots, of_item, kernels, &fusion.written));
+    }
+    Err(Fault::new("internal: planning did not end"))
+}
+
+/// Slots for leaves (numbered `items + i`) and for written items (numbered `i`).
+fn slots(t: &Trace, written: &[bool]) -> (Vec<Slot>, Vec<Option<usize>>) {
+    let n = t.items.len();
+    let mut slots = vec![];
+    let mut of_item = vec![None; 2 * n];
+    for (i, item) in t.items.iter().enumerate() {
+        let leaf = match item.what {
+            What::Buffer(_) => Some(SlotKind::Leaf(i)),
+            What::Number => Some(SlotKind::Number(i)),
+            What::Op { .. } => None,
+        };
+        if let Some(kind) = leaf {
+            of_item[n + i] = Some(slots.len());
+            slots.push(Slot { dtype: item.dtype, kind });
+        }
+        if written[i] {
+            of_item[i] = Some(slots.len());
+            slots.push(Slot { dtype: item.dtype, kind: SlotKind::Made(item.shape.size()) });
+        }
+    }
+    (slots, of_item)
+}
+
+fn finish(t: &Trace, slots: Vec<Slot>, of_item: Vec<Option<usize>>, kernels: Vec<Kernel>, written: &[bool]) -> Plan {
+    let op = |i: usize| matches!(t.items[i].what, What::Op { .. });
+    let out: Vec<(u32, usize)> =
+        (0..t.items.len()).filter(|&i| written[i] && op(i)).filter_map(|i| Some((i as u32, of_item[i]?))).collect();
+    let inlined = (0..t.items.len()).filter(|&i| !written[i] && op(i)).map(|i| i as u32).collect();
+    let mut dead_after: Vec<Vec<usize>> = vec![vec![]; kernels.len()];
+    for slot in 0..slots.len() {
+        if let Some(k) = kernels.iter().rposition(|k| k.reads().contains(&slot)) {
+            dead_after[k].push(slot);
+        }
+    }
+    Plan { slots, kernels, dead_after, written: out, inlined, programs: std::cell::OnceCell::new() }
+}
