@@ -364,7 +364,7 @@ fn column_of(name: &str, data: &Data) -> Result<Vec<String>> {
     })
 }
 
-/// Quotes where a delimiter, a quote or a line end would be misread, or where text would come back as a number.
+/// Quotes where a delimiter, a quote, a line end or blanks at an end would be misread.
 fn quoted(text: &str) -> String {
     let plain = !text.contains([',', ';', '\t', '"', '\n', '\r']) && text.trim() == text;
     if plain { text.to_string() } else { format!("\"{}\"", text.replace('"', "\"\"")) }

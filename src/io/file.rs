@@ -1,7 +1,7 @@
 //! Paths: which format a name means, reading a file, and replacing one in one step.
 
 use std::fs;
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -24,6 +24,16 @@ pub fn read_path_with(path: impl AsRef<Path>, from: Option<&str>, options: &Read
         Unread::Io(e) => unopened(path, &e),
     })?;
     decode(&bytes, format, options).map_err(|fault| in_file(fault, path))
+}
+
+/// What a stream holds, read to its end; `name` is what faults call it (`standard input`).
+pub fn read_stream(stream: impl Read, name: &str, from: Option<&str>, options: &ReadOptions) -> Result<Data> {
+    let format = from.map(codec).transpose()?;
+    let bytes = gzip::read_all(stream).map_err(|e| match e {
+        Unread::Memory(fault) => fault,
+        Unread::Io(e) => Fault::input(format!("{name} cannot be read: {}", plain(&e))).hint("check what feeds it"),
+    })?;
+    decode(&bytes, format, options).map_err(|fault| in_file(fault, Path::new(name)))
 }
 
 /// Writes a file whole or not at all: into a new file beside it, which then takes its place.
@@ -255,7 +265,10 @@ mod tests {
         write_path(folder.file("odd.name"), &matrix(), Some("npy")).unwrap();
         assert_eq!(format!("{:?}", read_path(folder.file("odd.name"), None).unwrap()), format!("{:?}", matrix()));
         assert_eq!(
-            fs::read_dir(&folder.0).unwrap().filter(|e| e.as_ref().unwrap().path().ends_with("part")).count(),
+            fs::read_dir(&folder.0)
+                .unwrap()
+                .filter(|e| e.as_ref().unwrap().path().extension().is_some_and(|x| x == "part"))
+                .count(),
             0
         );
     }
@@ -270,6 +283,13 @@ mod tests {
         assert!(fault.message.ends_with("x.csv: a table has two axes, this is f64[1, 1, 1]"), "{}", fault.message);
         assert_eq!(format!("{:?}", read_path(&path, None).unwrap()), format!("{:?}", matrix()));
         assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_stream_is_named_in_its_faults() {
+        let read = |text: &str| read_stream(text.as_bytes(), "standard input", None, &ReadOptions::default());
+        assert_eq!(format!("{:?}", read("1,2\n3,4\n").unwrap()), "i64[2, 2][[1, 2], [3, 4]]");
+        assert_eq!(read("1,2\n3\n").unwrap_err().message, "standard input: line 2 has 1 field, line 1 has 2");
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod written;
 use std::io::Write;
 
 pub use data::Data;
-pub use file::{read_path, read_path_with, write_path};
+pub use file::{read_path, read_path_with, read_stream, write_path};
 pub use ndarray::{from_ndarray, host_view};
 
 use crate::base::{Fault, Result, nearest};

@@ -42,12 +42,11 @@ pub(super) fn line_with(host: &Host, element: &mut dyn FnMut(usize, &mut String)
 
 /// Appends the element at a buffer position.
 fn push_element(out: &mut String, host: &Host, at: usize, style: &Style) {
-    let float = |out: &mut String, x: f64, n: u8| out.push_str(&number::brief(x, n));
     match (host.dtype, style.digits) {
         (DType::Bool, _) => out.push_str(if host.buffer.as_slice::<bool>()[at] { "true" } else { "false" }),
         (DType::I64, _) => push_int(out, host.buffer.as_slice::<i64>()[at]),
-        (DType::F32, Some(n)) => float(out, host.buffer.as_slice::<f32>()[at] as f64, n),
-        (DType::F64, Some(n)) => float(out, host.buffer.as_slice::<f64>()[at], n),
+        (DType::F32, Some(_)) => out.push_str(&number::float32(host.buffer.as_slice::<f32>()[at], style)),
+        (DType::F64, Some(_)) => out.push_str(&number::float(host.buffer.as_slice::<f64>()[at], style)),
         (DType::F32, None) => {
             let x = host.buffer.as_slice::<f32>()[at];
             number::push_shortest(out, x, x as f64);

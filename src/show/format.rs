@@ -84,7 +84,7 @@ fn array_with(host: &Host, spec: &Spec) -> Result<String> {
         let element = match host.dtype {
             crate::base::DType::Bool => FormatArg::Bool(host.buffer.as_slice::<bool>()[at]),
             crate::base::DType::I64 => FormatArg::Int(host.buffer.as_slice::<i64>()[at]),
-            crate::base::DType::F32 => FormatArg::Float(host.buffer.as_slice::<f32>()[at] as f64),
+            crate::base::DType::F32 => FormatArg::Float(widened(host.buffer.as_slice::<f32>()[at], spec)),
             crate::base::DType::F64 => FormatArg::Float(host.buffer.as_slice::<f64>()[at]),
         };
         match one(element, spec) {
@@ -93,6 +93,12 @@ fn array_with(host: &Host, spec: &Spec) -> Result<String> {
         }
     });
     fault.map_or(Ok(text), Err)
+}
+
+/// An f32 for formatting: where nothing asks for digits, the f64 whose shortest text is the f32's.
+fn widened(x: f32, spec: &Spec) -> f64 {
+    let asked = spec.precision.is_some() || spec.kind.is_some();
+    if asked { x as f64 } else { number::shortest32(x).parse().unwrap_or(x as f64) }
 }
 
 // ---- reading the spec ----
@@ -477,6 +483,9 @@ mod tests {
         let host = Host::from_slice(Shape::new(&[2, 2]), &[1.0, 0.25, -3.5, 1e9]).unwrap();
         assert_eq!(format_spec(FormatArg::Array(&host), ".1f").unwrap(), "[[1.0, 0.2], [-3.5, 1000000000.0]]");
         assert!(format_spec(FormatArg::Array(&host), "d").is_err());
+        let single = Host::scalar(0.1f32).unwrap();
+        assert_eq!(format_spec(FormatArg::Array(&single), ">6").unwrap(), "   0.1");
+        assert_eq!(format_spec(FormatArg::Array(&single), ".10f").unwrap(), "0.1000000015");
     }
 
     #[test]

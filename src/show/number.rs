@@ -28,7 +28,12 @@ pub fn float(x: f64, style: &Style) -> String {
 
 /// As `float`, for an f32, whose shortest text has fewer digits.
 pub fn float32(x: f32, style: &Style) -> String {
-    style.digits.map_or_else(|| shortest32(x), |n| brief(x as f64, n))
+    let exact = shortest32(x);
+    match style.digits.map(|n| brief(x as f64, n)) {
+        // Digits beyond an f32's own are those of the binary fraction, and mean nothing.
+        Some(text) if text.len() < exact.len() => text,
+        _ => exact,
+    }
 }
 
 /// Appends the shortest text of `x`, an f32 or f64; `size` is its value.
@@ -159,7 +164,9 @@ mod tests {
         for (x, text) in [(0.1f32, "0.1"), (1e-7, "1e-07"), (16777216.0, "16777216"), (0.33333334, "0.33333334")] {
             assert_eq!(shortest32(x), text);
         }
-        assert_eq!(float32(0.1, &Style { digits: Some(6), ..Style::PLAIN }), "0.1");
+        let style = |n| Style { digits: Some(n), ..Style::PLAIN };
+        assert_eq!([float32(0.1, &style(6)), float32(0.1, &style(12))], ["0.1", "0.1"]);
+        assert_eq!(float32(1.0 / 3.0, &style(3)), "0.333");
     }
 
     #[test]

@@ -32,6 +32,7 @@ const MOST: usize = 20;
 /// Calls shown at either end of a long chain.
 const CALLS: usize = 8;
 
+/// A source and characters of its cropped text.
 type Place = (u32, Range<usize>);
 
 /// Several faults of one run, at most 20 of them.
@@ -48,7 +49,7 @@ pub fn report(fault: &Fault, sources: &Sources, style: &Style) -> String {
     let labels = labels(fault, sources);
     let mut tail = chain(fault, sources, style);
     tail.extend(fault.hints.iter().flat_map(|hint| help(hint, style)));
-    let head = format!("{} {}\n", paint(style, "1;31", "error:"), fault.message);
+    let head = format!("{} {}\n", paint(style, "1;31", "error:"), clean(&fault.message));
     if labels.is_empty() {
         return tail.iter().fold(head, |text, line| text + line + "\n");
     }
@@ -140,9 +141,15 @@ fn one_line(text: &str, style: &Style) -> String {
 }
 
 fn help(hint: &str, style: &Style) -> Vec<String> {
+    let hint = clean(hint);
     let mut lines = hint.lines();
     let first = format!("{} {}", paint(style, "36", "help:"), lines.next().unwrap_or(""));
     std::iter::once(first).chain(lines.map(|l| format!("      {l}"))).collect()
+}
+
+/// Words that may quote a file: what would move a terminal's cursor or change its colours is replaced.
+fn clean(words: &str) -> String {
+    words.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 fn paint(style: &Style, code: &str, text: &str) -> String {
@@ -166,9 +173,13 @@ impl Cache<u32> for &mut Views<'_> {
 
 /// The box, as ariadne draws it, below a line that `boxed` replaces: ariadne colours that one unasked.
 fn draw(fault: &Fault, labels: &[(Span, String)], sources: &Sources, style: &Style) -> String {
-    let (views, places) = views(labels, sources, style);
-    let main = fault.span.and_then(|s| labels.iter().position(|l| l.0 == s)).unwrap_or(0);
-    let config = Config::new().with_index_type(IndexType::Byte).with_color(style.color).with_char_set(if style.ascii {
+    // The place in the box's head is the fault's own, marked or not.
+    let own = fault.span.filter(|s| sources.get(s.source).is_some()).unwrap_or(labels[0].0);
+    let spans: Vec<Span> = labels.iter().map(|l| l.0).chain([own]).collect();
+    let (views, places) = views(&spans, sources, style);
+    let main = spans.iter().position(|&s| s == own).unwrap_or(0);
+    // In byte mode ariadne 0.6 takes the place in a second source for bytes where it has characters, and panics.
+    let config = Config::new().with_index_type(IndexType::Char).with_color(style.color).with_char_set(if style.ascii {
         CharSet::Ascii
     } else {
         CharSet::Unicode
@@ -177,18 +188,15 @@ fn draw(fault: &Fault, labels: &[(Span, String)], sources: &Sources, style: &Sty
     let mut order: Vec<usize> = (0..labels.len()).collect();
     let line = |i: usize| {
         let (source, range) = &places[i];
-        let text = views.0.get(source).map_or("", |v| v.1.text());
-        text.as_bytes()[..range.end.saturating_sub(1).max(range.start).min(text.len())]
-            .iter()
-            .filter(|&&b| b == b'\n')
-            .count()
+        let last = range.end.saturating_sub(1).max(range.start);
+        views.0.get(source).and_then(|v| v.1.get_offset_line(last)).map_or(0, |(_, line, _)| line)
     };
     order.sort_by_cached_key(|&i| {
         (places[i].0 != places[main].0, places[i].0, line(i), std::cmp::Reverse(places[i].1.start))
     });
     let marks = order.iter().enumerate().map(|(rank, &i)| {
         let color = if i == main { ariadne::Color::Red } else { [ariadne::Color::Cyan, ariadne::Color::Yellow][i % 2] };
-        Label::new(places[i].clone()).with_message(&labels[i].1).with_order(rank as i32).with_color(color)
+        Label::new(places[i].clone()).with_message(clean(&labels[i].1)).with_order(rank as i32).with_color(color)
     });
     let report = Report::build(ReportKind::Custom("error", ariadne::Color::Red), places[main].clone())
         .with_config(config)
@@ -200,19 +208,20 @@ fn draw(fault: &Fault, labels: &[(Span, String)], sources: &Sources, style: &Sty
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Every source cropped to its labels, and where the labels lie then.
-fn views<'a>(labels: &[(Span, String)], sources: &'a Sources, style: &Style) -> (Views<'a>, Vec<Place>) {
+/// Every source cropped to its spans, and where the spans lie then.
+fn views<'a>(spans: &[Span], sources: &'a Sources, style: &Style) -> (Views<'a>, Vec<Place>) {
     let radius = if style.terminal { (style.width / 2).saturating_sub(8).clamp(20, 120) } else { 120 };
     let mut views = Views(HashMap::new());
-    let mut places: Vec<Place> = labels.iter().map(|(span, _)| (span.source, 0..0)).collect();
-    for id in labels.iter().map(|(span, _)| span.source) {
+    let mut places: Vec<Place> = spans.iter().map(|span| (span.source, 0..0)).collect();
+    for id in spans.iter().map(|span| span.source) {
         let Some(source) = sources.get(id).filter(|_| !views.0.contains_key(&id)) else { continue };
         let (name, first) = first_line(&source.name);
-        let mine: Vec<usize> = (0..labels.len()).filter(|&i| labels[i].0.source == id).collect();
-        let marks: Vec<Range<usize>> = mine.iter().map(|&i| labels[i].0.range()).collect();
+        let mine: Vec<usize> = (0..spans.len()).filter(|&i| spans[i].source == id).collect();
+        let marks: Vec<Range<usize>> = mine.iter().map(|&i| spans[i].range()).collect();
         let cropped = crop(&source.text, &marks, first, radius);
         for (&i, mark) in mine.iter().zip(cropped.marks) {
-            places[i].1 = mark;
+            let start = cropped.text[..mark.start].chars().count();
+            places[i].1 = start..start + cropped.text[mark].chars().count();
         }
         views.0.insert(id, (name, ariadne::Source::from(cropped.text)));
     }
@@ -383,6 +392,33 @@ error: sqrt: no
                 }
             }
         }
+    }
+
+    #[test]
+    fn many_labels_anywhere_are_drawn_without_a_panic() {
+        let text = "f(x) = {\n\ty = \"日本\" # c\n\n  é\r\n}\nz = f(1)";
+        let mut sources = Sources::default();
+        let ids = [sources.add("a.nev", text), sources.add("<repl>:12", text)];
+        let mut seed = 1u64;
+        let mut random = |n: usize| {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (seed >> 33) as usize % n
+        };
+        for _ in 0..3000 {
+            let mut span = || {
+                let (a, b) = (random(text.len() + 2), random(text.len() + 2));
+                Span::new(ids[random(2)], a.min(b), a.max(b))
+            };
+            let fault = Fault::new("m").at(span()).label(span(), "one").label(span(), "two\nlines").label(span(), "");
+            let out = report(&fault, &sources, &Style { ascii: span().start.is_multiple_of(2), ..Style::PLAIN });
+            assert!(out.starts_with("error: m\n") && out.contains("one"), "{out}");
+        }
+    }
+
+    #[test]
+    fn words_cannot_drive_the_terminal() {
+        let fault = Fault::new("near `\x1b[2J`").hint("\x07");
+        assert!(!report(&fault, &Sources::default(), &Style::PLAIN).contains(['\x1b', '\x07']));
     }
 
     #[test]
