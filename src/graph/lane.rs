@@ -8,6 +8,8 @@
 //! (3.3 times slower, measured). The formulas are inlined into functions with the wider instruction sets enabled.
 
 use super::prim::{Lane, Operands};
+use crate::base::DType;
+use crate::base::math::{Binary, Isa, Unary, map1_on, map2_on};
 
 /// Elements per chunk: two AVX-512 or four AVX2 registers of f64.
 const W: usize = 16;
@@ -162,4 +164,60 @@ pub fn lane2<A: Copy, B: Copy, R: Copy, F: Map2<A, B, R>>(operands: Operands) ->
 /// The lane of a three-operand formula.
 pub fn lane3<A: Copy, B: Copy, C: Copy, R: Copy, F: Map3<A, B, C, R>>() -> Lane {
     pick!(plain3::<A, B, C, R, F>, avx2_3::<A, B, C, R, F>)
+}
+
+/// The lane of an elementary function, for the float dtypes.
+pub fn math1<F: Unary<f32> + Unary<f64>>(dtype: DType) -> Option<Lane> {
+    unsafe fn run<T: Copy, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize) {
+        // SAFETY: the lane's contract.
+        unsafe { map1_on::<T, F>(isa(), (*ins).cast(), out.cast(), n) }
+    }
+    match dtype {
+        DType::F32 => Some(run::<f32, F>),
+        DType::F64 => Some(run::<f64, F>),
+        _ => None,
+    }
+}
+
+/// The lane of an elementary function of two numbers.
+pub fn math2<F: Binary<f32> + Binary<f64>>(dtype: DType, operands: Operands) -> Option<Lane> {
+    match dtype {
+        DType::F32 => Some(pair::<f32, F>(operands)),
+        DType::F64 => Some(pair::<f64, F>(operands)),
+        _ => None,
+    }
+}
+
+fn pair<T: Copy, F: Binary<T>>(operands: Operands) -> Lane {
+    /// Elements for which a single number is written out.
+    const PIECE: usize = 256;
+    unsafe fn vectors<T: Copy, F: Binary<T>>(ins: *const *const u8, out: *mut u8, n: usize) {
+        // SAFETY: the lane's contract.
+        unsafe { map2_on::<T, F>(isa(), (*ins).cast(), (*ins.add(1)).cast(), out.cast(), n) }
+    }
+    unsafe fn mixed<T: Copy, F: Binary<T>, const LAST: bool>(ins: *const *const u8, out: *mut u8, n: usize) {
+        // SAFETY: the lane's contract; the single operand is read before anything is written.
+        unsafe {
+            let (a, b, out) = ((*ins).cast::<T>(), (*ins.add(1)).cast::<T>(), out.cast::<T>());
+            let single = [if LAST { *b } else { *a }; PIECE];
+            for start in (0..n).step_by(PIECE) {
+                let len = PIECE.min(n - start);
+                let (x, y) = if LAST { (a.add(start), single.as_ptr()) } else { (single.as_ptr(), b.add(start)) };
+                map2_on::<T, F>(isa(), x, y, out.add(start), len);
+            }
+        }
+    }
+    match operands {
+        Operands::Vectors => vectors::<T, F>,
+        Operands::LastScalar => mixed::<T, F, true>,
+        Operands::FirstScalar => mixed::<T, F, false>,
+    }
+}
+
+/// The instruction set of the chosen path.
+fn isa() -> Isa {
+    match cpu() {
+        Cpu::Avx2 => Isa::Avx2,
+        Cpu::Baseline => Isa::Base,
+    }
 }

@@ -22,7 +22,7 @@ prims! {
     exp(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 15, wgsl: "exp(x)", f: x.exp() },
+        map: { cost: 15, wgsl: "exp(x)", math: Exp },
         vjp(g, y): [g * y],
     }
 
@@ -33,7 +33,7 @@ prims! {
     expm1(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 20, wgsl: "expm1(x)", f: x.exp_m1() },
+        map: { cost: 20, wgsl: "expm1(x)", math: Expm1 },
         vjp(g, y): [g * (y + 1.0)],
     }
 
@@ -44,7 +44,7 @@ prims! {
     log(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 25, wgsl: "log(x)", f: x.ln() },
+        map: { cost: 25, wgsl: "log(x)", math: Log },
         vjp(g, _): [g / x],
     }
 
@@ -55,7 +55,7 @@ prims! {
     log1p(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 25, wgsl: "log1p(x)", f: x.ln_1p() },
+        map: { cost: 25, wgsl: "log1p(x)", math: Log1p },
         vjp(g, _): [g / (x + 1.0)],
     }
 
@@ -66,7 +66,7 @@ prims! {
     log2(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 25, wgsl: "log2(x)", f: x.log2() },
+        map: { cost: 25, wgsl: "log2(x)", math: Log2 },
         vjp(g, _): [g / (x * std::f64::consts::LN_2)],
     }
 
@@ -77,7 +77,7 @@ prims! {
     log10(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 25, wgsl: "log10(x)", f: x.log10() },
+        map: { cost: 25, wgsl: "log10(x)", math: Log10 },
         vjp(g, _): [g / (x * std::f64::consts::LN_10)],
     }
 
@@ -88,7 +88,7 @@ prims! {
     sin(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 20, wgsl: "sin(x)", f: x.sin() },
+        map: { cost: 20, wgsl: "sin(x)", math: Sin },
         vjp(g, _): [g * cos(x)],
     }
 
@@ -99,7 +99,7 @@ prims! {
     cos(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 20, wgsl: "cos(x)", f: x.cos() },
+        map: { cost: 20, wgsl: "cos(x)", math: Cos },
         vjp(g, _): [-(g * sin(x))],
     }
 
@@ -110,7 +110,7 @@ prims! {
     tan(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 25, wgsl: "tan(x)", f: x.tan() },
+        map: { cost: 25, wgsl: "tan(x)", math: Tan },
         vjp(g, y): [g * (y * y + 1.0)],
     }
 
@@ -121,7 +121,7 @@ prims! {
     asin(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 25, wgsl: "asin(x)", f: x.asin() },
+        map: { cost: 25, wgsl: "asin(x)", math: Asin },
         vjp(g, _): [g / sqrt(&(1.0 - x * x))],
     }
 
@@ -132,7 +132,7 @@ prims! {
     acos(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 25, wgsl: "acos(x)", f: x.acos() },
+        map: { cost: 25, wgsl: "acos(x)", math: Acos },
         vjp(g, _): [-(g / sqrt(&(1.0 - x * x)))],
     }
 
@@ -143,7 +143,7 @@ prims! {
     atan(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 25, wgsl: "atan(x)", f: x.atan() },
+        map: { cost: 25, wgsl: "atan(x)", math: Atan },
         vjp(g, _): [g / (x * x + 1.0)],
     }
 
@@ -154,7 +154,7 @@ prims! {
     atan2(y, x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 40, wgsl: "atan2(y, x)", f: y.atan2(x) },
+        map: { cost: 40, wgsl: "atan2(y, x)", math: Atan2 },
         vjp(g, _): [g * x / (x * x + y * y), -(g * y / (x * x + y * y))],
     }
 
@@ -165,7 +165,7 @@ prims! {
     sinh(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 25, wgsl: "sinh(x)", f: x.sinh() },
+        map: { cost: 25, wgsl: "sinh(x)", math: Sinh },
         vjp(g, _): [g * cosh(x)],
     }
 
@@ -176,7 +176,7 @@ prims! {
     cosh(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 25, wgsl: "cosh(x)", f: x.cosh() },
+        map: { cost: 25, wgsl: "cosh(x)", math: Cosh },
         vjp(g, _): [g * sinh(x)],
     }
 
@@ -187,7 +187,7 @@ prims! {
     tanh(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 20, wgsl: "tanh(x)", f: x.tanh() },
+        map: { cost: 20, wgsl: "tanh(x)", math: Tanh },
         vjp(g, y): [g * (1.0 - y * y)],
     }
 
@@ -198,7 +198,7 @@ prims! {
     asinh(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 40, wgsl: "asinh(x)", f: x.asinh() },
+        map: { cost: 40, wgsl: "asinh(x)", math: Asinh },
         vjp(g, _): [g / sqrt(&(x * x + 1.0))],
     }
 
@@ -209,7 +209,7 @@ prims! {
     acosh(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 40, wgsl: "acosh(x)", f: x.acosh() },
+        map: { cost: 40, wgsl: "acosh(x)", math: Acosh },
         vjp(g, _): [g / sqrt(&(x * x - 1.0))],
     }
 
@@ -220,7 +220,7 @@ prims! {
     atanh(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 40, wgsl: "atanh(x)", f: x.atanh() },
+        map: { cost: 40, wgsl: "atanh(x)", math: Atanh },
         vjp(g, _): [g / (1.0 - x * x)],
     }
 
@@ -231,7 +231,7 @@ prims! {
     erf(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 40, wgsl: "erf(x)", f32: libm::erff(x), f64: libm::erf(x) },
+        map: { cost: 40, wgsl: "erf(x)", math: Erf },
         vjp(g, _): [g * exp(&-(x * x)) * std::f64::consts::FRAC_2_SQRT_PI],
     }
 
@@ -242,7 +242,7 @@ prims! {
     pow(a, b) {
         dtype: power,
         shape: rule::broadcast,
-        map: { cost: 60, wgsl: "pow(a, b)", f: a.powf(b), i: int_power(a, b) },
+        map: { cost: 60, wgsl: "pow(a, b)", math: Pow, i: int_power(a, b) },
         vjp(g, y): [power_base(g, a, b), power_exponent(g, a, b, y)],
     }
 }

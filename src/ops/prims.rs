@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Array parameters come first, attributes after `;` as `name: Kind = Default`. A map's formulas are given per kind of
-//! dtype (`f` floats, `i` ints, `b` bools, or one dtype by its name); what is not given is not defined there. A
+//! dtype (`f` floats, `i` ints, `b` bools, or one dtype by its name), or `math:` names a vectorised elementary function of `base::math`; what is not given is not defined there. A
 //! gradient is a formula in the builders a user calls, or `zero`, or `none "why"`.
 
 #[macro_export]
@@ -76,6 +76,25 @@ macro_rules! vjp {
 
 #[macro_export]
 macro_rules! body {
+    (map [$x:ident] { cost: $cost:literal, wgsl: $wgsl:literal, math: $math:ident $(,)? }) => {
+        $crate::graph::Body::Map($crate::graph::prim::MapBody {
+            lane: |dtype, _| $crate::graph::lane::math1::<$crate::base::math::$math>(dtype),
+            wgsl: $wgsl,
+            cost: $cost,
+        })
+    };
+    (map [$x:ident $z:ident] { cost: $cost:literal, wgsl: $wgsl:literal, math: $math:ident $(, $($lanes:tt)+)? }) => {
+        $crate::graph::Body::Map($crate::graph::prim::MapBody {
+            lane: |dtype, operands| {
+                if dtype.is_float() {
+                    return $crate::graph::lane::math2::<$crate::base::math::$math>(dtype, operands);
+                }
+                $crate::lanes!(@or_none [$x $z] dtype operands $($($lanes)+)?)
+            },
+            wgsl: $wgsl,
+            cost: $cost,
+        })
+    };
     (map $xs:tt { cost: $cost:literal, wgsl: $wgsl:literal, $($lanes:tt)+ }) => {
         $crate::graph::Body::Map($crate::graph::prim::MapBody {
             lane: |dtype, operands| { $crate::lanes!($xs dtype operands $($lanes)+) },
@@ -94,6 +113,8 @@ macro_rules! body {
 /// `f: formula` gives f32 and f64 lanes, `i:` i64, `b:` bool; `-> bool` in front makes the results bools.
 #[macro_export]
 macro_rules! lanes {
+    (@or_none $xs:tt $dtype:ident $operands:ident) => { None };
+    (@or_none $xs:tt $dtype:ident $operands:ident $($lanes:tt)+) => { $crate::lanes!($xs $dtype $operands $($lanes)+) };
     ($xs:tt $dtype:ident $operands:ident -> bool, $($kind:ident: $formula:expr),+ $(,)?) => {{
         struct F;
         $($crate::lanes!(@impl $kind bool $xs $formula);)+

@@ -1,0 +1,162 @@
+//! The engine against its definition: fused kernels on the fast device against one node at a time on the slow one.
+
+use nevel::base::{DType, Shape};
+use nevel::graph::{Attr, Expr, Place, engine};
+use nevel::{device, ops, plan};
+use proptest::prelude::*;
+
+fn start() {
+    engine::install(plan::force);
+}
+
+fn values(e: &Expr) -> Vec<f64> {
+    e.host().expect("computes").to_f64s()
+}
+
+fn close(a: f64, b: f64) -> bool {
+    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-9 * (1.0 + a.abs().max(b.abs()))
+}
+
+#[test]
+fn a_chain_is_one_kernel() {
+    start();
+    let n = 100_000;
+    let x = ops::iota(&Expr::weak(0.0), &Expr::weak(1e-4), Attr::ints([n]));
+    let x = Expr::from_host(x.host().expect("computes"), Place::Array);
+    let y = ops::exp(&-(&x * &x)) * 2.0 + 1.0;
+    let (_, p) = plan::plan_of(std::slice::from_ref(&y)).expect("plans");
+    assert_eq!(p.kernels.len(), 1, "{}", plan::print::plan(&p));
+    let got = values(&y);
+    for (i, g) in got.iter().enumerate() {
+        let x = i as f64 * 1e-4;
+        assert!(close(*g, (-x * x).exp() * 2.0 + 1.0), "at {i}: {g}");
+    }
+    let s = ops::sum(&y, Attr::None, false);
+    assert!(close(values(&s)[0], got.iter().sum()));
+}
+
+#[test]
+fn products_and_their_layouts() {
+    start();
+    let a = Expr::from_slice(&[3, 40], &(0..120).map(|i| i as f64).collect::<Vec<_>>()).expect("fits");
+    let b = Expr::from_slice(&[3, 40], &(0..120).map(|i| (i % 7) as f64).collect::<Vec<_>>()).expect("fits");
+    let c = ops::matmul(&a, &ops::permute_dims(&b, &[1usize, 0][..]));
+    let (av, bv) = (values(&a), values(&b));
+    for i in 0..3 {
+        for j in 0..3 {
+            let want: f64 = (0..40).map(|k| av[i * 40 + k] * bv[j * 40 + k]).sum();
+            assert_eq!(values(&c)[i * 3 + j], want);
+        }
+    }
+}
+
+/// One step of a random graph: which op, on which earlier values.
+#[derive(Clone, Debug)]
+struct Move {
+    op: usize,
+    a: usize,
+    b: usize,
+    k: usize,
+}
+
+fn build(moves: &[Move], leaves: &[Expr]) -> Vec<Expr> {
+    let mut all = leaves.to_vec();
+    for m in moves {
+        let (a, b) = (all[m.a % all.len()].clone(), all[m.b % all.len()].clone());
+        let e = match m.op {
+            0 => a.shape().broadcast(b.shape()).map(|_| &a + &b),
+            1 => a.shape().broadcast(b.shape()).map(|_| &a * &b),
+            2 => a.shape().broadcast(b.shape()).map(|_| ops::maximum(&a, &b)),
+            3 => Some(ops::tanh(&a)),
+            4 => Some(-&a),
+            5 if a.rank() > 0 => Some(ops::sum(&a, m.k % a.rank(), m.b % 2 == 0)),
+            6 if a.rank() > 0 => Some(ops::max(&a, m.k % a.rank(), true)),
+            7 if a.rank() > 1 => {
+                let mut order: Vec<usize> = (0..a.rank()).collect();
+                order.rotate_left(m.k % a.rank());
+                Some(ops::permute_dims(&a, &order[..]))
+            }
+            8 => Some(ops::flip(&a, Attr::None)),
+            9 => Some(ops::reshape(&a, Attr::ints([-1]))),
+            10 if a.rank() > 0 && a.shape()[0] > 1 => Some(ops::slice(&a, 0usize, 1usize, a.shape()[0] - 1, 1i64)),
+            11 if a.rank() > 0 => Some(ops::cumulative_sum(&a, m.k % a.rank())),
+            12 if a.rank() > 0 => Some(ops::join(&[a.clone(), ops::flip(&a, 0usize)], m.k % a.rank())),
+            13 if a.rank() == 2 && b.rank() == 2 && a.shape()[1] == b.shape()[1] => Some(ops::matmul(&a, &ops::swap(&b))),
+            14 if a.rank() > 0 && a.shape()[0] > 0 => {
+                let n = a.shape()[0] as i64;
+                let at = Expr::from_slice(&[3], &[0, n - 1, -1]).expect("fits");
+                Some(ops::gather(&a, &[at]))
+            }
+            15 if a.rank() > 0 && a.shape()[0] > 2 => {
+                let head = ops::slice(&a, 0usize, 0usize, 1usize, 1i64);
+                Some(ops::place(&a, &-&head, 0usize, 1usize, 1i64))
+            }
+            16 => Some(ops::where_(&ops::less(&a, &Expr::weak(0.3)), &a, &Expr::weak(0.5))),
+            17 if a.rank() > 0 => Some(ops::prod(&a, Attr::None, false)),
+            18 if a.rank() > 0 => Some(ops::argmax(&a, m.k % a.rank(), false) * 0.5),
+            19 if a.rank() < 3 => {
+                let mut shape = a.shape().clone();
+                shape.0.insert(0, 3);
+                Some(ops::broadcast_to(&a, &shape))
+            }
+            _ => None,
+        };
+        if let Some(e) = e.filter(|e| e.size() < 200_000) {
+            assert!(e.fault().is_none(), "{m:?}: {:?}", e.fault());
+            all.push(e);
+        }
+    }
+    all
+}
+
+fn leaves(small: bool) -> Vec<Expr> {
+    let (m, n) = if small { (3, 4) } else { (37, 41) };
+    let wave = |k: usize| ((k * 2654435761) % 1000) as f64 / 700.0 - 0.7;
+    let fill = |n: usize, s: usize| (0..n).map(|i| wave(i + s)).collect::<Vec<_>>();
+    vec![
+        Expr::from_slice(&[m, n], &fill(m * n, 1)).expect("fits"),
+        Expr::from_slice(&[n], &fill(n, 5000)).expect("fits"),
+        Expr::from_slice(&[2, m, n], &fill(2 * m * n, 9000)).expect("fits"),
+        Expr::full(Shape::new(&[m, 1]), 1.25f64.to_bits(), DType::F64, Place::Array),
+        ops::iota(&Expr::weak(-1.0), &Expr::weak(0.125), Attr::ints([n as i64])),
+    ]
+}
+
+fn check(moves: &[Move], small: bool) {
+    start();
+    let leaves = leaves(small);
+    // Only the last few are asked for, so that the rest may be fused away.
+    let fused = build(moves, &leaves);
+    let asked: Vec<Expr> = fused.iter().rev().take(3).cloned().collect();
+    engine::force(&asked).expect("computes");
+    device::with_reference(|| {
+        let slow = build(moves, &leaves);
+        for e in &slow {
+            engine::force(std::slice::from_ref(e)).expect("computes");
+        }
+        for (f, s) in fused.iter().rev().zip(slow.iter().rev()).take(3) {
+            assert_eq!(f.shape(), s.shape());
+            for (i, (a, b)) in values(f).iter().zip(values(s)).enumerate() {
+                assert!(close(*a, b), "element {i}: fused {a}, one by one {b}");
+            }
+        }
+    });
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let one = (0usize..20, 0usize..40, 0usize..40, 0usize..7).prop_map(|(op, a, b, k)| Move { op, a, b, k });
+    proptest::collection::vec(one, 1..14)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #[test]
+    fn fused_agrees_with_one_by_one(moves in moves()) {
+        check(&moves, false);
+    }
+
+    #[test]
+    fn small_agrees_with_one_by_one(moves in moves()) {
+        check(&moves, true);
+    }
+}
