@@ -91,7 +91,11 @@ fn split(bytes: &[u8]) -> Result<(Header, &[u8])> {
     let text = String::from_utf8_lossy(text);
     let header = Reader { text: &text, at: 0 }.header().map_err(|why| {
         let shown: String = text.trim_end().chars().take(120).collect();
-        Fault::input(format!("its npy header {why}: {shown}")).hint("save it again with numpy.save")
+        let fault = Fault::input(format!("its npy header {why}: {shown}"));
+        match why.contains("structured") {
+            true => fault.hint("save the fields one by one: numpy.savez(path, a=x['a'], b=x['b'])"),
+            false => fault.hint("save it again with numpy.save"),
+        }
     })?;
     Ok((header, &rest[len..]))
 }
