@@ -121,3 +121,35 @@ fn class(token: Token) -> Option<TokenClass> {
         _ => TokenClass::Operator,
     })
 }
+
+/// The tokens that the grammar reads, under the names of `grammar/language.ebnf`; nothing where a bracket or a
+/// character is wrong. A whole number is `INTEGER`, which stands for `NUMBER` too.
+pub fn terminals(text: &str) -> Option<Vec<(&'static str, Range<usize>)>> {
+    let lexed = lex::lex(0, text);
+    let laid = layout::layout(text, &lexed);
+    if !laid.sound || !lexed.faults.is_empty() || !laid.faults.is_empty() {
+        return None;
+    }
+    let terminal =
+        |&(token, span): &lex::Spanned| (terminal(token, text.get(span.range()).unwrap_or("")), span.range());
+    Some(laid.tokens.iter().map(terminal).collect())
+}
+
+fn terminal(token: Token, text: &str) -> &'static str {
+    use Token::*;
+    match token {
+        LambdaName if text == "_" => "_",
+        Name | LambdaName | DefineName | ArgName => "NAME",
+        Number if matches!(literal::number(text), Ok(ast::Kind::Int(_))) => "INTEGER",
+        Number => "NUMBER",
+        Text => "TEXT",
+        TextOpen => "TEXTOPEN",
+        TextPiece => "TEXTPIECE",
+        InterpOpen => "INTERPOPEN",
+        Format => "FORMAT",
+        InterpClose => "INTERPCLOSE",
+        TextClose => "TEXTCLOSE",
+        Sep => "SEP",
+        _ => token.glyph().unwrap_or("?"),
+    }
+}
