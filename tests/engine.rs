@@ -81,7 +81,9 @@ fn build(moves: &[Move], leaves: &[Expr]) -> Vec<Expr> {
             10 if a.rank() > 0 && a.shape()[0] > 1 => Some(ops::slice(&a, 0usize, 1usize, a.shape()[0] - 1, 1i64)),
             11 if a.rank() > 0 => Some(ops::cumulative_sum(&a, m.k % a.rank())),
             12 if a.rank() > 0 => Some(ops::join(&[a.clone(), ops::flip(&a, 0usize)], m.k % a.rank())),
-            13 if a.rank() == 2 && b.rank() == 2 && a.shape()[1] == b.shape()[1] => Some(ops::matmul(&a, &ops::swap(&b))),
+            13 if a.rank() == 2 && b.rank() == 2 && a.shape()[1] == b.shape()[1] => {
+                Some(ops::matmul(&a, &ops::swap(&b)))
+            }
             14 if a.rank() > 0 && a.shape()[0] > 0 => {
                 let n = a.shape()[0] as i64;
                 let at = Expr::from_slice(&[3], &[0, n - 1, -1]).expect("fits");

@@ -143,7 +143,9 @@ fn execute(t: &Trace, plan: &Plan) -> Result<()> {
 
 /// Whether somebody besides this plan can still ask for an item: a root, a value that a name holds, or a tape.
 fn is_wanted(t: &Trace, item: u32) -> bool {
-    t.roots.contains(&item) || t.nodes[item as usize].holders() > 1 + t.users(item)
+    t.roots.contains(&item)
+        || t.nodes[item as usize].node().marks.live()
+        || t.nodes[item as usize].holders() > 1 + t.users(item)
 }
 
 fn slots_to_items(plan: &Plan) -> Vec<Option<u32>> {

@@ -1,0 +1,270 @@
+//! Every primitive, checked from its own record.
+//!
+//! The examples of its docs give the sample inputs (whatever the examples call is collected while they run); then
+//! rules are held against results, the fast device against the slow one, gradients and second gradients against finite
+//! differences, and elementwise ops go through the special numbers. A primitive without an example fails.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use nevel::base::{DType, Host};
+use nevel::graph::apply::{alias, watch};
+use nevel::graph::{Attrs, Body, Data, Expr, Level, Place, Prim, Vjp, apply, engine};
+use nevel::session::{Options, Session, with_stack};
+use nevel::{device, grad, ops};
+
+#[derive(Clone)]
+struct Sample {
+    prim: &'static Prim,
+    ins: Vec<Host>,
+    weak: Vec<bool>,
+    attrs: Attrs,
+}
+
+thread_local! {
+    static SEEN: RefCell<Vec<Sample>> = const { RefCell::new(Vec::new()) };
+}
+
+fn collect(prim: &'static Prim, ins: &[Expr], attrs: &Attrs) {
+    // Only what is already there is copied: forcing inside a call would change what is tested.
+    let hosts: Option<Vec<Host>> = ins.iter().map(|e| if e.is_realised() { e.host().ok() } else { None }).collect();
+    if let Some(hosts) = hosts {
+        let weak = ins.iter().map(Expr::is_weak).collect();
+        SEEN.with(|s| s.borrow_mut().push(Sample { prim, ins: hosts, weak, attrs: attrs.clone() }));
+    }
+}
+
+/// The inputs of the `> ` lines of a doc text.
+fn inputs(doc: &str) -> Vec<String> {
+    let mut out: Vec<String> = vec![];
+    for line in doc.lines().map(str::trim_start) {
+        if let Some(rest) = line.strip_prefix("> ") {
+            out.push(rest.to_string());
+        } else if let (Some(rest), Some(last)) = (line.strip_prefix(". "), out.last_mut()) {
+            last.push('\n');
+            last.push_str(rest);
+        }
+    }
+    out
+}
+
+/// What the examples of every primitive call, by primitive.
+fn samples() -> HashMap<&'static str, Vec<Sample>> {
+    let mut by_name: HashMap<&'static str, Vec<Sample>> = HashMap::new();
+    for prim in ops::all() {
+        let mut session = Session::new(Options::default());
+        watch(Some(collect));
+        for input in inputs(prim.doc) {
+            let outcome = session.run_cell("<example>", &input);
+            assert!(outcome.faults.is_empty(), "{}: `{input}` fails: {}", prim.name, outcome.faults[0].message);
+        }
+        watch(None);
+        let seen = SEEN.with(|s| std::mem::take(&mut *s.borrow_mut()));
+        by_name.entry(prim.name).or_default().extend(seen.into_iter().filter(|s| std::ptr::eq(s.prim, prim)));
+    }
+    by_name
+}
+
+fn exprs(s: &Sample) -> Vec<Expr> {
+    let one = |(h, &weak): (&Host, &bool)| {
+        if !weak {
+            return Expr::from_host(h.clone(), Place::Array);
+        }
+        match h.dtype {
+            DType::Bool => Expr::weak(h.to_vec::<bool>()[0]),
+            DType::I64 => Expr::weak(h.to_vec::<i64>()[0]),
+            _ => Expr::weak(h.to_f64s()[0]),
+        }
+    };
+    s.ins.iter().zip(&s.weak).map(one).collect()
+}
+
+fn run(s: &Sample) -> Expr {
+    apply(s.prim, &exprs(s), s.attrs.clone()).unwrap_or_else(|f| panic!("{}: {f}", s.prim.name))
+}
+
+fn same(a: f64, b: f64, tolerance: f64) -> bool {
+    a.to_bits() == b.to_bits()
+        || (a.is_nan() && b.is_nan())
+        || (tolerance > 0.0 && (a == b || (a - b).abs() <= tolerance * (1.0 + a.abs().max(b.abs()))))
+}
+
+/// Rules against results, and one device against the other.
+fn check_values(s: &Sample) {
+    let y = run(s);
+    let host = y.host().unwrap_or_else(|f| panic!("{}: {f}", s.prim.name));
+    assert_eq!(host.shape(), y.shape(), "{}: the shape rule", s.prim.name);
+    assert_eq!(host.dtype, y.dtype(), "{}: the dtype rule", s.prim.name);
+    if let Some(Data::Buffer(b, _)) = y.data() {
+        assert!(b.bytes() >= y.dtype().size() * y.size().min(1), "{}: the buffer", s.prim.name);
+    }
+    let tolerance = if s.prim.is_map() || s.prim.is_view() { 0.0 } else { 1e-12 };
+    device::with_reference(|| {
+        let slow = run(s).host().unwrap_or_else(|f| panic!("{} on the reference: {f}", s.prim.name));
+        for (i, (a, b)) in host.to_f64s().iter().zip(slow.to_f64s()).enumerate() {
+            assert!(same(*a, b, tolerance), "{} element {i}: cpu {a}, reference {b}", s.prim.name);
+        }
+    });
+}
+
+/// A sample as large and in the other float dtype, to reach the block paths: elementwise ops only.
+fn stretched(s: &Sample, dtype: DType, values: &[f64]) -> Option<Sample> {
+    let n = 1500;
+    let mut ins = vec![];
+    for (k, h) in s.ins.iter().enumerate() {
+        let pick = |i: usize| values[(i * (k + 1) + i / values.len()) % values.len()];
+        ins.push(match h.dtype {
+            DType::Bool => {
+                Host::from_slice([n].into_iter().collect(), &(0..n).map(|i| i % (k + 2) == 0).collect::<Vec<_>>())
+                    .ok()?
+            }
+            DType::I64 => return None,
+            _ if dtype == DType::F32 => {
+                Host::from_slice([n].into_iter().collect(), &(0..n).map(|i| pick(i) as f32).collect::<Vec<_>>()).ok()?
+            }
+            _ => Host::from_slice([n].into_iter().collect(), &(0..n).map(pick).collect::<Vec<_>>()).ok()?,
+        });
+    }
+    let weak = vec![false; ins.len()];
+    Some(Sample { ins, weak, ..s.clone() })
+}
+
+fn floats(s: &Sample) -> Sample {
+    let convert = |h: &Host| match h.dtype {
+        DType::I64 => Host::from_slice(h.shape().clone(), &h.to_f64s()).expect("fits"),
+        _ => h.clone(),
+    };
+    Sample { ins: s.ins.iter().map(convert).collect(), weak: vec![false; s.ins.len()], ..s.clone() }
+}
+
+/// Fixed weights, so that the gradient of the weighted sum tells elements apart.
+fn weights(n: usize, salt: usize) -> Vec<f64> {
+    (0..n).map(|i| (((i + salt) * 2654435761) % 1000) as f64 / 500.0 - 0.95).collect()
+}
+
+fn weigh(y: &Expr, salt: usize) -> Expr {
+    let w = Expr::from_slice(y.shape(), &weights(y.size(), salt)).expect("fits");
+    ops::sum(&(y * &w), nevel::graph::Attr::None, false)
+}
+
+fn call(s: &Sample, ins: &[Expr]) -> Expr {
+    apply(s.prim, ins, s.attrs.clone()).unwrap_or_else(|f| panic!("{}: {f}", s.prim.name))
+}
+
+/// The gradient of the weighted sum with respect to input k, weighted and summed again if `twice`.
+fn scalar(s: &Sample, ins: &[Expr], k: usize, twice: bool) -> Option<Expr> {
+    if !twice {
+        return Some(weigh(&call(s, ins), 3));
+    }
+    let level = Level::open().expect("opens");
+    let mut ins = ins.to_vec();
+    let leaf = alias(&ins[k], nevel::graph::Marks::default().join(ins[k].node().marks).join(level.mark()));
+    ins[k] = leaf.clone();
+    let out = weigh(&call(s, &ins), 3);
+    level.close();
+    let one = Expr::full(Default::default(), 1f64.to_bits(), DType::F64, Place::Array);
+    let g = grad::backward(&out, &one, &[leaf], level.mark()).unwrap_or_else(|f| panic!("{}: {f}", s.prim.name));
+    g[0].as_ref().map(|g| weigh(g, 11))
+}
+
+fn check_gradient(s: &Sample, twice: bool) {
+    for k in 0..s.ins.len() {
+        if !s.ins[k].dtype.is_float() || !run(s).dtype().is_float() {
+            continue;
+        }
+        let base = exprs(s);
+        let analytic: Vec<f64> = {
+            let level = Level::open().expect("opens");
+            let leaf = alias(&base[k], level.mark());
+            let mut ins = base.clone();
+            ins[k] = leaf.clone();
+            let Some(out) = scalar(s, &ins, k, twice) else { continue };
+            level.close();
+            let one = Expr::full(Default::default(), 1f64.to_bits(), DType::F64, Place::Array);
+            let g =
+                grad::backward(&out, &one, &[leaf], level.mark()).unwrap_or_else(|f| panic!("{}: {f}", s.prim.name));
+            match &g[0] {
+                Some(g) => g.host().unwrap_or_else(|f| panic!("{}: {f}", s.prim.name)).to_f64s(),
+                None => vec![0.0; s.ins[k].layout.size()],
+            }
+        };
+        let x = s.ins[k].to_f64s();
+        for i in 0..x.len() {
+            let h = 1e-5 * (1.0 + x[i].abs());
+            let at = |d: f64| -> f64 {
+                let mut moved = x.clone();
+                moved[i] += d;
+                let mut ins = base.clone();
+                ins[k] = Expr::from_slice(s.ins[k].shape(), &moved).expect("fits");
+                scalar(s, &ins, k, twice).map_or(0.0, |e| e.item::<f64>().expect("one number"))
+            };
+            let (up, down, mid) = (at(h), at(-h), at(0.0));
+            // At a kink or a step the two sides differ: there is no derivative to compare with.
+            let (right, left) = ((up - mid) / h, (mid - down) / h);
+            let numeric = (up - down) / (2.0 * h);
+            if !numeric.is_finite() || (right - left).abs() > 1e-2 * (1.0 + numeric.abs()) {
+                continue;
+            }
+            assert!(
+                (analytic[i] - numeric).abs() <= 2e-4 * (1.0 + numeric.abs()),
+                "{}{}: d/d(input {k})[{i}] at {x:?}: formula {}, differences {numeric}",
+                s.prim.name,
+                if twice { " (second)" } else { "" },
+                analytic[i]
+            );
+        }
+    }
+}
+
+#[test]
+fn every_primitive() {
+    with_stack(|| {
+        engine::install(nevel::plan::force);
+        let by_name = samples();
+        let special =
+            [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e-310, 1e300, -3.5, 0.3];
+        let ordinary = [0.3, 0.7, 1.3, 2.1, 0.45, 1.9];
+        for prim in ops::all() {
+            let list = by_name.get(prim.name).map(Vec::as_slice).unwrap_or(&[]);
+            assert!(!list.is_empty(), "{} has no example that calls it", prim.name);
+            for s in list.iter().take(6) {
+                check_values(s);
+                let s = floats(s);
+                // Ints that index stay ints: converting them would be another call.
+                let s = if apply(s.prim, &exprs(&s), s.attrs.clone()).is_ok() { s } else { list[0].clone() };
+                if !matches!(prim.vjp, Vjp::None(_)) {
+                    check_gradient(&s, false);
+                    check_gradient(&s, true);
+                }
+                if matches!(prim.body, Body::Map(_)) {
+                    for dtype in [DType::F64, DType::F32] {
+                        for values in [&special[..], &ordinary[..]] {
+                            if let Some(big) = stretched(&s, dtype, values) {
+                                check_values(&big);
+                            }
+                        }
+                    }
+                    let off_ties = Sample {
+                        ins: s
+                            .ins
+                            .iter()
+                            .enumerate()
+                            .map(|(k, h)| match h.dtype.is_float() {
+                                true => {
+                                    let v: Vec<f64> = (0..h.layout.size())
+                                        .map(|i| ordinary[(i + 2 * k) % 6] + 0.01 * k as f64)
+                                        .collect();
+                                    Host::from_slice(h.shape().clone(), &v).expect("fits")
+                                }
+                                false => h.clone(),
+                            })
+                            .collect(),
+                        ..s.clone()
+                    };
+                    check_gradient(&off_ties, false);
+                    check_gradient(&off_ties, true);
+                }
+            }
+        }
+    });
+}
