@@ -5,29 +5,48 @@
 mod prims;
 
 pub mod arith;
+pub mod arrange;
 pub mod compare;
 pub mod contract;
+pub mod einsum;
 pub mod exponential;
+pub mod host;
 pub mod index;
+pub mod linalg;
 pub mod reduce;
 pub mod rule;
+pub mod sort;
 pub mod source;
 pub mod view;
 
 pub use arith::*;
+pub use arrange::*;
 pub use compare::*;
 pub use contract::*;
+pub use einsum::einsum;
 pub use exponential::*;
 pub use index::*;
+pub use linalg::*;
 pub use reduce::*;
+pub use sort::*;
 pub use source::*;
 pub use view::*;
 
 use crate::graph::{Attr, Attrs, Expr, Prim, apply};
 
 /// Every file of declarations.
-static FILES: &[&[&Prim]] =
-    &[arith::ALL, compare::ALL, contract::ALL, exponential::ALL, index::ALL, reduce::ALL, source::ALL, view::ALL];
+static FILES: &[&[&Prim]] = &[
+    arith::ALL,
+    compare::ALL,
+    contract::ALL,
+    exponential::ALL,
+    index::ALL,
+    linalg::ALL,
+    reduce::ALL,
+    sort::ALL,
+    source::ALL,
+    view::ALL,
+];
 
 /// Every primitive.
 pub fn all() -> impl Iterator<Item = &'static Prim> {

@@ -1,0 +1,313 @@
+//! Factorisations and what follows from them, through faer: one matrix after the other of a stack.
+//!
+//! Matrices of a stack run in parallel, each by one thread: faer's own threads would make the last bits depend on
+//! their number. What a factorisation leaves free is fixed, so that there is one answer: R's diagonal is not negative;
+//! of each singular or eigenvector the largest component is positive.
+
+use faer::linalg::solvers::{DenseSolveCore, Solve};
+use faer::{Mat, MatMut, MatRef, Side};
+use rayon::prelude::*;
+
+use crate::base::{Elem, Fault, Host, Result, Shape, interrupt};
+
+/// A float that faer computes with.
+pub trait Real: Elem + faer::traits::RealField {}
+impl Real for f32 {}
+impl Real for f64 {}
+
+/// Runs a body for the Rust type of a float dtype.
+macro_rules! real {
+    ($dtype:expr, $t:ident => $body:expr) => {
+        match $dtype {
+            crate::base::DType::F32 => {
+                type $t = f32;
+                $body
+            }
+            _ => {
+                type $t = f64;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use real;
+
+/// What the matrix routines are called with.
+pub struct Stack<'a> {
+    /// The primitive, for messages.
+    pub name: &'static str,
+    pub ins: &'a [Host],
+    pub out: &'a Host,
+}
+
+fn zero<T: Real>() -> T {
+    <T as Elem>::from_f64(0.0)
+}
+
+fn view<T: Real>(x: &[T], rows: usize, cols: usize) -> MatRef<'_, T> {
+    MatRef::from_row_major_slice(x, rows, cols)
+}
+
+fn store<T: Real>(m: MatRef<T>, out: &mut [T]) {
+    let n = m.ncols();
+    for i in 0..m.nrows() {
+        for j in 0..n {
+            out[i * n + j] = m[(i, j)];
+        }
+    }
+}
+
+impl Stack<'_> {
+    /// Rows and columns of the first input's matrices.
+    fn sides(&self) -> (usize, usize) {
+        let s = self.ins[0].shape();
+        (s[s.rank() - 2], s[s.rank() - 1])
+    }
+
+    /// Calls `work(number, matrix, its part of the output)` for every matrix; `size` is what one gives.
+    fn each<T: Real>(&self, size: usize, work: impl Fn(usize, &[T], &mut [T]) -> Result<()> + Sync) -> Result<()> {
+        let (m, n) = self.sides();
+        let x = super::input::<T>(&self.ins[0])?;
+        // SAFETY: the family's promise: the output is ours, and has the input's dtype.
+        let out = unsafe { super::output::<T>(self.out) };
+        if size == 0 || out.is_empty() {
+            return Ok(());
+        }
+        sequential();
+        let all: Vec<Result<()>> = out
+            .par_chunks_mut(size)
+            .enumerate()
+            .map(|(k, out)| {
+                interrupt::check()?;
+                work(k, &x[k * m * n..][..m * n], out)
+            })
+            .collect();
+        all.into_iter().collect()
+    }
+
+    /// `the matrix`, or which one of a stack.
+    fn which(&self, k: usize) -> String {
+        if self.ins[0].shape().rank() == 2 { "the matrix".into() } else { format!("matrix {k} of the stack") }
+    }
+
+    fn singular(&self, k: usize, pivot: usize) -> Fault {
+        let which = self.which(k);
+        let fault =
+            Fault::new(format!("{}: {which} is singular: pivot {pivot} is 0", self.name)).side(0, "has no inverse");
+        match self.name {
+            "solve" => fault.hint("lstsq({0}, {1}) gives the smallest solution of least squares"),
+            _ => fault.hint("pinv({0}) is the pseudo-inverse"),
+        }
+    }
+
+    fn finite<T: Real>(&self, k: usize, x: &[T]) -> Result<()> {
+        if x.iter().all(|v| v.to_f64().is_finite()) {
+            return Ok(());
+        }
+        Err(Fault::new(format!("{}: {} holds nan or inf", self.name, self.which(k)))
+            .side(0, "is not finite everywhere"))
+    }
+
+    fn diverged(&self, k: usize) -> Fault {
+        Fault::new(format!("{}: no convergence for {}", self.name, self.which(k)))
+    }
+
+    /// `a x = b`, leading axes broadcast; a vector b is one column.
+    pub fn solve<T: Real>(&self) -> Result<()> {
+        let (n, _) = self.sides();
+        let (a, b) = (super::input::<T>(&self.ins[0])?, super::input::<T>(&self.ins[1])?);
+        // SAFETY: as in `each`.
+        let out = unsafe { super::output::<T>(self.out) };
+        let (sa, sb, so) = (self.ins[0].shape(), self.ins[1].shape(), self.out.shape());
+        let vector = sb.rank() == 1;
+        let columns = if vector { 1 } else { sb[sb.rank() - 1] };
+        if out.is_empty() {
+            return Ok(());
+        }
+        sequential();
+        let lead = |s: &Shape, tail: usize| -> Shape { s[..s.rank() - tail].iter().copied().collect() };
+        let batch = lead(so, if vector { 1 } else { 2 });
+        let from_a = offsets(&lead(sa, 2), &batch);
+        let from_b = if vector { vec![0; batch.size()] } else { offsets(&lead(sb, 2), &batch) };
+        let all: Vec<Result<()>> = out
+            .par_chunks_mut(n * columns)
+            .enumerate()
+            .map(|(k, out)| {
+                interrupt::check()?;
+                let lu = view(&a[from_a[k] * n * n..][..n * n], n, n).partial_piv_lu();
+                if let Some(i) = (0..n).find(|&i| lu.U()[(i, i)] == zero()) {
+                    return Err(self.singular(from_a[k], i));
+                }
+                out.copy_from_slice(&b[from_b[k] * n * columns..][..n * columns]);
+                lu.solve_in_place(MatMut::from_row_major_slice_mut(out, n, columns));
+                Ok(())
+            })
+            .collect();
+        all.into_iter().collect()
+    }
+
+    pub fn inv<T: Real>(&self) -> Result<()> {
+        let (n, _) = self.sides();
+        self.each::<T>(n * n, |k, x, out| {
+            let lu = view(x, n, n).partial_piv_lu();
+            if let Some(i) = (0..n).find(|&i| lu.U()[(i, i)] == zero()) {
+                return Err(self.singular(k, i));
+            }
+            store(lu.inverse().as_ref(), out);
+            Ok(())
+        })
+    }
+
+    pub fn det<T: Real>(&self) -> Result<()> {
+        let (n, _) = self.sides();
+        self.each::<T>(1, |_, x, out| {
+            let (sign, pivots) = pivots(view(x, n, n));
+            out[0] = <T as Elem>::from_f64(pivots.iter().fold(sign, |d, p| d * p.to_f64()));
+            Ok(())
+        })
+    }
+
+    /// Sign and logarithm of the determinant's size; 0 and -inf for a singular matrix.
+    pub fn slogdet<T: Real>(&self) -> Result<()> {
+        let (n, _) = self.sides();
+        self.each::<T>(2, |_, x, out| {
+            let (sign, pivots) = pivots(view(x, n, n));
+            let sign = pivots.iter().fold(sign, |s, p| match p.to_f64() {
+                p if p > 0.0 => s,
+                p if p < 0.0 => -s,
+                p => p * 0.0,
+            });
+            out[0] = <T as Elem>::from_f64(sign);
+            out[1] = <T as Elem>::from_f64(pivots.iter().map(|p| p.to_f64().abs().ln()).sum());
+            Ok(())
+        })
+    }
+
+    /// L with `L @ L.mT` the symmetric part of the input.
+    pub fn cholesky<T: Real>(&self, upper: bool) -> Result<()> {
+        let (n, _) = self.sides();
+        self.each::<T>(n * n, |k, x, out| {
+            let llt = symmetric(x, n).llt(Side::Lower).map_err(|_| {
+                let fault = Fault::new(format!("{}: {} is not positive definite", self.name, self.which(k)));
+                fault.side(0, "has an eigenvalue that is not positive").hint("eigvalsh({0}) shows its eigenvalues")
+            })?;
+            let l = llt.L();
+            for i in 0..n {
+                for j in 0..n {
+                    let (r, c) = if upper { (j, i) } else { (i, j) };
+                    out[i * n + j] = if r >= c { l[(r, c)] } else { zero() };
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Q then R, row-major, one after the other.
+    pub fn qr<T: Real>(&self, complete: bool) -> Result<()> {
+        let (m, n) = self.sides();
+        let k = if complete { m } else { m.min(n) };
+        self.each::<T>(m * k + k * n, |_, x, out| {
+            let qr = view(x, m, n).qr();
+            let mut q = if complete { qr.compute_Q() } else { qr.compute_thin_Q() };
+            let full = qr.R();
+            let mut r = Mat::<T>::from_fn(k, n, |i, j| if i <= j && i < full.nrows() { full[(i, j)] } else { zero() });
+            for i in 0..k.min(n) {
+                if r[(i, i)] < zero() {
+                    (0..n).for_each(|j| r[(i, j)] = -r[(i, j)]);
+                    (0..m).for_each(|j| q[(j, i)] = -q[(j, i)]);
+                }
+            }
+            store(q.as_ref(), out);
+            store(r.as_ref(), &mut out[m * k..]);
+            Ok(())
+        })
+    }
+
+    /// Eigenvalues ascending, then the eigenvectors as columns, of the symmetric part of the input.
+    pub fn eigh<T: Real>(&self) -> Result<()> {
+        let (n, _) = self.sides();
+        self.each::<T>(n + n * n, |k, x, out| {
+            self.finite(k, x)?;
+            let eigen = symmetric(x, n).self_adjoint_eigen(Side::Lower).map_err(|_| self.diverged(k))?;
+            let (w, v) = (eigen.S().column_vector(), eigen.U());
+            (0..n).for_each(|i| out[i] = w[i]);
+            store(v, &mut out[n..]);
+            (0..n).for_each(|j| {
+                if leans_down(v, j) {
+                    (0..n).for_each(|i| out[n + i * n + j] = -v[(i, j)]);
+                }
+            });
+            Ok(())
+        })
+    }
+
+    /// U, the singular values descending, V transposed, one after the other.
+    pub fn svd<T: Real>(&self, full: bool) -> Result<()> {
+        let (m, n) = self.sides();
+        let k = m.min(n);
+        let (wide, high) = if full { (m, n) } else { (k, k) };
+        self.each::<T>(m * wide + k + high * n, |number, x, out| {
+            self.finite(number, x)?;
+            let a = view(x, m, n);
+            let svd = if full { a.svd() } else { a.thin_svd() }.map_err(|_| self.diverged(number))?;
+            let (u, s, v) = (svd.U(), svd.S().column_vector(), svd.V());
+            store(u, out);
+            (0..k).for_each(|i| out[m * wide + i] = s[i]);
+            let vh = m * wide + k;
+            store(v.transpose(), &mut out[vh..]);
+            for j in (0..k).filter(|&j| leans_down(u, j)) {
+                (0..m).for_each(|i| out[i * wide + j] = -u[(i, j)]);
+                (0..n).for_each(|i| out[vh + j * n + i] = -v[(i, j)]);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Whether the largest component of a column is negative.
+fn leans_down<T: Real>(m: MatRef<T>, column: usize) -> bool {
+    // Components within a part in a thousand count as equally large, so that rounding does not choose.
+    let size = |i: usize| m[(i, column)].to_f64().abs();
+    let most = (0..m.nrows()).map(size).fold(0.0, f64::max);
+    (0..m.nrows()).find(|&i| size(i) >= 0.999 * most).is_some_and(|i| m[(i, column)] < zero())
+}
+
+fn symmetric<T: Real>(x: &[T], n: usize) -> Mat<T> {
+    let half = <T as Elem>::from_f64(0.5);
+    Mat::from_fn(n, n, |i, j| if i == j { x[i * n + j] } else { half * (x[i * n + j] + x[j * n + i]) })
+}
+
+/// The permutation's sign, and the pivots of the LU factorisation.
+fn pivots<T: Real>(a: MatRef<T>) -> (f64, Vec<T>) {
+    let lu = a.partial_piv_lu();
+    let (order, _) = lu.P().arrays();
+    let mut seen = vec![false; order.len()];
+    let mut sign = 1.0;
+    for start in 0..order.len() {
+        let (mut at, mut length) = (start, 0);
+        while !seen[at] {
+            seen[at] = true;
+            at = order[at];
+            length += 1;
+        }
+        if length > 0 && length % 2 == 0 {
+            sign = -sign;
+        }
+    }
+    (sign, (0..a.nrows()).map(|i| lu.U()[(i, i)]).collect())
+}
+
+/// For every matrix of the broadcast stack, which one of `own` it is.
+fn offsets(own: &Shape, out: &Shape) -> Vec<usize> {
+    let layout = crate::base::Layout::contiguous(own.clone()).broadcast(out);
+    let strides = out.strides();
+    (0..out.size())
+        .map(|k| (0..out.rank()).map(|i| k / strides[i] as usize % out[i] * layout.strides[i] as usize).sum())
+        .collect()
+}
+
+/// faer's own threads stay off: see the head of this file.
+fn sequential() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| faer::set_global_parallelism(faer::Par::Seq));
+}

@@ -1,0 +1,27 @@
+//! The work behind the primitives of the Host family: whole arrays in, a whole array out, on this machine's memory.
+//!
+//! The family promises inputs that lie row-major from element 0, and an output whose buffer nobody else holds.
+
+pub mod factor;
+pub mod order;
+
+use crate::base::{Elem, Fault, Host, Result};
+
+/// The elements of an input.
+pub fn input<T: Elem>(host: &Host) -> Result<&[T]> {
+    host.as_slice::<T>().ok_or_else(|| Fault::new("internal: an input does not lie row-major in memory"))
+}
+
+/// The elements of the output, to fill.
+///
+/// # Safety
+/// Nobody else may hold the buffer while the slice lives, and it must hold elements of `T`.
+pub unsafe fn output<'a, T: Elem>(host: &Host) -> &'a mut [T] {
+    // SAFETY: the buffer holds the layout's elements, and the caller has it alone.
+    unsafe { std::slice::from_raw_parts_mut(host.buffer.ptr().cast::<T>().add(host.layout.offset), host.layout.size()) }
+}
+
+/// What lies around an axis: (blocks before it, its size, elements of one step along it).
+pub fn around(shape: &[usize], axis: usize) -> (usize, usize, usize) {
+    (shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product())
+}

@@ -1,0 +1,78 @@
+//! Sorting and searching along an axis; nan counts as largest and comes last in both directions.
+
+use super::*;
+use crate::base::{DType, Fault, Result, Shape};
+use crate::graph::{Call, Types};
+use crate::prims;
+
+prims! {
+    /// The elements in ascending order along one axis; nan last.
+    ///
+    /// > sort([3, 1, 2])
+    /// [1, 2, 3]
+    /// > sort([[3, 1], [2, 5]], axis=0, descending=true)
+    /// [[3, 5], [2, 1]]
+    sort(x; axis: Int = Int(-1), descending: Bool = Bool(false), stable: Bool = Bool(true)) {
+        dtype: rule::any,
+        shape: rule::one_axis,
+        host: { |ins, attrs, out| {
+            let (around, down) = (host::around(out.shape(), attrs[0].as_int() as usize), attrs[1].as_bool());
+            // SAFETY: the family's promise: the output is ours, and has the input's dtype.
+            crate::dispatch!(out.dtype, T => host::order::sort::<T>(host::input(&ins[0])?, unsafe { host::output(out) }, around, down))
+        } },
+        vjp(g, _): [put_along(g, x, axis, descending)],
+    }
+
+    /// The positions that would sort the elements along one axis; equal elements stay in order, nan comes last.
+    ///
+    /// > argsort([30, 10, 20])
+    /// [1, 2, 0]
+    argsort(x; axis: Int = Int(-1), descending: Bool = Bool(false), stable: Bool = Bool(true)) {
+        dtype: rule::position,
+        shape: rule::one_axis,
+        host: { |ins, attrs, out| {
+            let (around, down) = (host::around(out.shape(), attrs[0].as_int() as usize), attrs[1].as_bool());
+            // SAFETY: the family's promise: the output is ours, and holds i64.
+            crate::dispatch!(ins[0].dtype, T => host::order::argsort::<T>(host::input(&ins[0])?, unsafe { host::output(out) }, around, down))
+        } },
+        vjp: zero,
+    }
+
+    /// For each value the position where it would go into a sorted vector: before its equals, or with
+    /// `side="right"` after them.
+    ///
+    /// > searchsorted([10, 20, 30], [20, 25])
+    /// [1, 2]
+    /// > searchsorted([10, 20, 30], 20, side="right")
+    /// 2
+    searchsorted(sorted, values; side: Text = Text("left")) {
+        dtype: |c| Ok(Types { ins: rule::any(c)?.ins, out: DType::I64 }),
+        shape: searched,
+        host: { |ins, attrs, out| {
+            let right = attrs[0].as_text() == "right";
+            // SAFETY: the family's promise: the output is ours, and holds i64.
+            crate::dispatch!(ins[0].dtype, T => host::order::search::<T>(host::input(&ins[0])?, host::input(&ins[1])?, unsafe { host::output(out) }, right));
+            Ok(())
+        } },
+        vjp: zero,
+    }
+}
+
+/// Every cotangent goes back to where its element came from.
+fn put_along(g: &Expr, x: &Expr, axis: &Attr, descending: &Attr) -> Expr {
+    let order = argsort(x, axis, descending, true);
+    scatter_add(&zeros_like(x, g), g, &along(&order, axis.as_int() as usize))
+}
+
+fn searched(c: &mut Call) -> Result<Shape> {
+    let side = c.attr("side").as_text();
+    if side != "left" && side != "right" {
+        return Err(Fault::new(format!("searchsorted: side is \"left\" or \"right\", found \"{side}\"")));
+    }
+    let sorted = c.ins[0].shape();
+    if sorted.rank() != 1 {
+        let fault = Fault::new(format!("searchsorted: expected a sorted vector first, found shape {sorted}"));
+        return Err(fault.side(0, "is not a vector"));
+    }
+    Ok(c.ins[1].shape().clone())
+}
