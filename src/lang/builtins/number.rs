@@ -1,0 +1,184 @@
+//! Single numbers: conversions from text and arrays, and functions that take numbers as well as arrays.
+
+use super::args::*;
+use super::natives;
+use crate::base::{Fault, Result};
+use crate::graph::Expr;
+use crate::lang::Value;
+use crate::lang::text::text;
+use crate::ops;
+use crate::show::Style;
+
+natives! {
+    /// An int from a number (cut off towards zero), a text, or an array of one element.
+    ///
+    /// > int("42") + int(1.9)
+    /// 43
+    "int(x)" => |_, a| match a.get(0) {
+        Value::Text(t) => parse_int(t).map(Value::Int).ok_or_else(|| unread(&a, t, "an int")),
+        v => match single(&a, v)? {
+            Value::Float(x) if x.abs() < 9.3e18 => Ok(Value::Int(x as i64)),
+            Value::Float(x) => Err(Fault::new(format!("int: {x} is no int")).side(0, "cannot be an int")),
+            other => other.to_int().map(Value::Int),
+        },
+    };
+
+    /// A float from a number, a text, or an array of one element.
+    ///
+    /// > float("1e3")
+    /// 1000
+    "float(x)" => |_, a| match a.get(0) {
+        Value::Text(t) => t.trim().replace('_', "").parse().map(Value::Float).map_err(|_| unread(&a, t, "a number")),
+        v => single(&a, v)?.to_float().map(Value::Float),
+    };
+
+    /// Whether a number is not zero; `"true"` and `"false"` are read.
+    ///
+    /// > (bool(2), bool("false"))
+    /// (true, false)
+    "bool(x)" => |_, a| match a.get(0) {
+        Value::Text(t) => match t.trim() {
+            "true" => Ok(Value::Bool(true)),
+            "false" => Ok(Value::Bool(false)),
+            _ => Err(unread(&a, t, "true or false")),
+        },
+        v => single(&a, v)?.to_float().map(|x| Value::Bool(x != 0.0)),
+    };
+
+    /// The text of any value, as `print` writes it.
+    ///
+    /// > text([1, 2])
+    /// "[1, 2]"
+    "text(x)" => |_, a| Ok(Value::text(text(a.get(0), &Style::PLAIN)?));
+
+    /// The text of any value, as `print` writes it.
+    ///
+    /// > str(1.5)
+    /// "1.5"
+    "str(x)" => |_, a| Ok(Value::text(text(a.get(0), &Style::PLAIN)?));
+
+    /// The text of a value in a format of Python's mini-language, as after the `:` in `"{x:.3f}"`.
+    ///
+    /// > format(3.14159, ".2f")
+    /// "3.14"
+    "format(x, spec=\"\")" => |_, a| crate::lang::text::formatted(a.get(0), a.text(1)?).map(Value::text);
+
+    /// The one element of an array of size 1 as a plain number.
+    ///
+    /// > item([[7]])
+    /// 7
+    "item(x)" => |_, a| single(&a, a.get(0));
+
+    /// The elements as nested tuples of plain numbers.
+    ///
+    /// > tolist([[1, 2], [3, 4]])
+    /// ((1, 2), (3, 4))
+    "tolist(x)" => |_, a| { let x = a.expr(0)?; nested(&x) };
+
+    /// The largest element, of all or along `axis`; of two numbers the larger. nan if there is one. The gradient of a
+    /// tie is shared.
+    ///
+    /// > max([[1, 5], [7, 2]], axis=1)
+    /// [5, 7]
+    /// > max(3, 5)
+    /// 5
+    "max(x, axis=none, keepdims=false)" => |_, a| extreme(&a, ops::maximum, |x, axis, keep| ops::max(x, axis, keep));
+
+    /// The smallest element, of all or along `axis`; of two numbers the smaller. nan if there is one. The gradient of a
+    /// tie is shared.
+    ///
+    /// > min([[1, 5], [7, 2]], axis=1)
+    /// [1, 2]
+    /// > min(3, 5)
+    /// 3
+    "min(x, axis=none, keepdims=false)" => |_, a| extreme(&a, ops::minimum, |x, axis, keep| ops::min(x, axis, keep));
+
+    /// Rounded to the nearest, halves to even; `digits` after the point are kept.
+    ///
+    /// > round([0.5, 1.5, 2.6])
+    /// [0, 2, 3]
+    /// > round(3.14159, 2)
+    /// 3.14
+    "round(x, digits=0)" => |_, a| {
+        let (x, digits) = (a.expr(0)?, a.int(1)?);
+        if digits == 0 || (digits > 0 && !x.dtype().is_float()) {
+            return done(ops::round(&x));
+        }
+        // Dividing by a power of ten is exact to the last bit where multiplying by its inverse is not.
+        let scale = Expr::weak(10f64.powi(digits.unsigned_abs().min(300) as i32));
+        done(if digits > 0 { ops::round(&(&x * &scale)) / &scale } else { ops::round(&(&x / &scale)) * &scale })
+    };
+}
+
+/// The plain number of a number or an array of one element.
+fn single(a: &Args, v: &Value) -> Result<Value> {
+    if v.is_number() {
+        return Ok(v.clone());
+    }
+    let x = v.to_expr().map_err(|f| a.wrong(0, f))?;
+    if x.size() != 1 {
+        let fault = Fault::new(format!("{}: expected one number, found {}", a.name, x.type_name()));
+        return Err(fault
+            .side(0, format!("has {} elements", x.size()))
+            .hint("astype({0}, f64) converts every element"));
+    }
+    Value::number_of(&x)
+}
+
+fn unread(a: &Args, text: &str, expected: &str) -> Fault {
+    a.wrong(0, Fault::new(format!("expected {expected}, found \"{text}\"")))
+}
+
+/// As literals are written: signs, `_`, `0x`, `0b`, `0o`.
+fn parse_int(text: &str) -> Option<i64> {
+    let clean = text.trim().replace('_', "");
+    let (sign, digits) = match clean.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", clean.strip_prefix('+').unwrap_or(&clean)),
+    };
+    let (radix, digits) = match digits.get(..2) {
+        Some("0x") => (16, &digits[2..]),
+        Some("0b") => (2, &digits[2..]),
+        Some("0o") => (8, &digits[2..]),
+        _ => (10, digits),
+    };
+    if digits.starts_with(['+', '-']) {
+        return None;
+    }
+    i64::from_str_radix(&format!("{sign}{digits}"), radix).ok()
+}
+
+fn nested(x: &Expr) -> Result<Value> {
+    if x.rank() == 0 {
+        return Value::number_of(x);
+    }
+    Ok(Value::tuple(rows(x)?.iter().map(nested).collect::<Result<_>>()?))
+}
+
+type Pair = fn(&Expr, &Expr) -> Expr;
+type Folded = fn(&Expr, crate::graph::Attr, bool) -> Expr;
+
+/// `max(3, 5)` compares, `max(x, axis=0)` folds. A tuple of numbers is folded like an array.
+fn extreme(a: &Args, pair: Pair, fold: Folded) -> Result<Value> {
+    let x = match a.get(0) {
+        Value::Tuple(_) => stacked(a.get(0)).map_err(|f| a.wrong(0, f))?,
+        _ => a.expr(0)?,
+    };
+    let other = match a.get(1) {
+        Value::Array(e) if e.rank() == 0 => Some(e.clone()),
+        v if v.is_number() => Some(v.to_expr()?),
+        Value::Array(e) => {
+            let fault = Fault::new(format!("{}: the axis is {}", a.name, e.type_name())).side(1, "is no axis");
+            return Err(fault.hint(format!("{}imum({{0}}, {{1}}) compares two arrays element by element", a.name)));
+        }
+        _ => None,
+    };
+    if let (0, Some(other)) = (x.rank(), other) {
+        return done(pair(&x, &other));
+    }
+    let axis = match a.maybe(1, |a, i| a.ints(i))? {
+        None => crate::graph::Attr::None,
+        Some(axes) => crate::graph::Attr::ints(axes),
+    };
+    done(fold(&x, axis, a.bool(2)?))
+}

@@ -1,0 +1,74 @@
+//! The world outside: output, input, time, and the end.
+
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+use super::args::*;
+use super::natives;
+use crate::base::{Fault, Result};
+use crate::graph::Expr;
+use crate::lang::text::text;
+use crate::lang::{Interp, Value};
+use crate::show::Style;
+
+natives! {
+    /// Writes values on one line, with `sep` between them and `end` behind.
+    ///
+    /// > print("loss", 0.5)
+    /// loss 0.5
+    "print(*values, sep=\" \", end=\"\\n\")" => |interp, a| {
+        let parts: Vec<String> = a.rest(0).iter().map(|v| text(v, &Style::PLAIN)).collect::<Result<_>>()?;
+        let line = format!("{}{}", parts.join(a.text(1)?), a.text(2)?);
+        super::stream::above_bar(|| interp.print(&line))?;
+        Ok(Value::None)
+    };
+
+    /// Ends the evaluation with a message, unless `try` catches it.
+    ///
+    /// > try { error("no data") } catch err { err.message }
+    /// "no data"
+    "error(message)" => |_, a| Err(Fault::new(text(a.get(0), &Style::PLAIN)?));
+
+    /// Seconds of a steady clock.
+    ///
+    /// > t = clock(); clock() >= t
+    /// true
+    "clock()" => |_, _| {
+        use std::sync::OnceLock;
+        static START: OnceLock<Instant> = OnceLock::new();
+        Ok(Value::Float(START.get_or_init(Instant::now).elapsed().as_secs_f64()))
+    };
+
+    /// x, computed now; of a record or tuple all that is in it.
+    ///
+    /// > force([1, 2] + 1)
+    /// [2, 3]
+    "force(x)" => |_, a| {
+        let mut all = vec![];
+        leaves(a.get(0), &mut all);
+        let arrays: Vec<Expr> = all.iter().filter_map(|v| if let Value::Array(e) = v { Some(e.clone()) } else { None }).collect();
+        crate::graph::engine::force(&arrays)?;
+        Ok(a.get(0).clone())
+    };
+
+    /// The next line of standard input without its end, or `none` behind the last one.
+    "readline()" => |interp, _| readline(interp);
+
+    /// Ends the program with an exit status.
+    "exit(status=0)" => |interp, a| {
+        let status = a.int(0)?;
+        let _ = interp.out.flush();
+        std::process::exit(status.clamp(0, 255) as i32)
+    };
+}
+
+/// What was printed so far is shown first: it may be the question.
+fn readline(interp: &mut Interp) -> Result<Value> {
+    let _ = interp.out.flush();
+    let mut line = String::new();
+    match std::io::stdin().lock().read_line(&mut line) {
+        Ok(0) => Ok(Value::None),
+        Ok(_) => Ok(Value::text(line.trim_end_matches(['\n', '\r']))),
+        Err(e) => Err(Fault::input(format!("readline: standard input cannot be read: {e}"))),
+    }
+}
