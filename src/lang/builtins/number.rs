@@ -82,7 +82,7 @@ natives! {
     /// [5, 7]
     /// > max(3, 5)
     /// 5
-    "max(x, axis=none, keepdims=false)" => |_, a| extreme(&a, ops::maximum, |x, axis, keep| ops::max(x, axis, keep));
+    "max(x, axis=none, keepdims=false)" => |_, a| extreme(&a, ops::maximum, ops::max);
 
     /// The smallest element, of all or along `axis`; of two numbers the smaller. nan if there is one. The gradient of a
     /// tie is shared.
@@ -91,7 +91,7 @@ natives! {
     /// [1, 2]
     /// > min(3, 5)
     /// 3
-    "min(x, axis=none, keepdims=false)" => |_, a| extreme(&a, ops::minimum, |x, axis, keep| ops::min(x, axis, keep));
+    "min(x, axis=none, keepdims=false)" => |_, a| extreme(&a, ops::minimum, ops::min);
 
     /// Rounded to the nearest, halves to even; `digits` after the point are kept.
     ///

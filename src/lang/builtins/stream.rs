@@ -55,7 +55,7 @@ impl Source {
     pub fn of(interp: &mut Interp, x: &Value) -> Result<Source> {
         Ok(match x {
             Value::Range(r) => Source::Range(r.start, r.step, r.len()),
-            Value::Tuple(t) => Source::Items(t.to_vec().into_iter()),
+            Value::Tuple(t) => Source::Items(t.iter().cloned().collect::<Vec<_>>().into_iter()),
             Value::Record(r) => {
                 let pairs: Vec<Value> =
                     r.fields.iter().map(|(k, v)| Value::tuple(vec![Value::text(&**k), v.clone()])).collect();

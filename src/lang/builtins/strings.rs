@@ -80,7 +80,7 @@ natives! {
     ///
     /// > chars("añb")
     /// ("a", "ñ", "b")
-    "chars(text)" => |_, a| Ok(Value::tuple(a.text(0)?.chars().map(|c| Value::text(c)).collect()));
+    "chars(text)" => |_, a| Ok(Value::tuple(a.text(0)?.chars().map(Value::text).collect()));
 
     /// The number of a text's first character in Unicode.
     ///
