@@ -238,7 +238,13 @@ fn margin(x: &Expr, axis: usize, width: usize, how: Pad, before: bool) -> Result
     shape[axis] = width;
     let most = match how {
         Pad::Constant(value) => return Ok(filled(x, super::rule::sized(shape, x.dtype())?, value)),
-        Pad::Edge => if n > 0 { usize::MAX } else { 0 },
+        Pad::Edge => {
+            if n > 0 {
+                usize::MAX
+            } else {
+                0
+            }
+        }
         Pad::Reflect => n.saturating_sub(1),
         Pad::Symmetric | Pad::Wrap => n,
     };

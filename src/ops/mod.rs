@@ -2,8 +2,6 @@
 //!
 //! In: nothing. Out: `ALL` (the records), one builder per record, and operators on `Expr` for gradient formulas.
 
-#[cfg(test)]
-mod checks;
 mod prims;
 
 pub mod arith;
