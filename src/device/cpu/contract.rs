@@ -3,6 +3,7 @@
 //! The products themselves are faer's. Floor: 2·m·n·k over the machine's multiply-add peak, or the bytes for thin ones.
 
 use faer::mat::{MatMut, MatRef};
+use faer::reborrow::ReborrowMut;
 use faer::{Accum, Par};
 
 use super::tasks::{self, Shared};
@@ -66,7 +67,7 @@ impl Contract {
         let (a, b) = (Shared(self.ins[0].base(memory).cast::<T>()), Shared(self.ins[1].base(memory).cast::<T>()));
         let c = Shared(memory.pointer(self.slot, size_of::<T>()).cast::<T>());
         let ((ar, ac), (br, bc)) = (self.strides(0), self.strides(1));
-        let flops = 2 * m * n * k;
+        let flops = (2 * m).saturating_mul(n).saturating_mul(k);
         self.batches(flops, |at_a, at_b, at_c, alone| {
             let (a, b, c) = (a, b, c);
             let par = if alone && flops > 1 << 18 { Par::rayon(0) } else { Par::Seq };
@@ -75,7 +76,7 @@ impl Contract {
                 let a = MatRef::from_raw_parts(a.get().cast_const().offset(at_a), m, k, ar, ac);
                 let b = MatRef::from_raw_parts(b.get().cast_const().offset(at_b), k, n, br, bc);
                 let c = MatMut::from_raw_parts_mut(c.get().add(at_c), m, n, n as isize, 1);
-                faer::linalg::matmul::matmul(c, Accum::Replace, a, b, T::one_impl(), par);
+                panels(c, a, b, flops, par);
             }
         })
     }
@@ -103,6 +104,31 @@ impl Contract {
                 }
             }
         })
+    }
+}
+
+/// One product; a long one in panels of some 20 ms each, so that Ctrl-C is seen between them. How it is cut depends on
+/// the sizes only.
+fn panels<T: faer::traits::ComplexField + Copy>(mut c: MatMut<T>, a: MatRef<T>, b: MatRef<T>, flops: usize, par: Par) {
+    use faer::linalg::matmul::matmul;
+    const LONG: usize = 10_000_000_000;
+    let (m, n, k) = (a.nrows(), b.ncols(), a.ncols());
+    if flops < LONG {
+        return matmul(c, Accum::Replace, a, b, T::one_impl(), par);
+    }
+    let (rows, columns, depth) = (512, 1024, 4096);
+    for i in (0..m).step_by(rows) {
+        for j in (0..n).step_by(columns) {
+            for l in (0..k).step_by(depth) {
+                if crate::base::interrupt::asked() {
+                    return;
+                }
+                let (mi, nj, kl) = (rows.min(m - i), columns.min(n - j), depth.min(k - l));
+                let beta = if l == 0 { Accum::Replace } else { Accum::Add };
+                let part = c.rb_mut().submatrix_mut(i, j, mi, nj);
+                matmul(part, beta, a.submatrix(i, l, mi, kl), b.submatrix(l, j, kl, nj), T::one_impl(), par);
+            }
+        }
     }
 }
 
