@@ -82,7 +82,7 @@ pub(super) fn around_zero<A: Fma>((r, low): Pair) -> Pair {
 
 /// `e^x` as a pair and a power of two as `n + ROUND`: for `|x|` up to 1080 or so.
 #[inline(always)]
-fn exp_pair<A: Fma>(x: f64) -> (f64, Pair) {
+pub(super) fn exp_pair<A: Fma>(x: f64) -> (f64, Pair) {
     let (shifted, r) = reduce::<A>(x);
     (shifted, around_zero::<A>(r))
 }
@@ -136,16 +136,16 @@ impl Unary<f64> for Exp {
 impl Unary<f32> for Exp {
     #[inline(always)]
     fn fast<A: Fma>(x: f32) -> f32 {
-        exp2_of_f32::<A>(clamp(x as f64, -110.0, 90.0) * LOG2_E)
+        exp2_short::<A>(clamp(x as f64, -110.0, 90.0) * LOG2_E) as f32
     }
 }
 
-/// `2^t` to the accuracy of f32, for `|t|` up to 1020.
+/// `2^t` to 2^-28.9, for `|t|` up to 1020.
 #[inline(always)]
-pub(super) fn exp2_of_f32<A: Fma>(t: f64) -> f32 {
+pub(super) fn exp2_short<A: Fma>(t: f64) -> f64 {
     let shifted = t + ROUND;
     let r = t - (shifted - ROUND);
-    (mad::<A>(r, poly::<A, 6>(r, &EXP2_F32), 1.0) * power(shifted)) as f32
+    mad::<A>(r, poly::<A, 6>(r, &EXP2_F32), 1.0) * power(shifted)
 }
 
 /// 2 to the power of x.
@@ -182,7 +182,7 @@ impl Unary<f64> for Exp2 {
 impl Unary<f32> for Exp2 {
     #[inline(always)]
     fn fast<A: Fma>(x: f32) -> f32 {
-        exp2_of_f32::<A>(clamp(x as f64, -160.0, 130.0))
+        exp2_short::<A>(clamp(x as f64, -160.0, 130.0)) as f32
     }
 }
 
@@ -190,25 +190,34 @@ impl Unary<f32> for Exp2 {
 #[derive(Clone, Copy)]
 pub struct Expm1;
 
-/// `e^x - 1` as a pair, for `x` from -60 to 708. The sign of zero is lost.
+/// `2^n` and `e^x - 2^n` as a pair, for `|x|` up to 708.
 #[inline(always)]
-pub(super) fn expm1_pair<A: Fma>(x: f64) -> Pair {
+pub(super) fn parts<A: Fma>(x: f64) -> (f64, Pair) {
     let (shifted, (r, low)) = reduce::<A>(x);
     let power = power(shifted);
     let (square, error) = two_mul::<A>(r, r);
     let tail = mad::<A>(r * square, poly::<A, 10>(r, &EXPM1), mad::<A>(0.5, error, low));
+    let (high, rest) = fast_two_sum(r, 0.5 * square);
+    let (high, rest) = fast_two_sum(high, rest + tail);
+    (power, (power * high, power * rest))
+}
+
+/// `e^x - 1` as a pair, for `x` from -60 to 708. The sign of zero is lost.
+#[inline(always)]
+pub(super) fn expm1_pair<A: Fma>(x: f64) -> Pair {
+    let (power, (e, low)) = parts::<A>(x);
     // 2^n - 1 is exact up to 2^53 and the 1 is lost beyond; there it would be worth half a unit of the result.
     let whole = power - 1.0;
     let lost = (power - whole) - 1.0;
-    let (high, rest) = fast_two_sum(whole, power * r);
-    let (high, rest2) = fast_two_sum(high, power * (0.5 * square));
-    fast_two_sum(high, mad::<A>(power, tail, (rest + rest2) + lost))
+    let (high, rest) = fast_two_sum(whole, e);
+    (high, rest + (low + lost))
 }
 
 impl Unary<f64> for Expm1 {
     #[inline(always)]
     fn fast<A: Fma>(x: f64) -> f64 {
-        expm1_pair::<A>(pick(x < -60.0, -60.0, x)).0.copysign(x)
+        let (high, low) = expm1_pair::<A>(pick(x < -60.0, -60.0, x));
+        (high + low).copysign(x)
     }
 
     #[inline(always)]
@@ -235,7 +244,7 @@ const EXP2M1_F32: [f64; 7] = [
 
 /// `2^t - 1` to the accuracy of f32, for `t` from -60 to 1000.
 #[inline(always)]
-pub(super) fn exp2m1_of_f32<A: Fma>(t: f64) -> f64 {
+pub(super) fn exp2m1_short<A: Fma>(t: f64) -> f64 {
     let shifted = t + ROUND;
     let r = t - (shifted - ROUND);
     let power = power(shifted);
@@ -245,6 +254,6 @@ pub(super) fn exp2m1_of_f32<A: Fma>(t: f64) -> f64 {
 impl Unary<f32> for Expm1 {
     #[inline(always)]
     fn fast<A: Fma>(x: f32) -> f32 {
-        (exp2m1_of_f32::<A>(clamp(x as f64, -40.0, 90.0) * LOG2_E) as f32).copysign(x)
+        (exp2m1_short::<A>(clamp(x as f64, -40.0, 90.0) * LOG2_E) as f32).copysign(x)
     }
 }

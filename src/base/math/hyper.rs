@@ -1,10 +1,13 @@
 //! tanh, sinh, cosh and their inverses.
 //!
-//! `tanh a = E / (E + 2)` with `E = e^2a - 1`, all in pairs, for `a = |x|`; the sign comes back last.
+//! With `a = |x|` and `E = e^2a - 1`: `tanh a = E / (E + 2)`; with `E = e^a - 1`: `sinh a = (E + E / (E + 1)) / 2`, all in
+//! pairs; signs come back last. The inverses are log1p of a pair: asinh of `a + (√(1 + a²) - 1)`, acosh of
+//! `d + √(d (x + 1))` with `d = x - 1`, atanh (half of it) of `2a / (1 - a)`. f32: the same in f64 without pairs.
 
 use super::drive::Unary;
-use super::exp::{LOG2_E, exp2m1_of_f32, expm1_pair};
-use super::num::{Fma, divide, pick, two_sum};
+use super::exp::{LOG2_E, exp_pair, exp2m1_short, parts, scale};
+use super::log::{log_of, log1p_of, log1p_short, split};
+use super::num::{Fma, Pair, divide, fast_two_sum, mad, minus_product, pick, two_mul, two_sum};
 
 #[derive(Clone, Copy)]
 pub struct Tanh;
@@ -13,9 +16,11 @@ impl Unary<f64> for Tanh {
     #[inline(always)]
     fn fast<A: Fma>(x: f64) -> f64 {
         let a = x.abs();
-        let (e, low) = expm1_pair::<A>(2.0 * pick(a > 22.0, 22.0, a));
-        let (below, rest) = two_sum(e, 2.0);
-        let (high, low) = divide::<A>((e, low), (below, rest + low));
+        let (power, (e, low)) = parts::<A>(2.0 * pick(a > 20.0, 20.0, a));
+        let (above, rest) = fast_two_sum(power - 1.0, e);
+        let (whole, lost) = fast_two_sum(power, 1.0);
+        let (below, rest2) = fast_two_sum(whole, e);
+        let (high, low) = divide::<A>((above, rest + low), (below, (rest2 + lost) + low));
         (high + low).copysign(x)
     }
 }
@@ -24,7 +29,238 @@ impl Unary<f32> for Tanh {
     #[inline(always)]
     fn fast<A: Fma>(x: f32) -> f32 {
         let a = x.abs() as f64;
-        let e = exp2m1_of_f32::<A>(2.0 * LOG2_E * pick(a > 12.0, 12.0, a));
+        let e = exp2m1_short::<A>(2.0 * LOG2_E * pick(a > 12.0, 12.0, a));
         ((e / (e + 2.0)) as f32).copysign(x)
+    }
+}
+
+/// Beyond this, sinh and cosh are half the exponential. (Splitting factors for exact products overflows soon after.)
+const BIG: f64 = 600.0;
+
+#[inline(always)]
+fn half_exp<A: Fma>(a: f64) -> f64 {
+    let (shifted, e) = exp_pair::<A>(pick(a > 712.0, 712.0, a));
+    scale(e.0 + e.1, shifted - 1.0)
+}
+
+#[derive(Clone, Copy)]
+pub struct Sinh;
+
+impl Unary<f64> for Sinh {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f64) -> f64 {
+        let (power, (e, low)) = parts::<A>(x.abs());
+        let (whole, lost) = fast_two_sum(power, -1.0);
+        let (less, rest) = fast_two_sum(whole, e);
+        let less_low = (rest + lost) + low;
+        let (full, rest) = fast_two_sum(power, e);
+        let (q, q_low) = divide::<A>((less, less_low), (full, rest + low));
+        let (high, rest) = fast_two_sum(less, q);
+        (0.5 * (high + (rest + (less_low + q_low)))).copysign(x)
+    }
+
+    #[inline(always)]
+    fn easy(x: f64) -> bool {
+        !(x.abs() > BIG)
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f64) -> f64 {
+        pick(x.abs() > BIG, half_exp::<A>(x.abs()).copysign(x), Self::fast::<A>(x))
+    }
+}
+
+impl Unary<f32> for Sinh {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f32) -> f32 {
+        let a = x.abs() as f64;
+        let e = exp2m1_short::<A>(LOG2_E * pick(a > 100.0, 100.0, a));
+        ((0.5 * (e + e / (e + 1.0))) as f32).copysign(x)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Cosh;
+
+impl Unary<f64> for Cosh {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f64) -> f64 {
+        let (power, (e, low)) = parts::<A>(x.abs());
+        let (full, rest) = fast_two_sum(power, e);
+        let (q, q_low) = divide::<A>((1.0, 0.0), (full, rest + low));
+        let (high, rest2) = fast_two_sum(full, q);
+        0.5 * (high + (rest2 + ((rest + low) + q_low)))
+    }
+
+    #[inline(always)]
+    fn easy(x: f64) -> bool {
+        !(x.abs() > BIG)
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f64) -> f64 {
+        pick(x.abs() > BIG, half_exp::<A>(x.abs()), Self::fast::<A>(x))
+    }
+}
+
+impl Unary<f32> for Cosh {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f32) -> f32 {
+        let a = x.abs() as f64;
+        let e = 1.0 + exp2m1_short::<A>(LOG2_E * pick(a > 100.0, 100.0, a));
+        (0.5 * (e + 1.0 / e)) as f32
+    }
+}
+
+/// The root of a pair as a pair; zero stays zero.
+#[inline(always)]
+fn root<A: Fma>((a, low): Pair) -> Pair {
+    let root = a.sqrt();
+    let rest = (minus_product::<A>(a, root, root) + low) / (root + root);
+    (root, pick(a > 0.0, rest, 0.0))
+}
+
+/// Beyond this, asinh and acosh are `log 2x` and squares may overflow.
+const HUGE: f64 = 1e150;
+
+/// `log 2x` for a large finite number; infinity and nan stay.
+#[inline(always)]
+fn log_double<A: Fma>(x: f64) -> f64 {
+    let (k, m) = split(x);
+    pick(x < f64::INFINITY, log_of::<A>(k + 1.0, m - 1.0, 0.0), x)
+}
+
+#[derive(Clone, Copy)]
+pub struct Asinh;
+
+impl Unary<f64> for Asinh {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f64) -> f64 {
+        let a = x.abs();
+        let (square, low) = two_mul::<A>(a, a);
+        let (sum, rest) = two_sum(1.0, square);
+        let (root, root_low) = root::<A>((sum, rest + low));
+        let (above, rest) = two_sum(root, -1.0);
+        let (u, rest2) = two_sum(a, above);
+        log1p_of::<A>((u, rest2 + (rest + root_low))).copysign(x)
+    }
+
+    #[inline(always)]
+    fn easy(x: f64) -> bool {
+        x.abs() < HUGE
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f64) -> f64 {
+        pick(x.abs() < HUGE, Self::fast::<A>(x), log_double::<A>(x.abs()).copysign(x))
+    }
+}
+
+impl Unary<f32> for Asinh {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f32) -> f32 {
+        let a = x.abs() as f64;
+        let square = a * a;
+        let far = log1p_short::<A>(a + ((1.0 + square).sqrt() - 1.0));
+        // The difference from one loses too much where a few terms of the series do.
+        let near = mad::<A>(a * square, -1.0 / 6.0, a);
+        (pick(a < 1.0 / 512.0, near, far) as f32).copysign(x)
+    }
+
+    #[inline(always)]
+    fn easy(x: f32) -> bool {
+        x.abs() < f32::INFINITY
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f32) -> f32 {
+        pick(x.abs() < f32::INFINITY, Self::fast::<A>(x), x)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Acosh;
+
+impl Unary<f64> for Acosh {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f64) -> f64 {
+        let (d, d_low) = two_sum(x, -1.0);
+        let (s, s_low) = two_sum(x, 1.0);
+        let (product, low) = two_mul::<A>(d, s);
+        let (root, root_low) = root::<A>((product, low + mad::<A>(d, s_low, d_low * s)));
+        let (u, rest) = fast_two_sum(root, d);
+        log1p_of::<A>((u, rest + (d_low + root_low)))
+    }
+
+    #[inline(always)]
+    fn easy(x: f64) -> bool {
+        (x >= 1.0) & (x < HUGE)
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f64) -> f64 {
+        let inside = pick(x < HUGE, Self::fast::<A>(x), log_double::<A>(x));
+        pick(x >= 1.0, inside, f64::NAN)
+    }
+}
+
+impl Unary<f32> for Acosh {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f32) -> f32 {
+        let x = x as f64;
+        let d = x - 1.0;
+        log1p_short::<A>(d + (d * (x + 1.0)).sqrt()) as f32
+    }
+
+    #[inline(always)]
+    fn easy(x: f32) -> bool {
+        (x >= 1.0) & (x < f32::INFINITY)
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f32) -> f32 {
+        pick(x >= 1.0, pick(x < f32::INFINITY, Self::fast::<A>(x), x), f32::NAN)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Atanh;
+
+impl Unary<f64> for Atanh {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f64) -> f64 {
+        let a = x.abs();
+        let u = divide::<A>((a + a, 0.0), fast_two_sum(1.0, -a));
+        (0.5 * log1p_of::<A>(u)).copysign(x)
+    }
+
+    #[inline(always)]
+    fn easy(x: f64) -> bool {
+        x.abs() < 1.0
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f64) -> f64 {
+        let end = pick(x.abs() == 1.0, f64::INFINITY, f64::NAN).copysign(x);
+        pick(x.abs() < 1.0, Self::fast::<A>(x), end)
+    }
+}
+
+impl Unary<f32> for Atanh {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f32) -> f32 {
+        let a = x.abs() as f64;
+        ((0.5 * log1p_short::<A>(2.0 * a / (1.0 - a))) as f32).copysign(x)
+    }
+
+    #[inline(always)]
+    fn easy(x: f32) -> bool {
+        x.abs() < 1.0
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f32) -> f32 {
+        let end = pick(x.abs() == 1.0, f32::INFINITY, f32::NAN).copysign(x);
+        pick(x.abs() < 1.0, Self::fast::<A>(x), end)
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn split_any(x: f64) -> (f64, f64) {
 
 /// `k ln 2 + log(1 + f + low)`.
 #[inline(always)]
-fn log_of<A: Fma>(k: f64, f: f64, low: f64) -> f64 {
+pub(super) fn log_of<A: Fma>(k: f64, f: f64, low: f64) -> f64 {
     let s = f / (2.0 + f);
     let z = s * s;
     let half = 0.5 * f * f;
@@ -112,10 +112,9 @@ fn ends(x: f64, inside: f64) -> f64 {
     pick(x > 0.0 && x < f64::INFINITY, inside, end)
 }
 
-/// The series alone, for f32: `log(m)` to 2^-37.
+/// `log(1 + f)` to 2^-37.
 #[inline(always)]
-fn log_short<A: Fma>(m: f64) -> f64 {
-    let f = m - 1.0;
+fn log_short<A: Fma>(f: f64) -> f64 {
     let s = f / (2.0 + f);
     let z = s * s;
     mad::<A>(s * z, poly::<A, 4>(z, &ATANH_F32), 2.0 * s)
@@ -154,9 +153,9 @@ impl<const BASE: u8> LogTo<BASE> {
     #[inline(always)]
     pub(super) fn sum_f32<A: Fma>(k: f64, m: f64) -> f64 {
         match BASE {
-            2 => mad::<A>(log_short::<A>(m), INV_LN2.0, k),
-            10 => mad::<A>(log_short::<A>(m), INV_LN10.0, k * std::f64::consts::LOG10_2),
-            _ => mad::<A>(k, std::f64::consts::LN_2, log_short::<A>(m)),
+            2 => mad::<A>(log_short::<A>(m - 1.0), INV_LN2.0, k),
+            10 => mad::<A>(log_short::<A>(m - 1.0), INV_LN10.0, k * std::f64::consts::LOG10_2),
+            _ => mad::<A>(k, std::f64::consts::LN_2, log_short::<A>(m - 1.0)),
         }
     }
 }
@@ -232,6 +231,13 @@ pub(super) fn log1p_of<A: Fma>(u: Pair) -> f64 {
     log_of::<A>(k, f, low * (1.0 - mad::<A>(-f, f, f)))
 }
 
+/// log1p to 2^-36, for `-1 < u < 2^1023`. In f64, `1 + u` is rounded, but its error is known.
+#[inline(always)]
+pub(super) fn log1p_short<A: Fma>(u: f64) -> f64 {
+    let (k, (f, low)) = split_1p((u, 0.0));
+    mad::<A>(k, std::f64::consts::LN_2, log_short::<A>(f) + low)
+}
+
 impl Unary<f64> for Log1p {
     #[inline(always)]
     fn fast<A: Fma>(x: f64) -> f64 {
@@ -251,14 +257,9 @@ impl Unary<f64> for Log1p {
 }
 
 impl Unary<f32> for Log1p {
-    /// In f64, `1 + x` is rounded, but its error is known.
     #[inline(always)]
     fn fast<A: Fma>(x: f32) -> f32 {
-        let (k, (f, low)) = split_1p((x as f64, 0.0));
-        let s = f / (2.0 + f);
-        let z = s * s;
-        let log = mad::<A>(s * z, poly::<A, 4>(z, &ATANH_F32), 2.0 * s) + low;
-        (mad::<A>(k, std::f64::consts::LN_2, log) as f32).copysign(x)
+        (log1p_short::<A>(x as f64) as f32).copysign(x)
     }
 
     #[inline(always)]

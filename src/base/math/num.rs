@@ -34,16 +34,25 @@ pub(super) fn mad<A: Fma>(a: f64, b: f64, c: f64) -> f64 {
     if A::FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// `c[0] + c[1] x + c[2] x² + …`, by Horner's rule.
+/// `c[0] + c[1] x + c[2] x² + …` by Horner's rule; from seven terms on the even and the odd ones side by side, since one
+/// chain is then so long that too few of the next elements fit the processor's window to keep it busy.
 #[inline(always)]
 pub(super) fn poly<A: Fma, const N: usize>(x: f64, c: &[f64; N]) -> f64 {
-    let mut sum = c[N - 1];
-    let mut i = N - 1;
-    while i > 0 {
-        i -= 1;
-        sum = mad::<A>(sum, x, c[i]);
+    if N < 7 {
+        return c.iter().rev().skip(1).fold(c[N - 1], |sum, &c| mad::<A>(sum, x, c));
     }
-    sum
+    let square = x * x;
+    let (mut i, mut j) = ((N - 1) & !1, (N - 2) | 1);
+    let (mut even, mut odd) = (c[i], c[j]);
+    while i >= 2 {
+        i -= 2;
+        even = mad::<A>(even, square, c[i]);
+    }
+    while j >= 3 {
+        j -= 2;
+        odd = mad::<A>(odd, square, c[j]);
+    }
+    mad::<A>(odd, x, even)
 }
 
 /// `a + b` with its error, for `|a| >= |b|` or `a == 0`.

@@ -6,7 +6,7 @@
 //! f32: in f64 without pairs.
 
 use super::drive::Binary;
-use super::exp::{clamp, exp_of_pair, exp2_of_f32, power, scale};
+use super::exp::{clamp, exp_of_pair, exp2_short, power, scale};
 use super::log::{Log2, exponent, log_pair_of, split, split_any};
 use super::num::{Fma, Pair, mad, pick, two_mul};
 
@@ -77,7 +77,7 @@ impl Binary<f32> for Pow {
     #[inline(always)]
     fn fast<A: Fma>(x: f32, y: f32) -> f32 {
         let (k, m) = split(x as f64);
-        exp2_of_f32::<A>(clamp(y as f64 * Log2::sum_f32::<A>(k, m), -200.0, 200.0))
+        exp2_short::<A>(clamp(y as f64 * Log2::sum_f32::<A>(k, m), -200.0, 200.0)) as f32
     }
 
     #[inline(always)]
@@ -89,7 +89,7 @@ impl Binary<f32> for Pow {
     fn full<A: Fma>(x: f32, y: f32) -> f32 {
         let (k, m) = split(x.abs() as f64);
         let log = Log2::sum_f32::<A>(k, m);
-        let plain = exp2_of_f32::<A>(clamp(clamp(y as f64, -1e30, 1e30) * log, -200.0, 200.0));
-        special(x as f64, y as f64, plain as f64) as f32
+        let plain = exp2_short::<A>(clamp(clamp(y as f64, -1e30, 1e30) * log, -200.0, 200.0));
+        special(x as f64, y as f64, plain) as f32
     }
 }
