@@ -420,6 +420,27 @@ fn the_grammar_is_whole() {
     assert_eq!(glyphs.filter(missing).collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
+/// The table in the README lists the operators of the lexer's table, tightest first, with the functions they call.
+#[test]
+fn the_readme_agrees() {
+    let readme = std::fs::read_to_string(root().join("grammar/README.md")).expect("the page");
+    let table = readme.split("## Precedence").nth(1).expect("the table").replace("\\|", "¦");
+    let rows: Vec<Vec<&str>> =
+        table.lines().filter(|l| l.starts_with("| `")).map(|l| l.split(" | ").collect()).collect();
+    let row_of = |op: &syntax::Operator| {
+        let (glyph, calls) = (format!("`{}`", op.glyph.replace('|', "¦")), format!("`{}`", op.calls));
+        let fits = |row: &Vec<&str>| row[0].contains(&glyph) && (op.calls.is_empty() || row[2].contains(&calls));
+        rows.iter().rposition(fits).unwrap_or_else(|| panic!("{op:?} is not in the README's table"))
+    };
+    for (a, b) in syntax::operators().iter().flat_map(|a| syntax::operators().iter().map(move |b| (a, b))) {
+        assert_eq!(a.level.cmp(&b.level), row_of(b).cmp(&row_of(a)), "{} and {}", a.glyph, b.glyph);
+    }
+    let listed = readme.split("Keywords: `").nth(1).and_then(|rest| rest.split('`').next()).expect("the keywords");
+    let mut keywords = syntax::KEYWORDS.to_vec();
+    keywords.sort();
+    assert_eq!(listed.split_whitespace().collect::<Vec<_>>(), keywords);
+}
+
 #[test]
 fn what_the_grammar_makes_parses() {
     roomy(|| {
@@ -438,6 +459,45 @@ fn what_the_grammar_makes_parses() {
             grammar.alternatives.iter().enumerate().flat_map(|(rule, all)| (0..all.len()).map(move |i| (rule, i)));
         let missed: Vec<_> = all.filter(|one| !grammar.taken.borrow().contains(one)).collect();
         assert!(missed.is_empty(), "alternatives that no program took: {missed:?}");
+    });
+}
+
+/// The tree of a text that parses, and whether it hushes.
+fn tree(text: &str) -> Option<(String, bool)> {
+    let parsed = syntax::parse(0, text);
+    parsed.faults.is_empty().then(|| (syntax::ast::dump(&parsed.program), parsed.program.hushed))
+}
+
+fn first_difference(a: &str, b: &str) -> String {
+    let at = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count().saturating_sub(40);
+    let around = |s: &str| s.chars().skip(at).take(120).collect::<String>();
+    format!("{:?}\n{:?}", around(a), around(b))
+}
+
+#[test]
+fn formatting_changes_no_tree() {
+    roomy(|| {
+        let (grammar, mut dice) = (grammar(), Dice(seed() ^ 0x1234));
+        let mut formatted = 0;
+        let blanks: [&[&str]; 3] = [&[" "], &[" ", ""], &[" ", "", "  ", "\n", " \\\n", " # c\n", "\n\n\n", "## d\n"]];
+        for i in 0..2000 {
+            let budget = 30 + dice.below(50);
+            let program = derive(&grammar, &mut dice, budget);
+            let text: String = program.iter().flat_map(|t| [t.as_str(), *dice.pick::<&str>(blanks[i % 3])]).collect();
+            let Some(meant) = tree(&text) else { continue };
+            let once = syntax::fmt(&text).expect("a text that parses");
+            let kept = tree(&once).unwrap_or_else(|| panic!("{:?}\nin {once}\nfrom {text}", faults(&once)));
+            assert!(
+                kept == meant,
+                "{}\nformatting changes\n{text}\n--- into\n{once}",
+                first_difference(&meant.0, &kept.0)
+            );
+            let twice = syntax::fmt(&once).expect("a text that parses");
+            let differ = once.lines().zip(twice.lines()).find(|(a, b)| a != b);
+            assert!(once == twice, "formatting twice changes {differ:?}\n{text}");
+            formatted += 1;
+        }
+        assert!(formatted > 800, "{formatted}");
     });
 }
 

@@ -95,7 +95,7 @@ pub fn token_continues(token: Token) -> bool {
 }
 
 /// Whether an operand may end with this, so that a `{` behind it is a body.
-fn ends_operand(token: Token) -> bool {
+pub fn ends_operand(token: Token) -> bool {
     use Token::*;
     matches!(
         token,
@@ -382,7 +382,7 @@ impl Refiner<'_> {
                     let line = line.strip_prefix("##").unwrap_or(line);
                     run.push(line.strip_prefix(' ').unwrap_or(line));
                 }
-                Token::Comment | Token::Doc => {}
+                Token::Comment | Token::Doc | Token::Semi => {}
                 _ => {
                     if starts && !run.is_empty() && matches!(token, Token::Name | Token::Fn) {
                         self.laid.docs.insert(span.start, run.join("\n").into());

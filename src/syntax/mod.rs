@@ -7,6 +7,7 @@
 
 pub mod ast;
 mod dump;
+mod fmt;
 mod layout;
 mod lex;
 mod literal;
@@ -21,6 +22,7 @@ use crate::base::Fault;
 use token::Token;
 
 pub use ast::DEPTH;
+pub use fmt::fmt;
 pub use token::{KEYWORDS, Operator, operators};
 
 /// A text that was read.

@@ -299,6 +299,58 @@ fn token_classes() {
     assert_eq!(classes("a ' b"), want(&[(Name, "a"), (Error, "'"), (Name, "b")]));
 }
 
+#[track_caller]
+fn formats(pairs: &[(&str, &str)]) {
+    for (text, want) in pairs {
+        let got = fmt(text).expect("a text that parses");
+        assert_eq!(&got, want, "{text:?}");
+        assert_eq!(fmt(&got).as_ref().ok(), Some(&got), "twice: {text:?}");
+        assert_eq!(d(&got), d(text), "another tree: {text:?}");
+        assert_eq!(parse(0, &got).program.hushed, parse(0, text).program.hushed, "{text:?}");
+    }
+}
+
+#[test]
+fn formatting() {
+    formats(&[
+        ("", ""),
+        ("x=1", "x = 1\n"),
+        ("\n\n x  =  f ( a,b , c = 2 ) [ 1 : 2 , ... ]\n\n\n\ny\n", "x = f(a, b, c=2)[1:2, ...]\n\ny\n"),
+        ("2*x + 1-y; 0..n-1; 0 .. 3; a *b", "2*x + 1-y\n0..n-1\n0 .. 3\na * b\n"),
+        ("- x ^ - 2 + ~ y; not  a", "-x ^ -2 + ~y\nnot a\n"),
+        ("a<b&c==d|e", "a < b & c == d | e\n"),
+        ("x|>f(2,_)|>x->x+1", "x |> f(2, _) |> x -> x+1\n"),
+        ("{a:1,\"b\":2,...p}; {}; { w,b }=p", "{a: 1, \"b\": 2, ...p}\n{}\n{w, b} = p\n"),
+        ("if a{1}else{2}", "if a { 1 } else { 2 }\n"),
+        ("if a{\n1}\nelse{2\n}", "if a {\n    1\n} else {\n    2\n}\n"),
+        ("if a { 1 }\n# why\nelse { 2 }", "if a { 1 }\n# why\nelse { 2 }\n"),
+        ("f(x)={a=x;a}", "f(x) = { a = x; a }\n"),
+        ("f(x)={;a=x;;a;\n}", "f(x) = {\n    a = x\n    a\n}\n"),
+        ("fn f ( x:f32[n , 2],* r )->f32[ n ]{\nx }", "fn f(x: f32[n, 2], *r) -> f32[n] {\n    x\n}\n"),
+        ("x\n|>f\n|>g(\n1,\n2)", "x\n    |> f\n    |> g(\n        1,\n        2)\n"),
+        ("x =\n1 +\n2", "x =\n    1 +\n    2\n"),
+        ("a \\\n- b", "a \\\n    - b\n"),
+        ("a # one\n# two\n|> f # three", "a  # one\n    # two\n    |> f  # three\n"),
+        ("while c { # why\n\n\nx\n\n# end\n\n}", "while c {  # why\n\n    x\n\n    # end\n}\n"),
+        ("f(x->{\na\n})", "f(x -> {\n    a\n})\n"),
+        ("f([\n1,\n2\n])", "f([\n    1,\n    2\n])\n"),
+        ("x = 1 ;", "x = 1;\n"),
+        ("x = 1; # c\n;", "x = 1  # c\n;\n"),
+        ("## Doc.\n;f(x)=x", "## Doc.\nf(x) = x\n"),
+        ("\"a{ x+1 :.3f}b{ {a:1} }\"", "\"a{x+1:.3f}b{{a: 1}}\"\n"),
+        ("1. .max(); 1 .max()", "1. .max()\n1.max()\n"),
+        ("[i*j for i,j in a if i>1]", "[i*j for i, j in a if i > 1]\n"),
+        ("return", "return\n"),
+        ("import \"a.nev\" as b", "import \"a.nev\" as b\n"),
+        ("try{f()}catch e{0}", "try { f() } catch e { 0 }\n"),
+        ("(...t,4); (a,); [ ]", "(...t, 4)\n(a,)\n[]\n"),
+        ("x[::2,:,1:-1,a:b:c]", "x[::2, :, 1:-1, a:b:c]\n"),
+        ("# only\n", "# only\n"),
+        (";", ";\n"),
+    ]);
+    assert!(fmt("x = ").is_err());
+}
+
 #[test]
 fn errors_of_shape() {
     assert_eq!(one_wrong("[1, 2)"), "mismatched `)` @ ): does not match, `[` opened here | close with `]` first");
