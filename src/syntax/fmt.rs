@@ -276,7 +276,7 @@ impl<'a> Writer<'a> {
             self.brackets.pop();
         } else if token.opens() {
             let tall = token == Token::BraceOpen && self.holds_newline(i);
-            let vacant = token == Token::BraceOpen && !(body && !self.fresh);
+            let vacant = token == Token::BraceOpen && (!body || self.fresh);
             self.brackets.push(Bracket { token, outer: self.indent, inner: self.indent + INDENT, tall, vacant });
         }
     }

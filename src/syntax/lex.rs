@@ -162,6 +162,10 @@ impl Driver<'_> {
         let rest = &self.text[from..];
         let len = rest.find(['}', '"', '\n']).unwrap_or(rest.len());
         self.push(Token::Format, colon, from + len);
+        if rest[len..].starts_with('"') {
+            self.unclosed_text(from + len);
+            return self.logos.bump(len + 1);
+        }
         self.logos.bump(len);
     }
 
@@ -220,7 +224,32 @@ impl Driver<'_> {
         self.push(Token::Number, start, end);
     }
 
+    /// `'abc'` and its like in one piece, unless the quote stands behind an operand as a transpose would.
+    fn foreign_quote(&mut self, start: usize, end: usize) -> bool {
+        let close = match &self.text[start..end] {
+            "'" => '\'',
+            "`" => '`',
+            "‘" => '’',
+            "“" | "„" => '”',
+            _ => return false,
+        };
+        let behind_operand = self.text[..start].ends_with(|c: char| c.is_alphanumeric() || ")]}_".contains(c));
+        let line = self.text[end..].split('\n').next().unwrap_or("");
+        let Some(len) = line.find(close).filter(|_| !behind_operand) else { return false };
+        let all = len + close.len_utf8();
+        let span = self.span(start, end + all);
+        self.push(Token::Wrong, start, end + all);
+        let fault =
+            Fault::syntax("a text in foreign quotes").at(span).label(span, "texts stand in straight double quotes");
+        self.out.faults.push(fault.hint(format!("write `\"{}\"`", &line[..len])));
+        self.logos.bump(all);
+        true
+    }
+
     fn wrong(&mut self, start: usize, end: usize) {
+        if self.foreign_quote(start, end) {
+            return;
+        }
         let run = matches!(self.out.tokens.last(), Some((Token::Wrong, s)) if s.end as usize == start);
         self.push(Token::Wrong, start, end);
         if run {

@@ -33,6 +33,20 @@ impl<'a> Around<'a> {
         }
     }
 
+    /// The innermost bracket that is open here.
+    fn inside(&self) -> Option<Token> {
+        let mut depth = 0usize;
+        for &(token, _) in self.tokens[..self.at.min(self.tokens.len())].iter().rev() {
+            match token {
+                _ if token.closes() => depth += 1,
+                _ if token.opens() && depth == 0 => return Some(token),
+                _ if token.opens() => depth -= 1,
+                _ => {}
+            }
+        }
+        None
+    }
+
     /// The first token of the statement that this stands in, and its word.
     fn first(&self) -> (Option<Token>, &'a str) {
         let (mut i, mut depth) = (self.at.min(self.tokens.len()), 0usize);
@@ -67,6 +81,8 @@ pub fn explain(wrong: &Wrong, text: &str, tokens: &[Spanned]) -> Option<Fault> {
         Some(Token::Name | Token::ArgName | Token::LambdaName | Token::DefineName | Token::Number | Token::Hole) => {
             format!("unexpected `{}`", crop(around.word(0)))
         }
+        Some(Token::Text) => format!("unexpected {}", crop(around.word(0))),
+        Some(Token::TextOpen) => "unexpected text".to_string(),
         Some(token) => format!("unexpected {}", token.words()),
     };
     let mut fault = Fault::syntax(message).at(span);
@@ -90,14 +106,15 @@ fn crop(word: &str) -> String {
 /// What somebody who typed this probably meant.
 fn habit(around: &Around, wrong: &Wrong) -> Option<String> {
     let (first, first_word) = around.first();
-    statement_habit(around, first, first_word)
+    statement_habit(around, wrong, first, first_word)
         .or_else(|| glued_habit(around))
         .or_else(|| token_habit(around, wrong, first))
         .or_else(|| neighbours_habit(around, wrong))
+        .or_else(|| wrong.expects(Part::Block).then(|| "a block stands in braces: `if c { … }`".into()))
 }
 
 /// Statements of other languages, by their first word.
-fn statement_habit(around: &Around, first: Option<Token>, word: &str) -> Option<String> {
+fn statement_habit(around: &Around, wrong: &Wrong, first: Option<Token>, word: &str) -> Option<String> {
     let named = matches!(first, Some(Token::Name | Token::LambdaName | Token::DefineName));
     let import = matches!(first, Some(Token::Import | Token::From));
     let hint = match word {
@@ -113,6 +130,7 @@ fn statement_habit(around: &Around, first: Option<Token>, word: &str) -> Option<
         "end" | "endif" | "endfor" | "fi" | "done" if named => "blocks end with `}`",
         "lambda" if named => "write `x -> x^2`",
         "fn" if around.token(0) == Some(Token::Assign) => "write `f(x) = …` without `fn`, or `fn f(x) { … }`",
+        "fn" if wrong.expects_token(Token::ParenOpen) => "write `fn f() { … }`",
         "fn" if around.token(-1) == Some(Token::Fn) => "a function without a name is `x -> x^2`",
         "import" | "from" if import && matches!(around.token(0), Some(Token::Name)) => {
             "import takes a file in quotes: `import \"lib.nev\"`; the standard library needs no import"
@@ -144,10 +162,20 @@ fn glued_habit(around: &Around) -> Option<String> {
 fn token_habit(around: &Around, wrong: &Wrong, first: Option<Token>) -> Option<String> {
     use Token::*;
     let operand_before = wrong.expects(Part::Operator);
+    let first_name = first == Some(Name);
     let header = matches!(first, Some(If | Else | For | While | Fn | Try | BraceClose));
     let hint = match around.token(0)? {
         Colon if around.token(1) == Some(Assign) => "assign with `=`",
         Colon if around.token(-2) == Some(UnpackBrace) => "take fields by their names: `{w, b} = p`",
+        Colon if around.inside() == Some(BracketOpen) => "a slice is `start:stop:step`",
+        Colon
+            if matches!(around.token(-2), Option::None | Some(Sep))
+                && first_name
+                && matches!(around.token(2), Some(Assign | BracketOpen)) =>
+        {
+            "assign with `=`: `x = 1`; only parameters are annotated"
+        }
+        BraceClose if wrong.expects_token(Colon) => "a field is `name: value`",
         Colon if header || around.token(-1) == Some(Else) => "a block stands in braces: `if c { … }`",
         Colon => "`a:b` slices only work inside `x[...]`; a range is `a..b`",
         Assign | ArgName if header => "compare with `==`; `=` assigns, as a statement of its own",
@@ -193,11 +221,18 @@ fn neighbours_habit(around: &Around, wrong: &Wrong) -> Option<String> {
     }
     let (before, found) = (around.token(-1)?, around.token(0)?);
     let (left, right) = (crop(around.word(-1)), crop(around.word(0)));
+    let operand = matches!(found, Name | Number | Text | TextOpen | ParenOpen | BracketOpen | RecordBrace);
     Some(match (before, found) {
         (_, Number) if right.starts_with('.') => format!("an element of a tuple is `t[{}]`", &right[1..]),
         (_, Name) if matches!(&*right, "then" | "do") => "a block stands in braces: `if c { … }`".into(),
         (_, Name) if matches!(&*right, "elif" | "elseif" | "elsif") => "write `else if c { … }`".into(),
-        (Name, Name | Number | Text | TextOpen) if right.len() < 40 && found != TextOpen => {
+        (Name, Name) if matches!(&*right, "is" | "eq") => "compare with `==`".into(),
+        _ if operand && wrong.expects(Part::Block) => return None,
+        _ if operand && wrong.expects_token(Comma) && around.inside().is_some_and(|t| t != BraceOpen) => {
+            "a `,` separates the two; a product needs `*`".into()
+        }
+        (Name, Text) => format!("a call needs parentheses: `{left}({right})`"),
+        (Name, Name | Number) => {
             format!("a call needs parentheses: `{left}({right})`; a product needs `*`: `{left}*{right}`")
         }
         (Number | ParenClose | BracketClose, Name | ParenOpen | Number) => {

@@ -417,7 +417,7 @@ pub fn params<'t>(expr: Rule<'t, Ast>) -> Rule<'t, Vec<Param>> {
         rest: false,
         span: e.span(),
     });
-    commas(rest.or(plain))
+    commas(rest.or(plain).labelled(Part::Param))
 }
 
 /// A name, `_`, or `(a, (b, c))`.

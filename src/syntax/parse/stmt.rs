@@ -79,6 +79,7 @@ fn statement<'t>(expr: Rule<'t, Ast>, block: Rule<'t, Vec<Stmt>>) -> Rule<'t, St
         simple(values),
     ))
     .map_with(|kind, e| Stmt { kind, span: e.span() })
+    .labelled(Part::Statement)
     .boxed()
 }
 

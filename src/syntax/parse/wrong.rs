@@ -25,11 +25,23 @@ pub enum Part {
     Index,
     Pattern,
     Path,
+    Param,
+    Statement,
 }
 
 impl Part {
-    pub const ALL: [Part; 8] =
-        [Part::Expression, Part::Operator, Part::Name, Part::Block, Part::Index, Part::Pattern, Part::Path, Part::End];
+    pub const ALL: [Part; 10] = [
+        Part::Statement,
+        Part::Expression,
+        Part::Operator,
+        Part::Name,
+        Part::Block,
+        Part::Index,
+        Part::Pattern,
+        Part::Path,
+        Part::Param,
+        Part::End,
+    ];
 
     pub fn words(self) -> &'static str {
         match self {
@@ -39,8 +51,10 @@ impl Part {
             Part::Name => "a name",
             Part::Block => "`{`",
             Part::Index => "an index",
-            Part::Pattern => "a name or `(a, b)`",
+            Part::Pattern => "a name",
             Part::Path => "a file's name in quotes",
+            Part::Param => "a parameter",
+            Part::Statement => "a statement",
         }
     }
 }
@@ -50,7 +64,7 @@ impl Part {
 pub struct Wrong {
     pub span: Span,
     tokens: u128,
-    parts: u8,
+    parts: u16,
 }
 
 impl Wrong {
