@@ -139,9 +139,18 @@ fn kernel2_of<T: Copy, F: Binary<T>, const X1: bool, const Y1: bool>(isa: Isa) -
 /// # Safety
 /// `src` and `dst` hold `n` elements each, and are the same or do not overlap.
 pub unsafe fn map1<T: Copy, F: Unary<T>>(src: *const T, dst: *mut T, n: usize) {
-    let ins = [src.cast()];
     // SAFETY: the caller's; the machine has what was detected.
-    unsafe { kernel1::<T, F>(Isa::best())(ins.as_ptr(), dst.cast(), n) }
+    unsafe { map1_on::<T, F>(Isa::best(), src, dst, n) }
+}
+
+/// `map1` with a given instruction set.
+///
+/// # Safety
+/// As `map1`; and the machine has the instructions.
+pub unsafe fn map1_on<T: Copy, F: Unary<T>>(isa: Isa, src: *const T, dst: *mut T, n: usize) {
+    let ins = [src.cast()];
+    // SAFETY: passed on.
+    unsafe { kernel1::<T, F>(isa)(ins.as_ptr(), dst.cast(), n) }
 }
 
 /// `dst[i] = f(x[i], y[i])` for `n` elements.
@@ -149,9 +158,18 @@ pub unsafe fn map1<T: Copy, F: Unary<T>>(src: *const T, dst: *mut T, n: usize) {
 /// # Safety
 /// `x`, `y` and `dst` hold `n` elements each; `dst` is the same as one of the others or does not overlap it.
 pub unsafe fn map2<T: Copy, F: Binary<T>>(x: *const T, y: *const T, dst: *mut T, n: usize) {
-    let ins = [x.cast(), y.cast()];
     // SAFETY: as in `map1`.
-    unsafe { kernel2::<T, F>(Isa::best(), [false; 2])(ins.as_ptr(), dst.cast(), n) }
+    unsafe { map2_on::<T, F>(Isa::best(), x, y, dst, n) }
+}
+
+/// `map2` with a given instruction set.
+///
+/// # Safety
+/// As `map2`; and the machine has the instructions.
+pub unsafe fn map2_on<T: Copy, F: Binary<T>>(isa: Isa, x: *const T, y: *const T, dst: *mut T, n: usize) {
+    let ins = [x.cast(), y.cast()];
+    // SAFETY: passed on.
+    unsafe { kernel2::<T, F>(isa, [false; 2])(ins.as_ptr(), dst.cast(), n) }
 }
 
 unsafe fn base1<T: Copy, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize) {

@@ -63,7 +63,7 @@ mod root;
 mod trig;
 
 pub use arc::{Acos, Asin, Atan, Atan2};
-pub use drive::{Binary, Isa, Kernel, Unary, kernel1, kernel2, map1, map2};
+pub use drive::{Binary, Isa, Kernel, Unary, kernel1, kernel2, map1, map1_on, map2, map2_on};
 pub use erf::{Erf, Erfc};
 pub use exp::{Exp, Exp2, Expm1};
 pub use hyper::{Acosh, Asinh, Atanh, Cosh, Sinh, Tanh};
