@@ -162,3 +162,79 @@ proptest! {
         check(&moves, true);
     }
 }
+
+/// Shapes that reach every loop of the folds: long rows, short rows, wide and narrow columns, axes in the middle.
+#[test]
+fn folds_of_every_shape() {
+    start();
+    let shapes: &[&[usize]] = &[
+        &[200_003],
+        &[3, 100_001],
+        &[70_001, 3],
+        &[900, 1500],
+        &[2, 3000, 7],
+        &[5, 1, 1100, 2],
+        &[0, 4],
+        &[4, 0],
+        &[20_000, 16],
+    ];
+    for shape in shapes {
+        let n: usize = shape.iter().product();
+        let data: Vec<f64> = (0..n).map(|i| ((i * 2654435761) % 10_007) as f64 / 5000.0 - 1.0).collect();
+        let x = Expr::from_slice(shape, &data).expect("fits");
+        for axis in 0..shape.len() {
+            let outer: usize = shape[..axis].iter().product();
+            let inner: usize = shape[axis + 1..].iter().product();
+            let column = |o: usize, i: usize| (0..shape[axis]).map(move |k| (o * shape[axis] + k) * inner + i);
+            let sums = values(&ops::sum(&x, axis, false));
+            // A view must not change what is folded.
+            let flipped = values(&ops::sum(&ops::flip(&x, axis), axis, false));
+            let squares = values(&ops::sum(&(&x * &x), axis, false));
+            let best = if shape[axis] > 0 { values(&ops::max(&x, axis, false)) } else { vec![] };
+            let at = if shape[axis] > 0 { values(&ops::argmax(&x, axis, false)) } else { vec![] };
+            for o in 0..outer {
+                for i in 0..inner {
+                    let r = o * inner + i;
+                    let want: f64 = column(o, i).map(|k| data[k]).sum();
+                    assert!(close(sums[r], want) && close(flipped[r], want), "sum {shape:?} axis {axis} at {r}");
+                    let want: f64 = column(o, i).map(|k| data[k] * data[k]).sum();
+                    assert!(close(squares[r], want), "sum of squares {shape:?} axis {axis} at {r}");
+                    if shape[axis] > 0 {
+                        let most = column(o, i).map(|k| data[k]).fold(f64::NEG_INFINITY, f64::max);
+                        assert_eq!(best[r], most, "max {shape:?} axis {axis} at {r}");
+                        let first = column(o, i).position(|k| data[k] == most).expect("is there");
+                        assert_eq!(at[r], first as f64, "argmax {shape:?} axis {axis} at {r}");
+                    }
+                }
+            }
+        }
+        let all = values(&ops::sum(&x, Attr::None, false))[0];
+        assert!(close(all, data.iter().sum()), "sum of all of {shape:?}");
+        let running = values(&ops::cumulative_sum(&ops::reshape(&x, Attr::ints([-1])), 0usize));
+        let mut total = 0.0;
+        for (i, r) in running.iter().enumerate() {
+            total += data[i];
+            assert!(close(*r, total), "running sum of {shape:?} at {i}");
+        }
+    }
+}
+
+#[test]
+fn an_index_out_of_range_is_a_fault() {
+    start();
+    let x = Expr::from_slice(&[3], &[1.0, 2.0, 3.0]).expect("fits");
+    let i = Expr::from_slice(&[2], &[0i64, 3]).expect("fits");
+    let fault = ops::gather(&x, &[i]).force().expect_err("3 is outside").message.clone();
+    assert!(fault.contains('3') && fault.contains("axis 0 of size 3"), "{fault}");
+}
+
+#[test]
+fn what_a_name_holds_is_computed_once_more_at_most() {
+    start();
+    let x = Expr::from_slice(&[2000], &vec![0.5; 2000]).expect("fits");
+    let held = ops::exp(&x);
+    ops::sum(&held, Attr::None, false).force().expect("computes");
+    assert!(!held.is_realised(), "only looked through so far");
+    ops::max(&held, Attr::None, false).force().expect("computes");
+    assert!(held.is_realised(), "the second look keeps it");
+}

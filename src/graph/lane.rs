@@ -9,7 +9,7 @@
 
 use super::prim::{Lane, Operands};
 use crate::base::DType;
-use crate::base::math::{Binary, Isa, Unary, map1_on, map2_on};
+use crate::base::math::{Binary, Isa, Unary, kernel1, kernel2};
 
 /// Elements per chunk: two AVX-512 or four AVX2 registers of f64.
 const W: usize = 16;
@@ -32,21 +32,24 @@ pub trait Map3<A, B, C, R> {
 pub enum Cpu {
     Baseline,
     Avx2,
+    Avx512,
 }
 
-/// The best path this machine has; `NEVEL_CPU=baseline` forces the portable one (tests run both).
+/// The best path this machine has; `NEVEL_CPU=baseline` or `avx2` takes a lesser one (tests run them all).
 pub fn cpu() -> Cpu {
     use std::sync::OnceLock;
     static BEST: OnceLock<Cpu> = OnceLock::new();
     *BEST.get_or_init(|| {
-        if std::env::var("NEVEL_CPU").is_ok_and(|v| v == "baseline") {
-            return Cpu::Baseline;
-        }
-        #[cfg(target_arch = "x86_64")]
-        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            return Cpu::Avx2;
-        }
-        Cpu::Baseline
+        let most = std::env::var("NEVEL_CPU").unwrap_or_default();
+        let allowed = |cpu: Cpu| match most.as_str() {
+            "baseline" => cpu == Cpu::Baseline,
+            "avx2" => cpu != Cpu::Avx512,
+            _ => true,
+        };
+        [(Cpu::Avx512, Isa::Avx512), (Cpu::Avx2, Isa::Avx2)]
+            .into_iter()
+            .find(|&(cpu, isa)| allowed(cpu) && isa.here())
+            .map_or(Cpu::Baseline, |(cpu, _)| cpu)
     })
 }
 
@@ -120,7 +123,7 @@ unsafe fn run3<A: Copy, B: Copy, C: Copy, R: Copy, F: Map3<A, B, C, R>>(ins: *co
 
 /// Gives a generic lane one function per CPU path.
 macro_rules! paths {
-    ($plain:ident $avx2:ident = $run:ident <$($g:ident),+> $(const $c:ident)* : $($bound:tt)+) => {
+    ($plain:ident $avx2:ident $avx512:ident = $run:ident <$($g:ident),+> $(const $c:ident)* : $($bound:tt)+) => {
         unsafe fn $plain<$($g: Copy,)+ F: $($bound)+, $(const $c: bool),*>(ins: *const *const u8, out: *mut u8, n: usize) {
             // SAFETY: passed on.
             unsafe { $run::<$($g,)+ F, $($c),*>(ins, out, n) }
@@ -131,92 +134,72 @@ macro_rules! paths {
             // SAFETY: passed on; only chosen where the CPU has the features.
             unsafe { $run::<$($g,)+ F, $($c),*>(ins, out, n) }
         }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        unsafe fn $avx512<$($g: Copy,)+ F: $($bound)+, $(const $c: bool),*>(ins: *const *const u8, out: *mut u8, n: usize) {
+            // SAFETY: passed on; only chosen where the CPU has the features.
+            unsafe { $run::<$($g,)+ F, $($c),*>(ins, out, n) }
+        }
     };
 }
-paths!(plain1 avx2_1 = run1<A, R>: Map1<A, R>);
-paths!(plain2 avx2_2 = run2<A, B, R> const SA const SB: Map2<A, B, R>);
-paths!(plain3 avx2_3 = run3<A, B, C, R>: Map3<A, B, C, R>);
+paths!(plain1 avx2_1 avx512_1 = run1<A, R>: Map1<A, R>);
+paths!(plain2 avx2_2 avx512_2 = run2<A, B, R> const SA const SB: Map2<A, B, R>);
+paths!(plain3 avx2_3 avx512_3 = run3<A, B, C, R>: Map3<A, B, C, R>);
 
 macro_rules! pick {
-    ($plain:expr, $avx2:expr) => {
+    ($plain:ident $avx2:ident $avx512:ident <$($t:tt),+>) => {
         match cpu() {
             #[cfg(target_arch = "x86_64")]
-            Cpu::Avx2 => $avx2,
-            _ => $plain,
+            Cpu::Avx512 => $avx512::<$($t),+>,
+            #[cfg(target_arch = "x86_64")]
+            Cpu::Avx2 => $avx2::<$($t),+>,
+            _ => $plain::<$($t),+>,
         }
     };
 }
 
 /// The lane of a one-operand formula.
 pub fn lane1<A: Copy, R: Copy, F: Map1<A, R>>() -> Lane {
-    pick!(plain1::<A, R, F>, avx2_1::<A, R, F>)
+    pick!(plain1 avx2_1 avx512_1 <A, R, F>)
 }
 
 /// The lane of a two-operand formula for a shape of operands.
 pub fn lane2<A: Copy, B: Copy, R: Copy, F: Map2<A, B, R>>(operands: Operands) -> Lane {
     match operands {
-        Operands::Vectors => pick!(plain2::<A, B, R, F, false, false>, avx2_2::<A, B, R, F, false, false>),
-        Operands::LastScalar => pick!(plain2::<A, B, R, F, false, true>, avx2_2::<A, B, R, F, false, true>),
-        Operands::FirstScalar => pick!(plain2::<A, B, R, F, true, false>, avx2_2::<A, B, R, F, true, false>),
+        Operands::Vectors => pick!(plain2 avx2_2 avx512_2 <A, B, R, F, false, false>),
+        Operands::LastScalar => pick!(plain2 avx2_2 avx512_2 <A, B, R, F, false, true>),
+        Operands::FirstScalar => pick!(plain2 avx2_2 avx512_2 <A, B, R, F, true, false>),
     }
 }
 
 /// The lane of a three-operand formula.
 pub fn lane3<A: Copy, B: Copy, C: Copy, R: Copy, F: Map3<A, B, C, R>>() -> Lane {
-    pick!(plain3::<A, B, C, R, F>, avx2_3::<A, B, C, R, F>)
+    pick!(plain3 avx2_3 avx512_3 <A, B, C, R, F>)
 }
 
 /// The lane of an elementary function, for the float dtypes.
 pub fn math1<F: Unary<f32> + Unary<f64>>(dtype: DType) -> Option<Lane> {
-    unsafe fn run<T: Copy, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize) {
-        // SAFETY: the lane's contract.
-        unsafe { map1_on::<T, F>(isa(), (*ins).cast(), out.cast(), n) }
-    }
     match dtype {
-        DType::F32 => Some(run::<f32, F>),
-        DType::F64 => Some(run::<f64, F>),
+        DType::F32 => Some(kernel1::<f32, F>(isa())),
+        DType::F64 => Some(kernel1::<f64, F>(isa())),
         _ => None,
     }
 }
 
 /// The lane of an elementary function of two numbers.
 pub fn math2<F: Binary<f32> + Binary<f64>>(dtype: DType, operands: Operands) -> Option<Lane> {
+    let single = [operands == Operands::FirstScalar, operands == Operands::LastScalar];
     match dtype {
-        DType::F32 => Some(pair::<f32, F>(operands)),
-        DType::F64 => Some(pair::<f64, F>(operands)),
+        DType::F32 => Some(kernel2::<f32, F>(isa(), single)),
+        DType::F64 => Some(kernel2::<f64, F>(isa(), single)),
         _ => None,
-    }
-}
-
-fn pair<T: Copy, F: Binary<T>>(operands: Operands) -> Lane {
-    /// Elements for which a single number is written out.
-    const PIECE: usize = 256;
-    unsafe fn vectors<T: Copy, F: Binary<T>>(ins: *const *const u8, out: *mut u8, n: usize) {
-        // SAFETY: the lane's contract.
-        unsafe { map2_on::<T, F>(isa(), (*ins).cast(), (*ins.add(1)).cast(), out.cast(), n) }
-    }
-    unsafe fn mixed<T: Copy, F: Binary<T>, const LAST: bool>(ins: *const *const u8, out: *mut u8, n: usize) {
-        // SAFETY: the lane's contract; the single operand is read before anything is written.
-        unsafe {
-            let (a, b, out) = ((*ins).cast::<T>(), (*ins.add(1)).cast::<T>(), out.cast::<T>());
-            let single = [if LAST { *b } else { *a }; PIECE];
-            for start in (0..n).step_by(PIECE) {
-                let len = PIECE.min(n - start);
-                let (x, y) = if LAST { (a.add(start), single.as_ptr()) } else { (single.as_ptr(), b.add(start)) };
-                map2_on::<T, F>(isa(), x, y, out.add(start), len);
-            }
-        }
-    }
-    match operands {
-        Operands::Vectors => vectors::<T, F>,
-        Operands::LastScalar => mixed::<T, F, true>,
-        Operands::FirstScalar => mixed::<T, F, false>,
     }
 }
 
 /// The instruction set of the chosen path.
 fn isa() -> Isa {
     match cpu() {
+        Cpu::Avx512 => Isa::Avx512,
         Cpu::Avx2 => Isa::Avx2,
         Cpu::Baseline => Isa::Base,
     }

@@ -631,7 +631,7 @@ unsafe fn start<T: Copy, F: Combine<T>>(out: *mut u8) {
 fn of<T: Copy, F: Combine<T>>() -> Functions {
     let (segment, line): (unsafe fn(*const u8, usize, *mut u8), unsafe fn(*const u8, usize, *mut u8)) = match cpu() {
         #[cfg(target_arch = "x86_64")]
-        Cpu::Avx2 => (segment_avx2::<T, F>, line_avx2::<T, F>),
+        Cpu::Avx2 | Cpu::Avx512 => (segment_avx2::<T, F>, line_avx2::<T, F>),
         _ => (segment::<T, F>, line::<T, F>),
     };
     Functions { size: size_of::<T>(), start: start::<T, F>, segment, line }
