@@ -57,5 +57,6 @@ pub mod io;
 pub mod lang;
 pub mod ops;
 pub mod plan;
+pub mod session;
 pub mod show;
 pub mod syntax;

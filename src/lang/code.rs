@@ -233,7 +233,12 @@ pub enum FormKind {
 /// Variables to differentiate by.
 pub enum Wrt {
     /// A variable, or a field somewhere in it.
-    Name { read: Code, slot: Slot, fields: Box<[Rc<str>]>, text: Rc<str> },
+    Name {
+        read: Code,
+        slot: Slot,
+        fields: Box<[Rc<str>]>,
+        text: Rc<str>,
+    },
     Tuple(Box<[Wrt]>),
 }
 

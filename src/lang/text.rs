@@ -16,10 +16,10 @@ pub fn text(value: &Value, style: &Style) -> Result<String> {
 
 /// The text of a value laid out by a format: `.3f`.
 pub fn formatted(value: &Value, format: &str) -> Result<String> {
-    if format.is_empty() {
-        return text(value, &Style::PLAIN);
-    }
     match value {
+        // Inside other text an array stays on its line.
+        Value::Array(e) if format.is_empty() => Ok(show::line(&e.host()?, &Style::PLAIN)),
+        _ if format.is_empty() => text(value, &Style::PLAIN),
         Value::Bool(b) => show::format_spec(FormatArg::Bool(*b), format),
         Value::Int(i) => show::format_spec(FormatArg::Int(*i), format),
         Value::Float(x) => show::format_spec(FormatArg::Float(*x), format),

@@ -38,8 +38,11 @@ pub enum Value {
 /// What `for` reads item by item. Each loop starts it anew; what it hands out is dropped when the loop ends.
 pub struct Stream {
     pub name: &'static str,
-    pub start: Box<dyn Fn(&mut Interp) -> Result<Box<dyn Steps>>>,
+    pub start: Start,
 }
+
+/// Begins to go through a stream.
+pub type Start = Box<dyn Fn(&mut Interp) -> Result<Box<dyn Steps>>>;
 
 /// A started stream.
 pub trait Steps {
@@ -64,6 +67,14 @@ pub struct Range {
 impl Record {
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.fields.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
+    }
+
+    /// As `set`, sharing the name.
+    pub fn put(&mut self, name: &Rc<str>, value: Value) {
+        match self.fields.iter_mut().find(|(n, _)| n == name) {
+            Some((_, slot)) => *slot = value,
+            None => self.fields.push((name.clone(), value)),
+        }
     }
 
     /// Replaces the field in place or adds it last.

@@ -1,0 +1,262 @@
+//! Arithmetic of plain numbers. Ints are checked: what does not fit is a fault, never a wrong number.
+
+use super::code::{Arith, Relation};
+use super::value::Value;
+use crate::base::{Fault, Result};
+
+/// A number on its way through an operator.
+#[derive(Clone, Copy, Debug)]
+pub enum Num {
+    Int(i64),
+    Float(f64),
+}
+
+impl Num {
+    /// Bools count as ints.
+    #[inline(always)]
+    pub fn of(v: &Value) -> Option<Num> {
+        match v {
+            Value::Int(i) => Some(Num::Int(*i)),
+            Value::Float(x) => Some(Num::Float(*x)),
+            _ => Num::of_bool(v),
+        }
+    }
+
+    fn of_bool(v: &Value) -> Option<Num> {
+        match v {
+            Value::Bool(b) => Some(Num::Int(*b as i64)),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn float(self) -> f64 {
+        match self {
+            Num::Int(i) => i as f64,
+            Num::Float(x) => x,
+        }
+    }
+}
+
+/// `a op b`; `None` where numbers know no such operator.
+#[inline(always)]
+pub fn arith(op: Arith, a: Num, b: Num) -> Result<Option<Value>> {
+    if let (Num::Int(x), Num::Int(y)) = (a, b) {
+        return int(op, x, y);
+    }
+    let (x, y) = (a.float(), b.float());
+    Ok(Some(Value::Float(match op {
+        Arith::Add => x + y,
+        Arith::Sub => x - y,
+        Arith::Mul => x * y,
+        Arith::Div => x / y,
+        _ => return float(op, x, y),
+    })))
+}
+
+/// The rarer ones.
+fn float(op: Arith, x: f64, y: f64) -> Result<Option<Value>> {
+    Ok(Some(Value::Float(match op {
+        Arith::Floor => floor_quotient(x, y),
+        Arith::Rem => floor_remainder(x, y),
+        Arith::Pow => power(x, y),
+        _ => return Ok(None),
+    })))
+}
+
+/// Powers of small whole exponents by multiplication where that is exact enough, the rest by the library.
+fn power(x: f64, y: f64) -> f64 {
+    match y {
+        2.0 => x * x,
+        0.5 if x > 0.0 => x.sqrt(),
+        _ => x.powf(y),
+    }
+}
+
+#[inline(always)]
+fn int(op: Arith, x: i64, y: i64) -> Result<Option<Value>> {
+    let done = match op {
+        Arith::Add => x.checked_add(y),
+        Arith::Sub => x.checked_sub(y),
+        Arith::Mul => x.checked_mul(y),
+        _ => return int_rest(op, x, y),
+    };
+    match done {
+        Some(i) => Ok(Some(Value::Int(i))),
+        None => Err(overflow(op, x, y)),
+    }
+}
+
+fn int_rest(op: Arith, x: i64, y: i64) -> Result<Option<Value>> {
+    let done = match op {
+        Arith::Div if y == 0 => return Err(zero_division("/").hint("divide floats for inf or nan: a / 0.0")),
+        Arith::Div => return Ok(Some(Value::Float(x as f64 / y as f64))),
+        Arith::Floor | Arith::Rem if y == 0 => {
+            return Err(zero_division(if op == Arith::Floor { "//" } else { "%" }));
+        }
+        Arith::Floor => x.checked_div(y).map(|q| if x % y != 0 && (x < 0) != (y < 0) { q - 1 } else { q }),
+        Arith::Rem => Some(match x.wrapping_rem(y) {
+            r if r != 0 && (r < 0) != (y < 0) => r + y,
+            r => r,
+        }),
+        Arith::Pow if y < 0 => return Ok(Some(Value::Float((x as f64).powf(y as f64)))),
+        Arith::Pow => u32::try_from(y).ok().and_then(|y| x.checked_pow(y)).or(match x {
+            0 | 1 => Some(x),
+            -1 => Some(if y % 2 == 0 { 1 } else { -1 }),
+            _ => None,
+        }),
+        Arith::And => Some(x & y),
+        Arith::Or => Some(x | y),
+        Arith::Xor => Some(x ^ y),
+        Arith::Left => match y {
+            0..=62 if (x << y) >> y == x => Some(x << y),
+            0.. if x == 0 => Some(0),
+            i64::MIN..0 => return Err(Fault::new(format!("a shift must not be negative, found {y}"))),
+            _ => None,
+        },
+        Arith::Right if y < 0 => return Err(Fault::new(format!("a shift must not be negative, found {y}"))),
+        Arith::Right => Some(x >> y.min(63)),
+        _ => return Ok(None),
+    };
+    match done {
+        Some(i) => Ok(Some(Value::Int(i))),
+        None => Err(overflow(op, x, y)),
+    }
+}
+
+#[cold]
+fn zero_division(op: &str) -> Fault {
+    Fault::new(format!("`{op}`: division of ints by zero")).side(1, "is 0")
+}
+
+#[cold]
+fn overflow(op: Arith, x: i64, y: i64) -> Fault {
+    let glyph = match op {
+        Arith::Add => "+",
+        Arith::Sub => "-",
+        Arith::Mul => "*",
+        Arith::Pow => "^",
+        Arith::Left => "<<",
+        _ => "//",
+    };
+    let shown = |i: i64| if i < 0 { format!("({i})") } else { i.to_string() };
+    Fault::new(format!("{} {glyph} {} does not fit into an int of 64 bits", shown(x), shown(y)))
+        .hint("use a float, which is less exact but larger: write 2.0 for 2")
+}
+
+/// The quotient rounded down, as the primitive on arrays does it.
+pub fn floor_quotient(a: f64, b: f64) -> f64 {
+    if b == 0.0 {
+        return a / b;
+    }
+    let r = a % b;
+    let q = (a - r) / b;
+    let q = if r != 0.0 && (r < 0.0) != (b < 0.0) { q - 1.0 } else { q };
+    if q == 0.0 { 0.0f64.copysign(a / b) } else { q.round() }
+}
+
+pub fn floor_remainder(a: f64, b: f64) -> f64 {
+    let r = a % b;
+    match r {
+        0.0 => 0.0f64.copysign(b),
+        _ if (r < 0.0) != (b < 0.0) => r + b,
+        _ => r,
+    }
+}
+
+/// Two bools under `&`, `|`, `xor` stay a bool.
+pub fn truth(op: Arith, a: bool, b: bool) -> Option<bool> {
+    match op {
+        Arith::And => Some(a & b),
+        Arith::Or => Some(a | b),
+        Arith::Xor => Some(a ^ b),
+        _ => None,
+    }
+}
+
+/// `a op b` of numbers.
+#[inline(always)]
+pub fn compare(op: Relation, a: Num, b: Num) -> bool {
+    use std::cmp::Ordering::*;
+    let order = match (a, b) {
+        (Num::Int(x), Num::Int(y)) => Some(x.cmp(&y)),
+        (Num::Float(x), Num::Float(y)) => x.partial_cmp(&y),
+        (Num::Int(x), Num::Float(y)) => mixed(x, y),
+        (Num::Float(x), Num::Int(y)) => mixed(y, x).map(std::cmp::Ordering::reverse),
+    };
+    match op {
+        Relation::Equal => order == Some(Equal),
+        Relation::NotEqual => order != Some(Equal),
+        Relation::Less => order == Some(Less),
+        Relation::LessEqual => matches!(order, Some(Less | Equal)),
+        Relation::Greater => order == Some(Greater),
+        Relation::GreaterEqual => matches!(order, Some(Greater | Equal)),
+        _ => false,
+    }
+}
+
+/// 2^63: the first float that no int reaches.
+const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
+
+/// An int with a float, exactly: a large int is not rounded to a float first.
+fn mixed(x: i64, y: f64) -> Option<std::cmp::Ordering> {
+    if y.is_nan() {
+        return None;
+    }
+    if y >= TOO_LARGE {
+        return Some(std::cmp::Ordering::Less);
+    }
+    if y < -TOO_LARGE {
+        return Some(std::cmp::Ordering::Greater);
+    }
+    let whole = y.trunc();
+    Some(x.cmp(&(whole as i64)).then(0.0f64.total_cmp(&(y - whole))).then(std::cmp::Ordering::Equal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn int(op: Arith, a: i64, b: i64) -> Option<i64> {
+        match arith(op, Num::Int(a), Num::Int(b)) {
+            Ok(Some(Value::Int(i))) => Some(i),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn ints_never_wrap() {
+        assert_eq!(int(Arith::Mul, 1 << 62, 4), None);
+        assert_eq!(int(Arith::Add, i64::MAX, 1), None);
+        assert_eq!(int(Arith::Floor, i64::MIN, -1), None);
+        assert_eq!(int(Arith::Rem, i64::MIN, -1), Some(0));
+        assert_eq!(int(Arith::Pow, 2, 62), Some(1 << 62));
+        assert_eq!(int(Arith::Pow, 2, 63), None);
+        assert_eq!(int(Arith::Pow, -2, 63), Some(i64::MIN));
+        assert_eq!(int(Arith::Pow, -1, 1 << 40), Some(1));
+        assert_eq!(int(Arith::Left, 1, 63), None);
+        assert_eq!(int(Arith::Left, 0, 99), Some(0));
+    }
+
+    #[test]
+    fn floored_like_the_divisor() {
+        assert_eq!(int(Arith::Floor, -7, 2), Some(-4));
+        assert_eq!(int(Arith::Rem, -7, 3), Some(2));
+        assert_eq!(int(Arith::Rem, 7, -3), Some(-2));
+        assert_eq!(floor_remainder(-7.5, 2.0), 0.5);
+        assert_eq!(floor_quotient(7.5, -2.0), -4.0);
+        assert!(arith(Arith::Floor, Num::Int(1), Num::Int(0)).is_err());
+    }
+
+    #[test]
+    fn ints_and_floats_compare_exactly() {
+        let big = (1i64 << 53) + 1;
+        assert!(compare(Relation::Greater, Num::Int(big), Num::Float((1i64 << 53) as f64)));
+        assert!(compare(Relation::Less, Num::Int(2), Num::Float(2.5)));
+        assert!(compare(Relation::Greater, Num::Int(-2), Num::Float(-2.5)));
+        assert!(compare(Relation::Equal, Num::Int(0), Num::Float(-0.0)));
+        assert!(!compare(Relation::Equal, Num::Int(0), Num::Float(f64::NAN)));
+        assert!(compare(Relation::NotEqual, Num::Int(0), Num::Float(f64::NAN)));
+        assert!(compare(Relation::Less, Num::Int(i64::MAX), Num::Float(9.3e18)));
+    }
+}

@@ -1,0 +1,146 @@
+//! Assignments: unpacking, and places inside values.
+//!
+//! `p.layers[0].w[1:3] = v` takes the value out of its variable, so that nothing else holds it, changes it along the
+//! path, and puts it back, changed or not.
+
+use std::rc::Rc;
+
+use super::operator::operate;
+use crate::base::{Fault, Result, Span, nearest};
+use crate::lang::code::*;
+use crate::lang::index::{self, Subs};
+use crate::lang::interp::Interp;
+use crate::lang::value::{Record, Value};
+
+/// A step of a path with its indices evaluated.
+enum Way<'a> {
+    Field(&'a Rc<str>, Span),
+    Index(Subs, &'a [Subscript], Span),
+}
+
+impl Interp {
+    pub(super) fn unpack(&mut self, target: &Target, v: Value, span: Span) -> Result<()> {
+        match target {
+            Target::Slot(slot) => {
+                self.store(*slot, v);
+                Ok(())
+            }
+            Target::Path(path) => self.assign(path, v),
+            Target::Tuple(targets, place) => {
+                let found = v.type_name();
+                if let Value::None | Value::Bool(_) | Value::Int(_) | Value::Float(_) = v {
+                    return Err(v
+                        .unlike(&format!("{} values to unpack", targets.len()))
+                        .at(span)
+                        .label(*place, "unpacked here"));
+                }
+                let items = self.spread(v, span)?;
+                if items.len() != targets.len() {
+                    let what = format!("expected {} values to unpack, found {}", targets.len(), items.len());
+                    return Err(Fault::new(what)
+                        .at(span)
+                        .label(span, found)
+                        .label(*place, format!("{} names", targets.len())));
+                }
+                for (target, item) in targets.iter().zip(items) {
+                    self.unpack(target, item, span)?;
+                }
+                Ok(())
+            }
+            Target::Record(names, place) => {
+                let Value::Record(r) = &v else {
+                    return Err(v.unlike("a record to unpack").at(span).label(*place, "unpacked here"));
+                };
+                for (name, slot) in names {
+                    let Some(field) = r.get(name) else { return Err(no_field(r, name).at(*place)) };
+                    self.store(*slot, field.clone());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// `x[i] = v`, `p.w += v`.
+    pub(super) fn assign(&mut self, path: &Path, v: Value) -> Result<()> {
+        let mut ways = Vec::with_capacity(path.steps.len());
+        for step in &path.steps {
+            ways.push(match step {
+                Step::Field(name, span) => Way::Field(name, *span),
+                Step::Index(items, span) => Way::Index(self.subs(items)?, items, *span),
+            });
+        }
+        let held = self.take(path.slot);
+        let mut value = match held {
+            Some(v) => v,
+            None => self.eval(&path.read)?,
+        };
+        let done = self.write(&mut value, &ways, v, path);
+        self.put_back(path.slot, Some(value));
+        done
+    }
+
+    fn write(&mut self, x: &mut Value, ways: &[Way], v: Value, path: &Path) -> Result<()> {
+        let Some((way, rest)) = ways.split_first() else {
+            let v = match path.update {
+                Some((op, prim)) => operate(op, prim, x, &v).map_err(|f| f.at(path.span))?,
+                None => v,
+            };
+            *x = v;
+            return Ok(());
+        };
+        match (way, &mut *x) {
+            (Way::Field(name, span), Value::Record(r)) => {
+                let record = Rc::make_mut(r);
+                if let Some((_, field)) = record.fields.iter_mut().find(|(n, _)| n == *name) {
+                    return self.write(field, rest, v, path);
+                }
+                if !rest.is_empty() || path.update.is_some() {
+                    return Err(no_field(record, name).at(*span));
+                }
+                record.put(name, v);
+                Ok(())
+            }
+            (Way::Field(name, span), x) => {
+                let fault = Fault::new(format!("only records have fields to assign, found {}", x.article())).at(*span);
+                Err(fault.label(*span, format!("`{name}` of {}", x.article())))
+            }
+            (Way::Index(subs, _, span), Value::Record(r)) => {
+                let name = index::field_name(subs).map_err(|f| f.at(*span))?;
+                let record = Rc::make_mut(r);
+                if !record.fields.iter().any(|(n, _)| *n == name) {
+                    if !rest.is_empty() || path.update.is_some() {
+                        return Err(no_field(record, &name).at(*span));
+                    }
+                    record.put(&name, Value::None);
+                }
+                match record.fields.iter_mut().find(|(n, _)| *n == name) {
+                    Some((_, field)) => self.write(field, rest, v, path),
+                    None => Ok(()),
+                }
+            }
+            (Way::Index(subs, _, span), Value::Tuple(t)) => {
+                let at = index::tuple_position(subs, t.len()).map_err(|f| f.at(*span))?;
+                self.write(&mut Rc::make_mut(t)[at], rest, v, path)
+            }
+            (Way::Index(subs, items, span), x) => {
+                let place = |f: Fault, interp: &Interp| interp.explain_subs(f, items, *span);
+                let v = if rest.is_empty() && path.update.is_none() {
+                    v
+                } else {
+                    let mut part = index::read(x, subs).map_err(|f| place(f, self))?;
+                    self.write(&mut part, rest, v, path)?;
+                    part
+                };
+                index::write(x, subs, &v).map_err(|f| place(f, self).at(path.span))
+            }
+        }
+    }
+}
+
+fn no_field(r: &Record, name: &str) -> Fault {
+    let fault = Fault::new(format!("the record has no field `{name}`"));
+    match nearest(name, r.fields.iter().map(|(n, _)| &**n)) {
+        Some(near) => fault.hint(format!("did you mean `{near}`?")),
+        None => fault,
+    }
+}

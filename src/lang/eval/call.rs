@@ -1,0 +1,330 @@
+//! Calls: arguments to slots, frames, and the guard against recursion without end.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::Flow;
+use crate::base::{Fault, Result, Span, interrupt};
+use crate::lang::args::Args;
+use crate::lang::builtin::{Builtin, Run};
+use crate::lang::code::*;
+use crate::lang::depth;
+use crate::lang::function::{Cell, Function};
+use crate::lang::interp::Interp;
+use crate::lang::signature::{self, Signature};
+use crate::lang::value::Value;
+
+/// Where a call is written: what its faults point at.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    pub span: Span,
+    /// The value that a method is called on, argument 0.
+    pub first: Option<&'a Code>,
+    pub args: &'a [Arg],
+}
+
+impl Interp {
+    pub(super) fn call_code(&mut self, c: &Call, span: Span) -> Result<Value> {
+        let f = self.eval(&c.f)?;
+        if c.plain
+            && let Value::Function(function) = &f
+            && let Function::Closure { code, cells } = &**function
+            && code.simple
+            && code.params.len() == c.args.len()
+        {
+            let base = self.stack.len();
+            for arg in &c.args {
+                match self.eval(arg.code()) {
+                    Ok(v) => self.stack.push(Some(v)),
+                    Err(fault) => {
+                        self.stack.truncate(base);
+                        return Err(fault);
+                    }
+                }
+            }
+            return self.run(code, cells, base).map_err(|f| self.called(f, code, span));
+        }
+        let args = self.args(&c.args)?;
+        let site = Site { span, first: None, args: &c.args };
+        self.call_value(&f, args, Some(site)).map_err(|fault| self.no_function(fault, &f, c))
+    }
+
+    /// A number before parentheses was meant to be multiplied, an array to be indexed.
+    fn no_function(&self, fault: Fault, f: &Value, c: &Call) -> Fault {
+        if is_callable(f) || fault.span != Some(c.f.span) {
+            return fault;
+        }
+        let text = self.source(c.f.span);
+        match f {
+            Value::Array(e) if e.rank() > 0 => fault.hint(format!("index with brackets: {text}[…]")),
+            Value::Int(_) | Value::Float(_) | Value::Array(_) => fault.hint(format!("to multiply, write {text}*(…)")),
+            _ => fault,
+        }
+    }
+
+    pub(super) fn args(&mut self, args: &[Arg]) -> Result<Args> {
+        let mut out = Args::default();
+        for arg in args {
+            match arg {
+                Arg::One(code) => out.positional.push(self.eval(code)?),
+                Arg::Named(name, _, code) => {
+                    let v = self.eval(code)?;
+                    out.named.push((name.clone(), v));
+                }
+                Arg::Spread(code) => match self.eval(code)? {
+                    Value::Record(r) => out.named.extend(r.fields.iter().cloned()),
+                    v => {
+                        let items = self.spread(v, code.span)?;
+                        out.positional.extend(items);
+                    }
+                },
+            }
+        }
+        Ok(out)
+    }
+
+    /// Calls any value that can be called.
+    pub(in crate::lang) fn call_value(&mut self, f: &Value, args: Args, site: Option<Site>) -> Result<Value> {
+        match f {
+            Value::Function(function) => match &**function {
+                Function::Closure { code, cells } => self.call_closure(code, cells, args, site),
+                Function::Made { name, run } => {
+                    if let Some((given, _)) = args.named.first() {
+                        return Err(Fault::new(format!("{name}: takes its arguments by position, found `{given}=`")));
+                    }
+                    let done = run(self, args.positional.into_vec());
+                    done.map_err(|f| match site {
+                        Some(s) => f.at(s.span),
+                        None => f,
+                    })
+                }
+            },
+            Value::Builtin(builtin) => self.call_builtin(builtin, args, site),
+            Value::DType(dtype) => {
+                let [x] = args.positional.as_slice() else {
+                    let fault = Fault::new(format!("{dtype}(x) converts one value, found {}", args.positional.len()));
+                    return Err(site.map_or(fault.clone(), |s| fault.at(s.span)));
+                };
+                let done = x.to_expr().and_then(|e| crate::graph::cast(&e, *dtype)).map(Value::Array);
+                done.map_err(|f| site.map_or(f.clone(), |s| f.at(s.span)))
+            }
+            _ => {
+                let fault = f.unlike("a function");
+                Err(match site {
+                    Some(s) => {
+                        let callee = Span { end: s.args.first().map_or(s.span.end, |_| s.span.end), ..s.span };
+                        fault.at(self.callee(callee))
+                    }
+                    None => fault,
+                })
+            }
+        }
+    }
+
+    /// The part of a call before its parenthesis.
+    fn callee(&self, call: Span) -> Span {
+        let text = self.source(call);
+        let name = text.char_indices().take_while(|(_, c)| c.is_alphanumeric() || *c == '_').last();
+        match name {
+            Some((i, c)) => Span { end: call.start + (i + c.len_utf8()) as u32, ..call },
+            None => call,
+        }
+    }
+
+    fn call_builtin(&mut self, b: &'static Builtin, args: Args, site: Option<Site>) -> Result<Value> {
+        let mut origin = vec![];
+        let done = match b.run {
+            Run::Prim(prim) => {
+                if args.named.is_empty()
+                    && let Some(v) = self.scalar_call(prim, &args.positional)?
+                {
+                    return Ok(v);
+                }
+                crate::lang::prim::call(prim, b.signature, &args, &mut origin)
+            }
+            Run::Native(f) => {
+                let signature = self.signature(b);
+                match signature.bind(b, &args, &mut origin) {
+                    Ok(values) => f(self, &values),
+                    Err(fault) => Err(fault),
+                }
+            }
+        };
+        done.map_err(|fault| self.explain_builtin(fault, b, &args, &origin, site))
+    }
+
+    fn signature(&mut self, b: &'static Builtin) -> Rc<Signature> {
+        let key = std::ptr::from_ref(b) as usize;
+        self.signatures.entry(key).or_insert_with(|| Rc::new(Signature::read(b.signature))).clone()
+    }
+
+    fn call_closure(&mut self, code: &Rc<Lambda>, cells: &[Cell], args: Args, site: Option<Site>) -> Result<Value> {
+        let base = self.stack.len();
+        if let Err(fault) = self.bind(code, args) {
+            self.stack.truncate(base);
+            return Err(match site {
+                Some(s) => fault.at(s.span),
+                None => fault,
+            });
+        }
+        self.run(code, cells, base).map_err(|f| match site {
+            Some(s) => self.called(f, code, s.span),
+            None => f,
+        })
+    }
+
+    /// Pushes arguments in the order of the parameters; what a default will fill stays empty.
+    fn bind(&mut self, code: &Lambda, mut args: Args) -> Result<()> {
+        let name = if code.name.is_empty() { "the function" } else { &code.name };
+        let found = args.positional.len();
+        if let Some((given, _)) = args.named.iter().find(|(n, _)| !code.params.iter().any(|p| p.name == *n && !p.rest))
+        {
+            let known = code.params.iter().map(|p| &*p.name);
+            return Err(signature::unknown_keyword(&code.signature, name, given, known));
+        }
+        let mut given = std::mem::take(&mut args.positional).into_iter();
+        for p in &code.params {
+            let v = if p.rest {
+                Some(Value::tuple(given.by_ref().collect()))
+            } else {
+                let by_name = if args.named.is_empty() { None } else { args.take_named(&p.name) };
+                match (given.next(), by_name) {
+                    (Some(_), Some(_)) => return Err(Fault::new(format!("{name}: `{}` is given twice", p.name))),
+                    (a, b) => a.or(b),
+                }
+            };
+            if v.is_none() && p.default.is_none() {
+                let what = if p.name.is_empty() { self.source(p.span).to_string() } else { p.name.to_string() };
+                return Err(signature::missing(&code.signature, name, &what));
+            }
+            self.stack.push(v);
+        }
+        if given.next().is_some() {
+            return Err(signature::too_many(&code.signature, name, found));
+        }
+        match args.named.first() {
+            Some((given, _)) => Err(Fault::new(format!("{name}: `{given}` is given twice"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs a function whose arguments were pushed from `base` on.
+    pub(super) fn run(&mut self, code: &Lambda, cells: &[Cell], base: usize) -> Result<Value> {
+        interrupt::check()?;
+        if let Err(fault) = depth::guard(self.depth) {
+            self.stack.truncate(base);
+            return Err(fault);
+        }
+        let (old_base, old_cells, cell_len) = (self.base, self.cell_base, self.cells.len());
+        for _ in code.params.len()..code.locals as usize {
+            self.stack.push(None);
+        }
+        self.base = base;
+        self.depth += 1;
+        if code.cells > 0 {
+            self.cell_base = cell_len;
+            self.cells.extend(cells.iter().cloned());
+            for _ in cells.len()..code.cells as usize {
+                self.cells.push(Rc::new(RefCell::new(None)));
+            }
+            for &(slot, cell) in &code.boxed {
+                let v = self.stack[base + slot as usize].take();
+                *self.cells[cell_len + cell as usize].borrow_mut() = v;
+            }
+        }
+        let result = if code.simple { self.tail(&code.body) } else { self.checked(code) };
+        self.depth -= 1;
+        self.stack.truncate(base);
+        self.base = old_base;
+        if code.cells > 0 {
+            self.cells.truncate(cell_len);
+            self.cell_base = old_cells;
+        }
+        result
+    }
+
+    /// With defaults, patterns and annotations.
+    fn checked(&mut self, code: &Lambda) -> Result<Value> {
+        for (i, p) in code.params.iter().enumerate() {
+            let slot = match code.boxed.iter().find(|(slot, _)| *slot == i as u32) {
+                Some((_, cell)) => Slot::Cell(*cell),
+                None => Slot::Local(i as u32),
+            };
+            let held = self.take(slot);
+            let v = match (held, &p.default) {
+                (Some(v), _) => v,
+                (None, Some(default)) => self.eval(default)?,
+                (None, None) => continue,
+            };
+            match &p.target {
+                Some(target) => self.unpack(target, v, p.span)?,
+                None => self.put_back(slot, Some(v)),
+            }
+        }
+        let sizes = self.check_params(code)?;
+        let result = self.tail(&code.body)?;
+        if let Some(annotation) = &code.result {
+            self.check_result(code, annotation, &result, sizes)?;
+        }
+        Ok(result)
+    }
+
+    /// The value of a function's body, where `return` gives the value instead of leaving.
+    fn tail(&mut self, code: &Code) -> Result<Value> {
+        match &code.node {
+            Node::Block(b) => self.tail_block(b),
+            Node::If(c) => {
+                if self.condition(&c.cond)? {
+                    self.tail_block(&c.then)
+                } else {
+                    match &c.otherwise {
+                        Some(code) => self.tail(code),
+                        None => Ok(Value::None),
+                    }
+                }
+            }
+            _ => match self.eval(code) {
+                Err(_) if self.flow.is_some() => {
+                    self.flow = None;
+                    Ok(std::mem::replace(&mut self.returned, Value::None))
+                }
+                done => done,
+            },
+        }
+    }
+
+    fn tail_block(&mut self, b: &Block) -> Result<Value> {
+        for stmt in &b.stmts {
+            if self.exec(stmt)? != Flow::Next {
+                return Ok(std::mem::replace(&mut self.returned, Value::None));
+            }
+        }
+        match &b.last {
+            Some(code) => self.tail(code),
+            None => Ok(Value::None),
+        }
+    }
+
+    /// Notes the call in a fault from inside; one from the house's own code is shown at the call instead.
+    #[cold]
+    fn called(&self, mut fault: Fault, code: &Lambda, span: Span) -> Fault {
+        if self.flow.is_some() {
+            return fault;
+        }
+        if !code.house {
+            let name = if code.name.is_empty() { "a function" } else { &code.name };
+            return fault.at(code.span).called_at(span, name);
+        }
+        let inside = |s: &Span| self.house_sources.contains(&s.source);
+        if fault.span.as_ref().is_some_and(inside) {
+            fault.span = None;
+        }
+        fault.labels.retain(|(s, _)| !inside(s));
+        fault.chain.retain(|(s, _)| !inside(s));
+        fault.at(span)
+    }
+}
+
+pub fn is_callable(f: &Value) -> bool {
+    matches!(f, Value::Function(_) | Value::Builtin(_) | Value::DType(_))
+}

@@ -1,0 +1,130 @@
+//! Faults get their places: sides become labels, and `{0}` in a hint the source of an argument.
+
+use super::call::Site;
+use crate::base::{Fault, Span};
+use crate::lang::args::Args;
+use crate::lang::builtin::{Builtin, Run};
+use crate::lang::code::*;
+use crate::lang::interp::Interp;
+use crate::lang::value::Value;
+
+/// One side of a mismatch: where it is written, what it is, and whether it needs parentheses.
+struct Side {
+    span: Span,
+    kind: String,
+    compound: bool,
+}
+
+impl Interp {
+    #[cold]
+    pub(super) fn explain_operands(&self, fault: Fault, codes: &[&Code], values: &[Value], span: Span) -> Fault {
+        let side = |i: usize| {
+            let (code, v) = (codes.get(i)?, values.get(i)?);
+            Some(Side { span: code.span, kind: v.type_name(), compound: code.is_compound() })
+        };
+        self.explain(fault, side).at(span)
+    }
+
+    #[cold]
+    pub(super) fn explain_items(&self, fault: Fault, codes: &[Code], values: &[Value]) -> Fault {
+        let side = |i: usize| {
+            let (code, v) = (codes.get(i)?, values.get(i)?);
+            Some(Side { span: code.span, kind: v.type_name(), compound: code.is_compound() })
+        };
+        self.explain(fault, side)
+    }
+
+    /// `origin` says which argument each parameter came from.
+    #[cold]
+    pub(super) fn explain_builtin(
+        &self,
+        mut fault: Fault,
+        b: &Builtin,
+        args: &Args,
+        origin: &[Option<usize>],
+        site: Option<Site>,
+    ) -> Fault {
+        if fault.span.is_some() || fault.is_interrupt() || self.flow.is_some() {
+            return fault;
+        }
+        let bare = b.name.rsplit('.').next().unwrap_or(b.name);
+        if !fault.message.contains(": ") || !fault.message.starts_with(|c: char| c.is_alphabetic()) {
+            fault.message = format!("{bare}: {}", fault.message);
+        } else if let Run::Native(_) = b.run
+            && !fault.message.starts_with(bare)
+        {
+            fault.message = format!("{bare}: {}", fault.message);
+        }
+        let Some(site) = site else { return fault };
+        let side = |i: usize| {
+            let at = origin.get(i).copied().flatten()?;
+            let (code, v) = (site.code(at)?, args.get(at)?);
+            Some(Side { span: code.span, kind: v.type_name(), compound: code.is_compound() })
+        };
+        self.explain(fault, side).at(site.span)
+    }
+
+    fn explain(&self, mut fault: Fault, side: impl Fn(usize) -> Option<Side>) -> Fault {
+        for (i, words) in std::mem::take(&mut fault.sides) {
+            if let Some(side) = side(i) {
+                fault.labels.push((side.span, format!("{}, {words}", side.kind)));
+            }
+        }
+        for hint in &mut fault.hints {
+            for i in 0..4 {
+                let hole = format!("{{{i}}}");
+                if !hint.contains(&hole) {
+                    continue;
+                }
+                let text = match side(i) {
+                    Some(side) => self.argument_text(&side),
+                    None => "x".into(),
+                };
+                *hint = hint.replace(&hole, &text);
+            }
+        }
+        fault
+    }
+
+    /// The source of an argument, to be put into a larger expression.
+    fn argument_text(&self, side: &Side) -> String {
+        let text = self.source(side.span);
+        if side.compound && !is_wrapped(text) { format!("({text})") } else { text.to_string() }
+    }
+}
+
+impl<'a> Site<'a> {
+    /// The code of argument i, if no spread comes before it.
+    fn code(&self, i: usize) -> Option<&'a Code> {
+        if let Some(first) = self.first {
+            if i == 0 {
+                return Some(first);
+            }
+            return Site { first: None, ..*self }.code(i - 1);
+        }
+        // Positional ones come first in the count, wherever the named ones are written.
+        let positional = self.args.iter().filter(|a| matches!(a, Arg::One(_)));
+        let named = self.args.iter().filter(|a| matches!(a, Arg::Named(..)));
+        let spread = self.args.iter().any(|a| matches!(a, Arg::Spread(_)));
+        if spread {
+            return None;
+        }
+        positional.chain(named).nth(i).map(Arg::code)
+    }
+}
+
+/// Whether one pair of parentheses is around all of it.
+fn is_wrapped(text: &str) -> bool {
+    let mut depth = 0;
+    for (i, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return c == ')' && i + 1 == text.len();
+        }
+    }
+    false
+}

@@ -1,0 +1,312 @@
+//! The walk over resolved code: expressions to values.
+//!
+//! In: code. Out: values, or a fault with its place. Numbers are read in place and computed on the spot; a step of a
+//! loop over numbers allocates nothing. What a walk holds of the interpreter is only a frame: where its slots begin.
+
+mod annotation;
+mod assign;
+mod call;
+mod compare;
+mod explain;
+mod field;
+mod operator;
+mod program;
+mod range;
+mod stmt;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::arith::Num;
+use super::code::*;
+use super::function::{Cell, Function};
+use super::interp::Interp;
+use super::value::{Record, Value};
+use super::{stack, text};
+use crate::base::{Fault, Result, Span};
+pub use call::{Site, is_callable};
+pub use compare::equal;
+pub use operator::operate;
+pub use program::Snapshot;
+
+/// Where a statement leaves to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flow {
+    Next,
+    Break,
+    Continue,
+    /// With the value in `Interp::returned`.
+    Return,
+}
+
+impl Interp {
+    /// The value of an expression.
+    #[inline]
+    pub(super) fn eval(&mut self, code: &Code) -> Result<Value> {
+        match &code.node {
+            Node::Const(v) => Ok(v.clone()),
+            Node::Local(i, named) => match &self.stack[self.base + *i as usize] {
+                Some(v) => Ok(v.clone()),
+                None => self.unset(named, code.span),
+            },
+            Node::Global(slot, library) => match &self.globals.values[*slot as usize] {
+                Some(v) => Ok(v.clone()),
+                None => self.stand_in(*slot, *library, code.span),
+            },
+            Node::Binary(b) => self.binary(b, code.span),
+            Node::Call(c) => self.call_code(c, code.span),
+            Node::Compare(c) => self.compare(c, code.span),
+            node => self.eval_other(node, code.span),
+        }
+    }
+
+    fn eval_other(&mut self, node: &Node, span: Span) -> Result<Value> {
+        match node {
+            Node::Cell(i, named) => self.cell(*i, named, span),
+            Node::Library(number) => self.library_value(*number).map_err(|f| f.at(span)),
+            Node::Text(pieces) => self.text(pieces),
+            Node::List(items) => self.list(items, span),
+            Node::Comprehension(c) => self.comprehension(c, span),
+            Node::Tuple(items) => self.tuple(items),
+            Node::Record(entries) => self.record(entries),
+            Node::Block(b) => self.block_value(b),
+            Node::If(c) => self.if_value(c),
+            Node::Try(t) => self.try_value(t),
+            Node::Lambda(code) => Ok(self.closure(code)),
+            Node::Unary(u) => self.unary(u, span),
+            Node::And(x) => Ok(Value::Bool(self.condition(&x.0)? && self.condition(&x.1)?)),
+            Node::Or(x) => Ok(Value::Bool(self.condition(&x.0)? || self.condition(&x.1)?)),
+            Node::Range(r) => self.range(r, span),
+            Node::Method(m) => self.method(m, span),
+            Node::Field(x, name) => {
+                let x = self.eval(x)?;
+                self.field(&x, name, span)
+            }
+            Node::Index(x) => self.index(x, span),
+            Node::Let(x) => {
+                let v = self.eval(&x.1)?;
+                self.stack[self.base + x.0 as usize] = Some(v);
+                let result = self.eval(&x.2);
+                self.stack[self.base + x.0 as usize] = None;
+                result
+            }
+            Node::Form(f) => self.form(f, span),
+            Node::Const(_)
+            | Node::Local(..)
+            | Node::Global(..)
+            | Node::Binary(_)
+            | Node::Call(_)
+            | Node::Compare(_) => Err(Fault::new("internal: an expression went astray").at(span)),
+        }
+    }
+
+    /// The number under a name or constant, without moving it.
+    #[inline(always)]
+    pub(super) fn number(&self, code: &Code) -> Option<Num> {
+        match self.peek(code)? {
+            Value::Int(i) => Some(Num::Int(*i)),
+            Value::Float(x) => Some(Num::Float(*x)),
+            _ => None,
+        }
+    }
+
+    /// The value under a name or constant, without moving it.
+    #[inline(always)]
+    pub(super) fn peek<'a>(&'a self, code: &'a Code) -> Option<&'a Value> {
+        match &code.node {
+            Node::Const(v) => Some(v),
+            Node::Local(i, _) => self.stack[self.base + *i as usize].as_ref(),
+            Node::Global(i, _) => self.globals.values[*i as usize].as_ref(),
+            _ => None,
+        }
+    }
+
+    fn cell(&mut self, i: u32, named: &Named, span: Span) -> Result<Value> {
+        let held = self.cells[self.cell_base + i as usize].borrow().clone();
+        match held {
+            Some(v) => Ok(v),
+            None => self.unset(named, span),
+        }
+    }
+
+    /// A variable without a value: what is outside of the function stands in.
+    #[cold]
+    fn unset(&mut self, named: &Named, span: Span) -> Result<Value> {
+        let Some(outer) = &named.outer else {
+            return Err(Fault::new(format!("`{}` has no value yet", named.name)).at(span));
+        };
+        if let Node::Global(slot, NONE) = &outer.node
+            && self.globals.values[*slot as usize].is_none()
+            && !self.late.contains_key(&named.name)
+        {
+            return Err(Fault::new(format!("`{}` has no value yet", named.name)).at(span));
+        }
+        self.eval(outer)
+    }
+
+    /// A module's variable without a value: computed late, or the house's function of that name.
+    #[cold]
+    fn stand_in(&mut self, slot: u32, library: u32, span: Span) -> Result<Value> {
+        let (name, module) = self.globals.names[slot as usize].clone();
+        if let Some(make) = self.late.remove(&name) {
+            let v = make(self).map_err(|f| f.at(span))?;
+            self.globals.values[slot as usize] = Some(v.clone());
+            return Ok(v);
+        }
+        if library != NONE {
+            return self.library_value(library).map_err(|f| f.at(span));
+        }
+        let known: Vec<&str> = self.defined(module).collect();
+        Err(super::resolve::unknown_name(&name, &known).at(span))
+    }
+
+    /// Writes a variable.
+    #[inline(always)]
+    pub(super) fn store(&mut self, slot: Slot, value: Value) {
+        match slot {
+            Slot::Local(i) => self.stack[self.base + i as usize] = Some(value),
+            Slot::Global(i) => self.globals.values[i as usize] = Some(value),
+            Slot::Cell(i) => *self.cells[self.cell_base + i as usize].borrow_mut() = Some(value),
+        }
+    }
+
+    /// Takes a variable's value out, so that nothing else holds it.
+    pub(super) fn take(&mut self, slot: Slot) -> Option<Value> {
+        match slot {
+            Slot::Local(i) => self.stack[self.base + i as usize].take(),
+            Slot::Global(i) => self.globals.values[i as usize].take(),
+            Slot::Cell(i) => self.cells[self.cell_base + i as usize].borrow_mut().take(),
+        }
+    }
+
+    /// Puts back what `take` took, emptiness included.
+    pub(super) fn put_back(&mut self, slot: Slot, value: Option<Value>) {
+        match slot {
+            Slot::Local(i) => self.stack[self.base + i as usize] = value,
+            Slot::Global(i) => self.globals.values[i as usize] = value,
+            Slot::Cell(i) => *self.cells[self.cell_base + i as usize].borrow_mut() = value,
+        }
+    }
+
+    /// New cells for the variables of an iteration.
+    pub(super) fn renew(&mut self, fresh: &[u32]) {
+        for &i in fresh {
+            self.cells[self.cell_base + i as usize] = Rc::new(RefCell::new(None));
+        }
+    }
+
+    fn closure(&mut self, code: &Rc<Lambda>) -> Value {
+        let cells: Box<[Cell]> =
+            code.captures.iter().map(|&i| self.cells[self.cell_base + i as usize].clone()).collect();
+        Value::Function(Rc::new(Function::Closure { code: code.clone(), cells }))
+    }
+
+    /// One bool: what `if`, `while`, `and`, `or`, `assert` ask for.
+    #[inline]
+    pub(super) fn condition(&mut self, code: &Code) -> Result<bool> {
+        match self.eval(code)? {
+            Value::Bool(b) => Ok(b),
+            v => v.to_bool().map_err(|f| f.at(code.span).label(code.span, v.type_name())),
+        }
+    }
+
+    fn text(&mut self, pieces: &[Piece]) -> Result<Value> {
+        let mut out = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Text(t) => out.push_str(t),
+                Piece::Value(code, format) => {
+                    let v = self.eval(code)?;
+                    out.push_str(&text::formatted(&v, format).map_err(|f| f.at(code.span))?);
+                }
+            }
+        }
+        Ok(Value::text(out))
+    }
+
+    fn list(&mut self, items: &[Code], span: Span) -> Result<Value> {
+        let mut values = Vec::with_capacity(items.len());
+        for item in items {
+            values.push(self.eval(item)?);
+        }
+        stack::stack(&values).map_err(|f| self.explain_items(f, items, &values).at(span))
+    }
+
+    fn tuple(&mut self, items: &[Item]) -> Result<Value> {
+        let mut out = Vec::with_capacity(items.len());
+        for item in items {
+            let v = self.eval(&item.code)?;
+            if item.spread {
+                out.extend(self.spread(v, item.code.span)?);
+            } else {
+                out.push(v);
+            }
+        }
+        Ok(Value::tuple(out))
+    }
+
+    /// The items of a tuple, range, text or array.
+    pub(super) fn spread(&mut self, v: Value, span: Span) -> Result<Vec<Value>> {
+        match v {
+            Value::Tuple(t) => Ok(Rc::try_unwrap(t).unwrap_or_else(|t| (*t).clone())),
+            v => {
+                let mut out = vec![];
+                let mut items = self.items(v).map_err(|f| f.at(span))?;
+                while let Some(item) = items.next(self).map_err(|f| f.at(span))? {
+                    out.push(item);
+                }
+                Ok(out)
+            }
+        }
+    }
+
+    fn record(&mut self, entries: &[Entry]) -> Result<Value> {
+        let mut out = Record::default();
+        for entry in entries {
+            match entry {
+                Entry::Field(name, code) => {
+                    let v = self.eval(code)?;
+                    out.put(name, v);
+                }
+                Entry::Spread(code) => match self.eval(code)? {
+                    Value::Record(r) => r.fields.iter().for_each(|(name, v)| out.put(name, v.clone())),
+                    v => return Err(v.unlike("a record to spread").at(code.span)),
+                },
+            }
+        }
+        Ok(Value::Record(Rc::new(out)))
+    }
+
+    fn comprehension(&mut self, c: &Comprehension, span: Span) -> Result<Value> {
+        let mut out = vec![];
+        self.clauses(&c.clauses, &c.body, &mut out)?;
+        stack::stack_deep(&out).map_err(|f| f.at(span).label(c.body.span, "makes the elements"))
+    }
+
+    fn clauses(&mut self, clauses: &[Clause], body: &Code, out: &mut Vec<Value>) -> Result<()> {
+        match clauses.split_first() {
+            None => {
+                let v = self.eval(body)?;
+                out.push(v);
+                Ok(())
+            }
+            Some((Clause::If(cond), rest)) => {
+                if self.condition(cond)? {
+                    self.clauses(rest, body, out)?;
+                }
+                Ok(())
+            }
+            Some((Clause::For { target, iter, fresh }, rest)) => {
+                let v = self.eval(iter)?;
+                let mut items = self.items(v).map_err(|f| f.at(iter.span))?;
+                while let Some(item) = items.next(self).map_err(|f| f.at(iter.span))? {
+                    crate::base::interrupt::check()?;
+                    self.renew(fresh);
+                    self.unpack(target, item, iter.span)?;
+                    self.clauses(rest, body, out)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Operators: numbers at once, arrays through their primitive.
+
+use smallvec::SmallVec;
+
+use crate::base::{Fault, Result, Span};
+use crate::graph::{Attrs, Expr, Prim, apply};
+use crate::lang::arith::{self, Num};
+use crate::lang::code::*;
+use crate::lang::interp::Interp;
+use crate::lang::value::Value;
+use crate::ops;
+
+impl Interp {
+    #[inline]
+    pub(super) fn binary(&mut self, b: &Binary, span: Span) -> Result<Value> {
+        let x = match self.number(&b.a) {
+            Some(n) => n,
+            None => match self.eval(&b.a)? {
+                Value::Int(i) => Num::Int(i),
+                Value::Float(x) => Num::Float(x),
+                a => return self.binary_values(b, a, span),
+            },
+        };
+        let y = match self.number(&b.b) {
+            Some(n) => n,
+            None => match self.eval(&b.b)? {
+                Value::Int(i) => Num::Int(i),
+                Value::Float(x) => Num::Float(x),
+                v => return self.operate(b, x.value(), v, span),
+            },
+        };
+        match arith::arith(b.op, x, y) {
+            Ok(Some(v)) => Ok(v),
+            Ok(None) => self.operate(b, x.value(), y.value(), span),
+            Err(fault) => Err(self.explain_operands(fault, &[&b.a, &b.b], &[x.value(), y.value()], span)),
+        }
+    }
+
+    #[inline(never)]
+    fn binary_values(&mut self, b: &Binary, a: Value, span: Span) -> Result<Value> {
+        let c = self.eval(&b.b)?;
+        self.operate(b, a, c, span)
+    }
+
+    #[inline(never)]
+    fn operate(&mut self, b: &Binary, x: Value, y: Value, span: Span) -> Result<Value> {
+        operate(b.op, b.prim, &x, &y).map_err(|f| self.explain_operands(f, &[&b.a, &b.b], &[x, y], span))
+    }
+
+    pub(super) fn unary(&mut self, u: &Unary, span: Span) -> Result<Value> {
+        if u.op == UnaryOp::Not {
+            let v = self.eval(&u.x)?;
+            if let Value::Array(e) = &v
+                && e.rank() > 0
+            {
+                let fault = Fault::new(format!("`not` turns one bool, found {}", v.type_name())).at(u.x.span);
+                return Err(fault.hint("~x turns every element"));
+            }
+            return v.to_bool().map(|b| Value::Bool(!b)).map_err(|f| f.at(u.x.span));
+        }
+        let v = self.eval(&u.x)?;
+        let done = match (u.op, &v) {
+            (UnaryOp::Minus, Value::Int(i)) => match i.checked_neg() {
+                Some(i) => Ok(Value::Int(i)),
+                None => Err(Fault::new(format!("-({i}) does not fit into an int of 64 bits"))),
+            },
+            (UnaryOp::Minus, Value::Float(x)) => Ok(Value::Float(-x)),
+            (UnaryOp::Minus, Value::Bool(b)) => Ok(Value::Int(-(*b as i64))),
+            (UnaryOp::Invert, Value::Int(i)) => Ok(Value::Int(!i)),
+            (UnaryOp::Invert, Value::Bool(b)) => Ok(Value::Bool(!b)),
+            (UnaryOp::Plus, Value::Int(_) | Value::Float(_) | Value::Array(_)) => return Ok(v),
+            (UnaryOp::Plus, _) => v.to_expr().map(Value::from_expr),
+            (_, v) => match u.prim {
+                Some(prim) => v.to_expr().and_then(|e| apply(prim, &[e], Attrs::new())).map(Value::from_expr),
+                None => Err(Fault::new("internal: an operator has no primitive")),
+            },
+        };
+        done.map_err(|f| self.explain_operands(f, &[&u.x], &[v], span))
+    }
+}
+
+impl Num {
+    #[inline(always)]
+    pub fn value(self) -> Value {
+        match self {
+            Num::Int(i) => Value::Int(i),
+            Num::Float(x) => Value::Float(x),
+        }
+    }
+}
+
+/// `x op y` of any values. Sides of a fault are 0 and 1.
+pub fn operate(op: Arith, prim: &'static Prim, x: &Value, y: &Value) -> Result<Value> {
+    if let (Value::Bool(a), Value::Bool(b)) = (x, y)
+        && let Some(b) = arith::truth(op, *a, *b)
+    {
+        return Ok(Value::Bool(b));
+    }
+    if let (Some(a), Some(b)) = (Num::of(x), Num::of(y))
+        && let Some(v) = arith::arith(op, a, b)?
+    {
+        return Ok(v);
+    }
+    match (x, y) {
+        (Value::Array(_), Value::Array(_)) => {}
+        (Value::Text(a), Value::Text(b)) if op == Arith::Add => return Ok(Value::text(format!("{a}{b}"))),
+        (Value::Text(_), _) | (_, Value::Text(_)) if op == Arith::Add => {
+            return Err(mismatch(prim, x, y).hint("put the value into the text: \"loss {x}\""));
+        }
+        (Value::Tuple(_), Value::Tuple(_)) if op == Arith::Add => {
+            return Err(mismatch(prim, x, y).hint("join tuples by spreading them: (...{0}, ...{1})"));
+        }
+        _ => {}
+    }
+    let operand = |v: &Value, i: usize| v.to_expr().map_err(|_| mismatch(prim, x, y).side(i, "is no number or array"));
+    let ins = [operand(x, 0)?, operand(y, 1)?];
+    if op == Arith::Pow
+        && let Some(e) = small_power(&ins[0], y)?
+    {
+        return Ok(Value::from_expr(e));
+    }
+    apply(prim, &ins, Attrs::new()).map(Value::from_expr)
+}
+
+fn mismatch(prim: &Prim, x: &Value, y: &Value) -> Fault {
+    Fault::new(format!("{}: expected numbers or arrays, found {} and {}", prim.name, x.article(), y.article()))
+}
+
+/// Powers that are cheaper as products: correctly rounded, or as near as the power itself.
+fn small_power(x: &Expr, exponent: &Value) -> Result<Option<Expr>> {
+    let times = |a: &Expr, b: &Expr| apply(&ops::arith::multiply::PRIM, &[a.clone(), b.clone()], Attrs::new());
+    let floats = x.dtype().is_float();
+    let done = match exponent {
+        Value::Int(2) => times(x, x)?,
+        Value::Float(2.0) if floats => times(x, x)?,
+        Value::Int(3) if !floats => times(&times(x, x)?, x)?,
+        Value::Int(1) if !x.is_weak() => x.clone(),
+        Value::Float(1.0) if floats && !x.is_weak() => x.clone(),
+        Value::Int(-1) | Value::Float(-1.0) if floats => {
+            let one = Expr::weak(1.0);
+            apply(&ops::arith::divide::PRIM, &[one, x.clone()], Attrs::new())?
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(done))
+}
+
+/// Calls a primitive on arrays without attributes.
+pub fn call_plain(prim: &'static Prim, ins: SmallVec<[Expr; 3]>) -> Result<Value> {
+    apply(prim, &ins, Attrs::new()).map(Value::from_expr)
+}

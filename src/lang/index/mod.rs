@@ -1,0 +1,293 @@
+//! Indexing: `x[…]`, read and written.
+//!
+//! In: a value and evaluated subscripts. Out: the part, or the value with the part replaced. Faults name subscripts by
+//! their number, as sides.
+
+mod basic;
+mod fancy;
+mod put;
+
+use std::rc::Rc;
+
+use smallvec::SmallVec;
+
+use super::code::{Index, Subscript};
+use super::interp::Interp;
+use super::value::Value;
+use crate::base::{DType, Fault, Layout, Result, Shape, Span, nearest};
+use crate::graph::{Data, Expr, bits_of};
+
+/// An evaluated subscript.
+#[derive(Clone)]
+pub enum Sub {
+    Int(i64),
+    Slice(Option<i64>, Option<i64>, i64),
+    /// `none`: a new axis.
+    New,
+    /// `...`
+    Rest,
+    /// Ints or bools.
+    Array(Expr),
+    Text(Rc<String>),
+}
+
+pub type Subs = SmallVec<[Sub; 4]>;
+
+impl Interp {
+    pub(super) fn index(&mut self, x: &Index, span: Span) -> Result<Value> {
+        let v = self.eval(&x.x)?;
+        let subs = self.subs(&x.items)?;
+        read(&v, &subs).map_err(|f| self.explain_subs(f, &x.items, span))
+    }
+
+    pub(super) fn subs(&mut self, items: &[Subscript]) -> Result<Subs> {
+        let mut subs = Subs::new();
+        for item in items {
+            match item {
+                Subscript::Rest(_) => subs.push(Sub::Rest),
+                Subscript::At(code) => {
+                    let v = self.eval(code)?;
+                    match v {
+                        Value::Int(i) => subs.push(Sub::Int(i)),
+                        Value::Tuple(t) if items.len() == 1 => {
+                            for v in t.iter() {
+                                subs.push(sub_of(v.clone()).map_err(|f| f.at(code.span))?);
+                            }
+                        }
+                        v => subs.push(sub_of(v).map_err(|f| f.at(code.span))?),
+                    }
+                }
+                Subscript::Slice { start, stop, step, span } => {
+                    let mut bound = |code: &Option<super::code::Code>| match code {
+                        None => Ok(None),
+                        Some(code) => match self.eval(code)? {
+                            Value::None => Ok(None),
+                            v => v.to_int().map(Some).map_err(|f| f.at(code.span)),
+                        },
+                    };
+                    let (start, stop, step) = (bound(start)?, bound(stop)?, bound(step)?);
+                    if step == Some(0) {
+                        return Err(Fault::new("a slice cannot go by 0").at(*span));
+                    }
+                    subs.push(Sub::Slice(start, stop, step.unwrap_or(1)));
+                }
+            }
+        }
+        Ok(subs)
+    }
+
+    /// Sides that name subscripts become labels.
+    #[cold]
+    pub(super) fn explain_subs(&self, mut fault: Fault, items: &[Subscript], span: Span) -> Fault {
+        for (i, words) in std::mem::take(&mut fault.sides) {
+            let place = match items.get(i) {
+                Some(Subscript::At(code)) => code.span,
+                Some(Subscript::Slice { span, .. } | Subscript::Rest(span)) => *span,
+                None => span,
+            };
+            fault.labels.push((place, words));
+        }
+        fault.at(span)
+    }
+}
+
+fn sub_of(v: Value) -> Result<Sub> {
+    Ok(match v {
+        Value::Int(i) => Sub::Int(i),
+        Value::None => Sub::New,
+        Value::Text(t) => Sub::Text(t),
+        Value::Bool(b) => Sub::Array(Expr::full(Shape::scalar(), bits_of(b), DType::Bool, crate::graph::Place::Array)),
+        Value::Range(r) => Sub::Array(r.to_expr()),
+        Value::Array(e) if e.dtype().is_float() => {
+            let fault = Fault::new(format!("an index is made of ints, found {}", e.type_name()));
+            return Err(match e.rank() {
+                0 => fault.hint("round it: int(round(i)), or int(i) to cut off"),
+                _ => fault.hint("convert it: x[i64(i)]"),
+            });
+        }
+        Value::Array(e) if e.rank() == 0 && e.dtype() == DType::I64 => Sub::Int(e.item::<i64>()?),
+        Value::Array(e) => Sub::Array(e),
+        Value::Float(x) if x == x.trunc() && x.abs() < 9e15 => {
+            return Err(
+                Fault::new(format!("an index must be an int, found the float {x}")).hint(format!("write {}", x as i64))
+            );
+        }
+        Value::Float(x) => {
+            return Err(Fault::new(format!("an index must be an int, found the float {x}"))
+                .hint("int(i) cuts off, a // b divides ints"));
+        }
+        v => return Err(v.unlike("an index: an int, slice, array of ints or bools, or none")),
+    })
+}
+
+/// `x[…]`.
+pub fn read(x: &Value, subs: &Subs) -> Result<Value> {
+    match x {
+        Value::Array(e) => match fast_read(e, subs) {
+            Some(v) => Ok(v),
+            None => array(e, subs).map(Value::Array),
+        },
+        Value::Tuple(t) => match subs.as_slice() {
+            [Sub::Slice(start, stop, step)] => {
+                let (start, n, step) = clip(*start, *stop, *step, t.len());
+                let items = (0..n).map(|k| t[(start as i64 + k as i64 * step) as usize].clone());
+                Ok(Value::tuple(items.collect()))
+            }
+            _ => Ok(t[tuple_position(subs, t.len())?].clone()),
+        },
+        Value::Record(r) => {
+            let name = field_name(subs)?;
+            r.get(&name).cloned().ok_or_else(|| {
+                let fault = Fault::new(format!("the record has no field \"{name}\""));
+                match nearest(&name, r.fields.iter().map(|(n, _)| &**n)) {
+                    Some(near) => fault.hint(format!("did you mean \"{near}\"?")),
+                    None => fault,
+                }
+            })
+        }
+        Value::Range(r) => match subs.as_slice() {
+            [Sub::Int(i)] => Ok(Value::Int(r.start + position(*i, r.len(), 0, "the range")? as i64 * r.step)),
+            [Sub::Slice(start, stop, step)] => {
+                let (start, n, step) = clip(*start, *stop, *step, r.len());
+                let start = r.start + start as i64 * r.step;
+                let step = r.step * step;
+                Ok(Value::Range(Rc::new(super::value::Range { start, end: start + n as i64 * step, step })))
+            }
+            _ => array(&r.to_expr(), subs).map(Value::Array),
+        },
+        Value::Text(t) => text(t, subs),
+        Value::Int(_) | Value::Float(_) | Value::Bool(_) => match subs.as_slice() {
+            [] => Ok(x.clone()),
+            _ if subs.iter().all(|s| matches!(s, Sub::New | Sub::Rest)) => array(&x.to_expr()?, subs).map(Value::Array),
+            _ => Err(Fault::new(format!("{} has no axes to index", x.article()))),
+        },
+        Value::Function(_) | Value::Builtin(_) => {
+            Err(Fault::new("a function cannot be indexed").hint("call it with parentheses: f(x)"))
+        }
+        v => Err(Fault::new(format!("{} cannot be indexed", v.article()))),
+    }
+}
+
+/// Writes `x[…] = v`.
+pub fn write(x: &mut Value, subs: &Subs, v: &Value) -> Result<()> {
+    match x {
+        Value::Array(_) => {
+            let Value::Array(e) = std::mem::replace(x, Value::None) else { return Ok(()) };
+            let (e, done) = put::put(e, subs, v);
+            *x = Value::Array(e);
+            done
+        }
+        Value::Text(_) => Err(Fault::new("a text cannot be changed in place").hint("make a new one: \"{a}{b}\"")),
+        Value::Range(r) => {
+            let mut array = Value::Array(r.to_expr());
+            write(&mut array, subs, v)?;
+            *x = array;
+            Ok(())
+        }
+        v => Err(Fault::new(format!("{} cannot be indexed", v.article()))),
+    }
+}
+
+/// The parts of an array.
+fn array(e: &Expr, subs: &Subs) -> Result<Expr> {
+    let plan = basic::plan(subs, e.shape())?;
+    if plan.has_arrays() { fancy::read(e, &plan) } else { basic::read(e, &plan) }
+}
+
+/// The position that an index names; negative ones count from the end.
+pub fn position(i: i64, n: usize, side: usize, of: &str) -> Result<usize> {
+    let size = n as i64;
+    if (-size..size).contains(&i) {
+        return Ok(if i < 0 { i + size } else { i } as usize);
+    }
+    let fault = Fault::new(format!("index {i} is out of range: {of} has size {n}"));
+    Err(match n {
+        0 => fault.side(side, "there is nothing to pick"),
+        _ => fault.side(side, format!("must be in 0..{n}, or -{n}..0 from the end")),
+    })
+}
+
+/// A slice with its bounds clipped: (start, length, step).
+pub fn clip(start: Option<i64>, stop: Option<i64>, step: i64, n: usize) -> (usize, usize, i64) {
+    let size = n as i64;
+    let (low, high) = if step > 0 { (0, size) } else { (-1, size - 1) };
+    let bound = |b: i64| (if b < 0 { b.saturating_add(size) } else { b }).clamp(low, high);
+    let start = start.map_or(if step > 0 { low } else { high }, bound);
+    let stop = stop.map_or(if step > 0 { high } else { low }, bound);
+    let span = if step > 0 { stop - start } else { start - stop };
+    if span <= 0 {
+        return (0, 0, step);
+    }
+    (start as usize, (span as u64).div_ceil(step.unsigned_abs()) as usize, step)
+}
+
+/// The position in a tuple.
+pub fn tuple_position(subs: &Subs, n: usize) -> Result<usize> {
+    match subs.as_slice() {
+        [Sub::Int(i)] => position(*i, n, 0, "the tuple"),
+        _ => Err(Fault::new("a tuple is indexed by one int or a slice")),
+    }
+}
+
+/// The field that a text names.
+pub fn field_name(subs: &Subs) -> Result<Rc<str>> {
+    match subs.as_slice() {
+        [Sub::Text(t)] => Ok(t.as_str().into()),
+        _ => Err(Fault::new("a record is indexed by the text of a field's name").hint("p[\"w\"], or p.w")),
+    }
+}
+
+fn text(t: &str, subs: &Subs) -> Result<Value> {
+    let n = t.chars().count();
+    match subs.as_slice() {
+        [Sub::Int(i)] => {
+            let at = position(*i, n, 0, "the text")?;
+            Ok(t.chars().nth(at).map_or(Value::None, Value::text))
+        }
+        [Sub::Slice(start, stop, step)] => {
+            let (start, n, step) = clip(*start, *stop, *step, n);
+            let chars: Vec<char> = t.chars().collect();
+            let picked = (0..n).map(|k| chars[(start as i64 + k as i64 * step) as usize]);
+            Ok(Value::text(picked.collect::<String>()))
+        }
+        _ => Err(Fault::new("a text is indexed by one int or a slice")),
+    }
+}
+
+/// Plain ints on an array that lies in memory and that no derivative records.
+#[inline]
+fn fast_read(e: &Expr, subs: &Subs) -> Option<Value> {
+    if subs.len() > e.rank() || e.node().marks.live() {
+        return None;
+    }
+    let Data::Buffer(buffer, layout) = e.data()? else { return None };
+    let mut at = layout.offset as isize;
+    for (k, sub) in subs.iter().enumerate() {
+        let Sub::Int(i) = sub else { return None };
+        let n = layout.shape[k] as i64;
+        if !(-n..n).contains(i) {
+            return None;
+        }
+        at += (if *i < 0 { i + n } else { *i }) as isize * layout.strides[k];
+    }
+    let (dtype, place) = (e.dtype(), e.place());
+    if subs.len() == layout.shape.rank() {
+        let bits = crate::dispatch!(dtype, T => bits_of(buffer.as_slice::<T>()[at as usize]));
+        return Some(Value::Array(Expr::full(Shape::scalar(), bits, dtype, place)));
+    }
+    let shape: Shape = layout.shape[subs.len()..].iter().copied().collect();
+    let strides = layout.strides[subs.len()..].iter().copied().collect();
+    // An empty view must not point behind the buffer.
+    let offset = if shape.size() == 0 { 0 } else { at as usize };
+    let view = Layout { shape: shape.clone(), strides, offset };
+    Some(Value::Array(Expr::realised(Data::Buffer(buffer.clone(), view), shape, dtype, place)))
+}
+
+/// `x[i]` along the first axis.
+pub fn row(e: &Expr, i: usize) -> Result<Expr> {
+    let subs: Subs = [Sub::Int(i as i64)].into_iter().collect();
+    match fast_read(e, &subs) {
+        Some(Value::Array(row)) => Ok(row),
+        _ => array(e, &subs),
+    }
+}

@@ -1,0 +1,152 @@
+//! The tables that names are looked up in: the variables of modules, and the functions of the house.
+//!
+//! In: names, while code is resolved. Out: numbers, while it runs. A module's variable that has no value stands back for
+//! the function of the house of the same name, so a user's `sum` hides ours, at once and everywhere, and only there.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use super::builtin::{self, Run};
+use super::code::NONE;
+use super::forms;
+use super::prelude;
+use super::value::Value;
+use crate::base::DType;
+
+/// The variables of all modules, by slot.
+#[derive(Default)]
+pub struct Globals {
+    pub values: Vec<Option<Value>>,
+    /// Name and module of every slot.
+    pub names: Vec<(Rc<str>, u32)>,
+}
+
+/// The names of one program or file.
+#[derive(Default)]
+pub struct Module {
+    pub slots: HashMap<Rc<str>, u32>,
+    /// Names that functions of this module read: loops at the top then carry them.
+    pub read_by_functions: HashSet<Rc<str>>,
+    /// The file, whose folder imports are relative to.
+    pub path: Option<PathBuf>,
+    /// A program of the house: it sees no user's variables.
+    pub house: bool,
+}
+
+/// The functions and constants of the house, by number; made when first mentioned.
+#[derive(Default)]
+pub struct Library {
+    numbers: HashMap<Rc<str>, u32>,
+    pub items: Vec<LibraryItem>,
+}
+
+pub struct LibraryItem {
+    pub name: Rc<str>,
+    /// `None` for a definition of the prelude that nobody used yet.
+    pub value: Option<Value>,
+}
+
+/// Constants by name.
+const CONSTANTS: &[(&str, Value)] = &[
+    ("pi", Value::Float(std::f64::consts::PI)),
+    ("e", Value::Float(std::f64::consts::E)),
+    ("inf", Value::Float(f64::INFINITY)),
+    ("nan", Value::Float(f64::NAN)),
+    ("newaxis", Value::None),
+];
+
+/// What people write who come from Python, and what it is here.
+const HABITS: &[(&str, &str)] = &[
+    ("True", "true"),
+    ("False", "false"),
+    ("None", "none"),
+    ("null", "none"),
+    ("nil", "none"),
+    ("np", ""),
+    ("numpy", ""),
+    ("torch", ""),
+    ("jnp", ""),
+    ("jax", ""),
+    ("math", ""),
+    ("F", "nn"),
+    ("scipy", ""),
+    ("range", "0..n"),
+    ("lambda", "x -> …"),
+    ("self", ""),
+    ("str", "text"),
+    ("elif", "else if"),
+    ("def", "fn f(x) { … }"),
+    ("dtype", "x.dtype"),
+    ("shape", "x.shape"),
+];
+
+impl Globals {
+    pub fn add(&mut self, name: &Rc<str>, module: u32) -> u32 {
+        self.values.push(None);
+        self.names.push((name.clone(), module));
+        (self.values.len() - 1) as u32
+    }
+}
+
+impl Library {
+    /// The number of a name of the house, or `NONE`.
+    pub fn find(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(name) {
+            return number;
+        }
+        let Some(value) = make(name) else { return NONE };
+        let name: Rc<str> = name.into();
+        self.items.push(LibraryItem { name: name.clone(), value });
+        let number = (self.items.len() - 1) as u32;
+        self.numbers.insert(name, number);
+        number
+    }
+}
+
+/// The value of a name of the house; `Some(None)` if the prelude has it.
+fn make(name: &str) -> Option<Option<Value>> {
+    let builtin = builtin::find(name);
+    if let Some(b) = builtin.filter(|b| matches!(b.run, Run::Native(_))) {
+        return Some(Some(Value::Builtin(b)));
+    }
+    if let Some(b) = forms::find(name) {
+        return Some(Some(Value::Builtin(b)));
+    }
+    if prelude::source(name).is_some() {
+        return Some(None);
+    }
+    if let Some(b) = builtin {
+        return Some(Some(Value::Builtin(b)));
+    }
+    if let Some((_, value)) = CONSTANTS.iter().find(|(n, _)| *n == name) {
+        return Some(Some(value.clone()));
+    }
+    if let Some(dtype) = DType::from_name(name) {
+        return Some(Some(Value::DType(dtype)));
+    }
+    is_space(name).then(|| Some(Value::Space(Rc::new(name.to_string()))))
+}
+
+/// Every name of the house, namespaces' members with their dots.
+pub fn house_names() -> impl Iterator<Item = &'static str> {
+    let constants = CONSTANTS.iter().map(|(n, _)| *n);
+    let dtypes = DType::all().map(|d| d.name());
+    let forms = forms::BUILTINS.iter().map(|b| b.name);
+    builtin::all().keys().copied().chain(forms).chain(prelude::names()).chain(constants).chain(dtypes)
+}
+
+/// Whether some name of the house is in that namespace.
+pub fn is_space(name: &str) -> bool {
+    house_names().any(|n| n.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// What a name from another language is called here; empty where it is to be left out.
+pub fn habit(name: &str) -> Option<&'static str> {
+    HABITS.iter().find(|(n, _)| *n == name).map(|(_, ours)| *ours)
+}
+
+/// Whether it is a library of Python's that people put before function names.
+pub fn is_foreign_library(name: &str) -> bool {
+    matches!(name, "np" | "numpy" | "torch" | "jnp" | "jax" | "math" | "F" | "scipy")
+}
