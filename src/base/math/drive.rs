@@ -114,7 +114,8 @@ pub fn kernel1<T: Copy, F: Unary<T>>(isa: Isa) -> Kernel {
     }
 }
 
-/// The kernel of a function of two operands; `single` says which of them are one number for all elements.
+/// The kernel of a function of two operands; `single` says which of them are one number for all elements. The result may
+/// be either operand, also where that is a single number with room behind it.
 pub fn kernel2<T: Copy, F: Binary<T>>(isa: Isa, single: [bool; 2]) -> Kernel {
     match single {
         [false, false] => kernel2_of::<T, F, false, false>(isa),
@@ -221,7 +222,7 @@ unsafe fn loop1<T: Copy, F: Unary<T>, A: Fma>(src: *const T, dst: *mut T, n: usi
         // SAFETY: `start + len <= n`, and `spare` holds a chunk.
         unsafe {
             let len = (n - start).min(CHUNK);
-            let x = load::<T, false>(src, start, len);
+            let x = load(src, start, len);
             let mut spare = MaybeUninit::<[T; CHUNK]>::uninit();
             let whole = len.is_multiple_of(GROUP);
             let out = if whole { dst.add(start) } else { spare.as_mut_ptr().cast() };
@@ -241,12 +242,19 @@ unsafe fn loop2<T: Copy, F: Binary<T>, A: Fma, const X1: bool, const Y1: bool>(
     dst: *mut T,
     n: usize,
 ) {
+    if n == 0 {
+        return;
+    }
+    // Numbers that stand for all elements are read before anything is written: the result may lie on them.
+    // SAFETY: there is at least one element.
+    let (x1, y1) = unsafe { ([*x; CHUNK], [*y; CHUNK]) };
     let mut start = 0;
     while start < n {
         // SAFETY: as in `loop1`.
         unsafe {
             let len = (n - start).min(CHUNK);
-            let (a, b) = (load::<T, X1>(x, start, len), load::<T, Y1>(y, start, len));
+            let a = if X1 { x1 } else { load(x, start, len) };
+            let b = if Y1 { y1 } else { load(y, start, len) };
             let mut spare = MaybeUninit::<[T; CHUNK]>::uninit();
             let whole = len.is_multiple_of(GROUP);
             let out = if whole { dst.add(start) } else { spare.as_mut_ptr().cast() };
@@ -259,14 +267,11 @@ unsafe fn loop2<T: Copy, F: Binary<T>, A: Fma, const X1: bool, const Y1: bool>(
     }
 }
 
-/// The `len` elements from `start`, filled up with the first of them; or the single element.
+/// The `len` elements from `start`, filled up with the first of them.
 #[inline(always)]
-unsafe fn load<T: Copy, const SINGLE: bool>(src: *const T, start: usize, len: usize) -> [T; CHUNK] {
-    // SAFETY: `src` holds `start + len` elements, or one where it is single.
+unsafe fn load<T: Copy>(src: *const T, start: usize, len: usize) -> [T; CHUNK] {
+    // SAFETY: `src` holds `start + len` elements.
     unsafe {
-        if SINGLE {
-            return [*src; CHUNK];
-        }
         let src = src.add(start);
         if len == CHUNK {
             return *src.cast::<[T; CHUNK]>();

@@ -116,6 +116,11 @@ fn single_operands() {
             unsafe { kernel2::<f64, Pow>(isa, single)(ins.as_ptr(), out.as_mut_ptr().cast(), 100) };
             assert_eq!(bits(&out), bits(&want));
         }
+        let mut over = vec![0.5; 100];
+        let ins = [over.as_ptr().cast(), x.as_ptr().cast()];
+        // SAFETY: the result lies on the single operand.
+        unsafe { kernel2::<f64, Pow>(isa, [true, false])(ins.as_ptr(), over.as_mut_ptr().cast(), 100) };
+        assert_eq!(bits(&over), bits(&on2::<f64, Pow>(isa, &y, &x)));
         let (mut a, b) = (x.clone(), mixed(101));
         // SAFETY: the result is the first operand.
         unsafe { map2::<f64, Pow>(a.as_ptr(), b.as_ptr(), a.as_mut_ptr(), 100) };
