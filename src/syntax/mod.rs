@@ -15,6 +15,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 pub mod token;
+mod walk;
 
 use std::ops::Range;
 

@@ -1,12 +1,14 @@
 //! Refined tokens to the tree.
 //!
 //! In: `Laid`. Out: statements, and faults in words. The grammar is `grammar/language.ebnf`, written with chumsky:
-//! `expr` and `stmt` hold its rules under the same names; after `layout` it needs one token of lookahead. What is an
+//! `atom`, `expr`, `params` and `stmt` hold its rules, mostly under the same names; after `layout` it needs one token of lookahead. What is an
 //! error of meaning rather than of shape (`f() = 1` does not name a place) is a fault pushed into `State`, so that
 //! parsing goes on behind it.
 
+mod atom;
 mod explain;
 mod expr;
+mod params;
 mod stmt;
 mod target;
 mod wrong;

@@ -7,7 +7,9 @@ use chumsky::prelude::*;
 use chumsky::primitive::select;
 use std::rc::Rc;
 
-use super::expr::{annotation, expression, params, patterns, plain_text};
+use super::atom::plain_text;
+use super::expr::expression;
+use super::params::{annotation, params, patterns};
 use super::target::{self, Write};
 use super::wrong::Part;
 use super::{Extra, Rule, name, node, tok};

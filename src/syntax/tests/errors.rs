@@ -1,0 +1,182 @@
+//! What errors say, and that none is a crash.
+
+use super::*;
+
+#[test]
+fn errors_of_shape() {
+    assert_eq!(one_wrong("[1, 2)"), "mismatched `)` @ ): does not match, `[` opened here | close with `]` first");
+    assert_eq!(one_wrong("f(1))"), "`)` closes nothing @ ): nothing is open here | ");
+    assert_eq!(one_wrong("f((1)"), "`(` is not closed @ (: opened here | close it with `)`");
+    assert_eq!(one_wrong("w -= 0.1 * * g"), "unexpected `*` @ *: expected an expression | ");
+    assert_eq!(one_wrong("x = "), "unexpected end @ : expected an expression | ");
+    says(&[
+        ("a b", "expected `,`, `=`, an operator or the end of the statement"),
+        ("f(a b)", "expected `)`, `,` or an operator"),
+        ("f(a; b)", "unexpected `;`"),
+        ("\"abc", "a text is not closed on its line @ \": opened here | close it with `\"`"),
+        ("\"a {x", "a brace that is only a brace is `\\{`"),
+        ("\"a {x\" + 1\ny = 1", "a brace that is only a brace is `\\{`"),
+        ("\"a {x:.2f b\"", "a text is not closed on its line"),
+        ("\"{}\"", "unexpected `}` @ }: expected an expression | a brace that is only a brace is `\\{`"),
+        ("\"a\\qb\"", "there is no escape `\\q`"),
+        ("99999999999999999999", "does not fit into a 64-bit integer"),
+        ("9223372036854775808", "write `9223372036854775808.0` for a float"),
+        ("0b12", "`0b12` is no number"),
+        ("x[]", "expected an index"),
+        ("(1..2..3)", "0..10 by 2"),
+        ("\"{(}\"", "mismatched `}`"),
+    ]);
+}
+
+#[test]
+fn errors_teach() {
+    says(&[
+        ("2x", "write `2*x`"),
+        ("y = 3.5kg + 1", "write `3.5*kg`"),
+        ("(a)(b)(c) d", "there is no implicit multiplication"),
+        ("if x = 1 { }", "compare with `==`"),
+        ("f(x == 1, y == (z = 2))", "compare with `==`"),
+        ("a = b = 1", "one target to a statement"),
+        ("“hi”", "write `\"hi\"`"),
+        ("'hi'", "a text in foreign quotes @ 'hi'"),
+        ("x' @ y'", "a transpose is `x.T`"),
+        ("x = 'a' + ‘b’", "write `\"b\"`"),
+        ("[1 2 3]", "a `,` separates the two"),
+        ("x is y", "compare with `==`"),
+        ("x[1:2:3:4]", "a slice is `start:stop:step`"),
+        ("x: f32 = 1", "only parameters are annotated"),
+        ("{a: 1, b}", "a field is `name: value`"),
+        ("if x > 1", "a block stands in braces"),
+        ("fn f { }", "write `fn f() { … }`"),
+        ("f(1) = 2", "expected `)` or a parameter"),
+        ("|> x", "unexpected `|>` @ |>: expected a statement"),
+        ("a && b", "write `and`"),
+        ("a || b", "write `or`"),
+        ("!x", "write `not x`"),
+        ("a <> b", "write `!=`"),
+        ("x => x", "write `->`"),
+        ("x := 1", "assign with `=`"),
+        ("a === b", "write `==`"),
+        ("c ? a : b", "if c { a } else { b }"),
+        ("a if c else b", "if c { a } else { b }"),
+        ("if c { 1 } elif d { 2 }", "else if"),
+        ("if c { 1 }\nelif d { 2 }", "else if"),
+        ("if c:\n  x", "a block stands in braces"),
+        ("if c then x", "a block stands in braces"),
+        ("for i in xs:\n  x", "a block stands in braces"),
+        ("if c\n{ x }", "the `{` goes on the same line"),
+        ("def f(x): x", "define with `f(x) = x^2`"),
+        ("function f(x) { x }", "define with"),
+        ("let x = 1", "assign without a keyword"),
+        ("lambda x: x", "write `x -> x^2`"),
+        ("fn f(x) = x", "without `fn`"),
+        ("x = fn (a) { a }", "unexpected `fn`"),
+        ("import numpy as np", "import takes a file in quotes"),
+        ("x++", "write `x += 1`"),
+        ("f(*xs)", "f(...xs)"),
+        ("f(a, **kw)", "f(...xs)"),
+        ("a:b", "slices only work inside `x[...]`"),
+        ("t.0", "`t[0]`"),
+        ("print x", "a call needs parentheses: `print(x)`"),
+        ("in = 3", "`in` is a keyword"),
+        ("by = 3", "`by` is a keyword"),
+        ("x.f(1, 2) -> 3", "a definition is `f(x) = x^2`"),
+        ("1 + x -> x", "put a function that is an operand in parentheses"),
+        ("1 + not x", "put it in parentheses"),
+        ("[1; 2]", "rows of an array are arrays"),
+        ("f(_)", "`_` stands for nothing here"),
+        ("x |> f(g(_))", "`_` stands for nothing here"),
+        ("try { 1 } except e { 2 }", "expected `catch`"),
+        ("raise x", "error("),
+        ("x²", "write `x^2`"),
+        ("a → b", "write `->`"),
+    ]);
+}
+
+#[test]
+fn errors_of_targets() {
+    says(&[
+        ("1 = x", "a value cannot be assigned to"),
+        ("f(x).a = 1; f(x)[0] = 1", "the result of a call cannot be assigned to"),
+        ("() = t", "an empty tuple cannot be assigned to"),
+        ("[a, b] = t", "take apart with parentheses"),
+        ("(a, b) += 1", "`+=` changes one name, element or field"),
+        ("a, b += 1", "`+=` changes one name, element or field"),
+        ("a + b = 1", "this cannot be assigned to"),
+        ("(x)[0] = 1", "a parenthesis cannot be assigned into"),
+        ("(...a, b) = t", "`...` takes apart"),
+        ("_ += 1", "`+=` changes one name"),
+        ("{a: 1} = p", "take fields by their names"),
+    ]);
+}
+
+#[test]
+fn several_errors() {
+    let all = wrong("x = * 2\ny = 1\nfn f(x) {\n  a = )\n}\nz = 2x");
+    assert_eq!(all.len(), 2, "{all:#?}");
+    let all = wrong("x = * 2\ny = 1\nfn f(x) {\n  a = / 1\n  b = 2\n  c = {a: 1 2}\n}\nz = 2x\n5 = w");
+    assert_eq!(all.len(), 5, "{all:#?}");
+    let all = wrong("if c { a b }\nelse { c d }");
+    assert_eq!(all.len(), 2, "{all:#?}");
+}
+
+/// Long and deep input, on the 2 MiB stack of a thread.
+#[test]
+fn hostile_input() {
+    let run = || {
+        let many = |text: &str| text.repeat(10_000);
+        for open in ["(", "[", "{", "\"{", "f(", "x -> (", "{a: ", "if a {"] {
+            let fault = wrong(&many(open));
+            assert!(fault[0].contains("nest deeper than 256"), "{open}: {fault:?}");
+        }
+        for (deep, end) in [("-", "1"), ("not ", "1"), ("2^", "1"), ("x -> ", "1"), ("1+", "1"), ("x.f", "")] {
+            let text = deep.repeat(100_000) + end;
+            let text = if deep == "x.f" { format!("x{}", ".f".repeat(100_000)) } else { text };
+            let fault = wrong(&text);
+            assert_eq!(fault.len(), 1, "{deep}");
+            assert!(fault[0].starts_with("an expression more than 10000 levels deep"), "{deep}: {}", &fault[0][..80]);
+        }
+        let chain = format!("if a {{ 1 }}{}", " else if a { 1 }".repeat(20_000));
+        assert!(one_wrong(&chain).starts_with("an expression more than 10000"));
+        // The highest tree that is allowed, parsed and dropped.
+        let high = "-".repeat(DEPTH as usize - 1) + "1";
+        assert!(parse(0, &high).faults.is_empty());
+        // One error, reported once, in linear time, wherever it stands.
+        let nested = format!("{}* 1{}", "f([{a: x[".repeat(60), "]}])".repeat(60));
+        assert_eq!(wrong(&nested).len(), 1);
+        let lines = "x = * 1\n".repeat(2_000);
+        assert_eq!(wrong(&lines).len(), 2_000);
+    };
+    std::thread::Builder::new().stack_size(2 << 20).spawn(run).expect("a thread").join().expect("no overflow");
+}
+
+/// Token soups: nothing panics, and every place lies in the text.
+#[test]
+fn soups() {
+    let words: Vec<&str> = token::ALL_FIXED
+        .iter()
+        .filter_map(|t| t.glyph())
+        .chain([
+            "x", "f", "1", "2.5", "\"a\"", "\"a{", "}b\"", "\n", ";", " ", "#c\n", "\\\n", "'", "é", "∇", "\\", "\"",
+        ])
+        .collect();
+    let mut seed = 42u64;
+    let mut next = |n: usize| {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (seed >> 33) as usize % n
+    };
+    for _ in 0..3000 {
+        let text: String =
+            (0..next(30)).map(|_| format!("{}{}", words[next(words.len())], [" ", ""][next(2)])).collect();
+        let parsed = parse(0, &text);
+        for fault in &parsed.faults {
+            let spans = fault.span.iter().chain(fault.labels.iter().map(|l| &l.0));
+            spans.for_each(|s| assert!(text.get(s.range()).is_some(), "{text:?} {s:?}"));
+        }
+        for (_, range) in tokens(&text) {
+            assert!(text.get(range).is_some());
+        }
+        incomplete(&text);
+        continues(&text);
+    }
+}
