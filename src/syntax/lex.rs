@@ -247,6 +247,10 @@ impl Driver<'_> {
     }
 
     fn wrong(&mut self, start: usize, end: usize) {
+        if &self.text[start..end] == "\\" && self.text[end..].trim().is_empty() {
+            // A REPL's line ends without its newline.
+            return self.push(Token::Join, start, end);
+        }
         if self.foreign_quote(start, end) {
             return;
         }

@@ -136,7 +136,7 @@ pub fn parse(source: u32, text: &str, laid: &Laid) -> (Vec<Stmt>, Vec<Fault>) {
     let mut run = || stmt::program().parse_with_state(tokens.split_token_span(end), &mut state);
     // A tree is dropped where a rule gives it up, as deep in the recursion as that may be. A short text cannot make a
     // tall tree, and is spared the system calls.
-    let result = if tokens.len() > 200 { stacker::grow(STACK, run) } else { run() };
+    let result = if tokens.len() > 200 { stacker::maybe_grow(STACK, STACK, run) } else { run() };
     let (program, wrongs) = result.into_output_errors();
     let State { mut faults, holes, edges, .. } = state.0;
     if wrongs.is_empty() {

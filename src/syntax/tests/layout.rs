@@ -80,6 +80,7 @@ fn incomplete_input() {
         "x ->",
         "for",
         "a \\\n",
+        "a \\",
         "\"{f(",
         "## Doc",
         "if a { 1 } else",
