@@ -262,6 +262,23 @@ natives! {
         done(ops::reshape(&x, &shape))
     };
 
+    /// x with the named axes (all if none) joined into one, the last: what sorting along several axes needs.
+    ///
+    /// > lanes([[1, 2], [3, 4]], axis=0)
+    /// [[1, 3], [2, 4]]
+    "lanes(x, axis=none)" => |_, a| {
+        let x = a.expr(0)?;
+        let Some(given) = a.maybe(1, |a, i| a.ints(i))? else { return done(ops::flat(&x)) };
+        let named = crate::graph::Attr::ints(given);
+        let axes = ops::rule::axes_of(&named, x.shape()).map_err(|f| a.wrong(1, f))?;
+        let kept: Vec<usize> = (0..x.rank()).filter(|k| !axes.contains(k)).collect();
+        let order: Vec<usize> = kept.iter().chain(&axes).copied().collect();
+        let moved = ops::permute_dims(&x, &order[..]);
+        let lane: usize = axes.iter().map(|&k| x.shape()[k]).product();
+        let shape: Shape = kept.iter().map(|&k| x.shape()[k]).chain([lane]).collect();
+        done(ops::reshape(&moved, &shape))
+    };
+
     /// Arrays stretched to one shape.
     ///
     /// > broadcast_arrays([1, 2], [[3], [4]])

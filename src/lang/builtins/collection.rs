@@ -135,6 +135,15 @@ natives! {
     /// (0, 1, 2)
     "tuple(x)" => |interp, a| items(interp, &a, a.get(0)).map(Value::tuple);
 
+    /// x itself where it is a tuple, else a tuple that holds it alone.
+    ///
+    /// > as_tuple(3)
+    /// (3,)
+    "as_tuple(x)" => |_, a| Ok(match a.get(0) {
+        Value::Tuple(_) => a.get(0).clone(),
+        one => Value::tuple(vec![one.clone()]),
+    });
+
     /// A record of pairs of name and value.
     ///
     /// > record((("a", 1), ("b", 2)))

@@ -182,14 +182,15 @@ natives! {
     /// 2
     "ndim(x)" => |_, a| Ok(Value::Int(a.expr(0)?.rank() as i64));
 
-    /// The number of x's elements, or of those along one axis.
+    /// The number of x's elements, or of those along one axis or several.
     ///
     /// > size([[1, 2, 3]])
     /// 3
     "size(x, axis=none)" => |_, a| {
         let x = a.expr(0)?;
-        let n = if a.get(1).is_none() { x.size() } else { x.shape()[a.axis(1, x.shape())?] };
-        Ok(Value::Int(n as i64))
+        let axes = a.maybe(1, |a, i| a.ints(i))?.unwrap_or_else(|| (0..x.rank() as i64).collect());
+        let sizes = axes.iter().map(|&k| Ok(x.shape()[x.shape().axis(k)?])).collect::<Result<Vec<_>>>();
+        Ok(Value::Int(sizes.map_err(|f| a.wrong(1, f))?.iter().product::<usize>() as i64))
     };
 
     /// The dtype of x's elements.
