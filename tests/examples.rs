@@ -45,8 +45,16 @@ fn examples(doc: &str) -> Vec<(String, String)> {
 
 /// Line breaks inside brackets are a matter of width.
 fn flat(text: &str) -> String {
-    let lines: Vec<&str> = text.trim_end().lines().map(str::trim).collect();
-    lines.join("\n").replace(",\n", ", ")
+    let (mut depth, mut out) = (0, String::new());
+    for c in text.trim_end().chars() {
+        depth += "([{".contains(c) as i32 - ")]}".contains(c) as i32;
+        match c {
+            '\n' | ' ' if depth > 0 && out.ends_with([' ', '[']) => {}
+            '\n' if depth > 0 => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// What a doc's examples get wrong.
@@ -76,7 +84,8 @@ fn wrong(name: &str, doc: &str) -> Vec<String> {
 }
 
 fn docs() -> BTreeMap<String, String> {
-    let mut docs: BTreeMap<String, String> = builtin::all().iter().map(|(n, b)| (n.to_string(), b.doc.to_string())).collect();
+    let mut docs: BTreeMap<String, String> =
+        builtin::all().iter().map(|(n, b)| (n.to_string(), b.doc.to_string())).collect();
     for name in prelude::names() {
         let text = prelude::source(name).expect("a listed name has a text");
         let doc: Vec<&str> = text.lines().take_while(|l| l.starts_with("##")).collect();

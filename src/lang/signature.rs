@@ -118,7 +118,7 @@ fn literal(text: &str) -> Value {
             } else if let Some(d) = DType::from_name(text) {
                 Value::DType(d)
             } else {
-                Value::text(text.trim_matches('"'))
+                Value::text(text.trim_matches('"').replace("\\n", "\n"))
             }
         }
     }

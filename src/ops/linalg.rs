@@ -15,8 +15,8 @@ use crate::prims;
 prims! {
     /// The x with `a @ x == b`: b is a vector or a stack of matrices; leading axes broadcast. A singular matrix is an error.
     ///
-    /// > solve([[2, 1], [1, 3]], [3, 5])
-    /// [0.8, 1.4]
+    /// > solve([[2, 1], [0, 4]], [4, 8])
+    /// [1, 2]
     solve(a, b) {
         dtype: rule::float,
         shape: solved,
@@ -77,8 +77,8 @@ prims! {
 
     /// Q and R of each matrix, flattened one after the other: what `qr` cuts apart.
     ///
-    /// > qr_parts([[3], [4]])
-    /// [0.6, 0.8, 5]
+    /// > qr_parts([[0], [2]])
+    /// [0, 1, 2]
     qr_parts(x; complete: Bool = Bool(false)) {
         dtype: rule::float,
         shape: |c| {

@@ -462,6 +462,9 @@ fn collect_positions(dims: &[usize], strides: &[isize], offset: isize, start: us
 
 /// Calls `visit(position, stride, length)` for each piece of a row in `start .. start + n`.
 fn walk(dims: &[usize], strides: &[isize], start: usize, n: usize, mut visit: impl FnMut(isize, isize, usize)) {
+    if n == 0 {
+        return;
+    }
     let last = dims.len() - 1;
     let row = dims[last];
     let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, dims.len());

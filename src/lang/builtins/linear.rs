@@ -33,8 +33,8 @@ natives! {
     /// Q and R with `Q @ R == x`: Q has orthonormal columns, R is upper triangular with a diagonal that is not negative.
     /// `mode="complete"` makes Q square.
     ///
-    /// > qr([[3], [4]])
-    /// {Q: [[0.6], [0.8]], R: [[5]]}
+    /// > q, r = qr([[0, 1], [2, 0]]); (q, r)
+    /// ([[0, 1], [1, 0]], [[2, 0], [0, 1]])
     "qr(x, mode=\"reduced\")" => |_, a| {
         let complete = match a.text(1)? {
             "reduced" => false,

@@ -32,19 +32,6 @@ natives! {
         v => single(&a, v)?.to_float().map(Value::Float),
     };
 
-    /// Whether a number is not zero; `"true"` and `"false"` are read.
-    ///
-    /// > (bool(2), bool("false"))
-    /// (true, false)
-    "bool(x)" => |_, a| match a.get(0) {
-        Value::Text(t) => match t.trim() {
-            "true" => Ok(Value::Bool(true)),
-            "false" => Ok(Value::Bool(false)),
-            _ => Err(unread(&a, t, "true or false")),
-        },
-        v => single(&a, v)?.to_float().map(|x| Value::Bool(x != 0.0)),
-    };
-
     /// The text of any value, as `print` writes it.
     ///
     /// > text([1, 2])

@@ -30,7 +30,7 @@ natives! {
 
     /// Standard normal random numbers.
     ///
-    /// > randn(1000).mean() |> abs < 0.2
+    /// > abs(mean(randn(1000))) < 0.2
     /// true
     "randn(*shape, dtype=none, device=none)" => |interp, a| {
         let (shape, kind) = (a.shape(0)?, a.kind(1, 2, DType::F64, interp)?);

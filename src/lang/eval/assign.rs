@@ -34,7 +34,11 @@ impl Interp {
                         .at(span)
                         .label(*place, "unpacked here"));
                 }
-                let items = self.spread(v, span)?;
+                // Results with several parts are records, and unpack as tuples do.
+                let items = match &v {
+                    Value::Record(r) => r.fields.iter().map(|(_, v)| v.clone()).collect(),
+                    _ => self.spread(v, span)?,
+                };
                 if items.len() != targets.len() {
                     let what = format!("expected {} values to unpack, found {}", targets.len(), items.len());
                     return Err(Fault::new(what)

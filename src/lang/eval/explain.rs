@@ -48,7 +48,9 @@ impl Interp {
             return fault;
         }
         let bare = b.name.rsplit('.').next().unwrap_or(b.name);
-        if !fault.message.contains(": ") || !fault.message.starts_with(|c: char| c.is_alphabetic()) {
+        // The words of `error("…")` are the user's.
+        if bare == "error" {
+        } else if !fault.message.contains(": ") || !fault.message.starts_with(|c: char| c.is_alphabetic()) {
             fault.message = format!("{bare}: {}", fault.message);
         } else if let Run::Native(_) = b.run
             && !fault.message.starts_with(bare)

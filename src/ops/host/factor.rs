@@ -52,7 +52,8 @@ fn store<T: Real>(m: MatRef<T>, out: &mut [T]) {
     let n = m.ncols();
     for i in 0..m.nrows() {
         for j in 0..n {
-            out[i * n + j] = m[(i, j)];
+            // Adding 0 makes 0 of -0, which reflections leave in exact results.
+            out[i * n + j] = m[(i, j)] + zero::<T>();
         }
     }
 }
@@ -213,8 +214,8 @@ impl Stack<'_> {
             let mut r = Mat::<T>::from_fn(k, n, |i, j| if i <= j && i < full.nrows() { full[(i, j)] } else { zero() });
             for i in 0..k.min(n) {
                 if r[(i, i)] < zero() {
-                    (0..n).for_each(|j| r[(i, j)] = -r[(i, j)]);
-                    (0..m).for_each(|j| q[(j, i)] = -q[(j, i)]);
+                    (0..n).for_each(|j| r[(i, j)] = zero::<T>() - r[(i, j)]);
+                    (0..m).for_each(|j| q[(j, i)] = zero::<T>() - q[(j, i)]);
                 }
             }
             store(q.as_ref(), out);
@@ -234,7 +235,7 @@ impl Stack<'_> {
             store(v, &mut out[n..]);
             (0..n).for_each(|j| {
                 if leans_down(v, j) {
-                    (0..n).for_each(|i| out[n + i * n + j] = -v[(i, j)]);
+                    (0..n).for_each(|i| out[n + i * n + j] = zero::<T>() - v[(i, j)]);
                 }
             });
             Ok(())
@@ -256,8 +257,8 @@ impl Stack<'_> {
             let vh = m * wide + k;
             store(v.transpose(), &mut out[vh..]);
             for j in (0..k).filter(|&j| leans_down(u, j)) {
-                (0..m).for_each(|i| out[i * wide + j] = -u[(i, j)]);
-                (0..n).for_each(|i| out[vh + j * n + i] = -v[(i, j)]);
+                (0..m).for_each(|i| out[i * wide + j] = zero::<T>() - u[(i, j)]);
+                (0..n).for_each(|i| out[vh + j * n + i] = zero::<T>() - v[(i, j)]);
             }
             Ok(())
         })
