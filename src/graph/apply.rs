@@ -134,6 +134,18 @@ pub fn alias(e: &Expr, marks: Marks) -> Expr {
     })
 }
 
+/// The same value as a number without a dtype of its own: a derivative by a number is one.
+pub fn weaken(e: &Expr) -> Expr {
+    if e.is_weak() {
+        return e.clone();
+    }
+    let mut out = alias(e, e.0.marks);
+    if let Some(node) = std::rc::Rc::get_mut(&mut out.0) {
+        node.weak = true;
+    }
+    out
+}
+
 /// The same value with the given place; both are memory of the CPU, so nothing moves.
 pub fn relocate(e: &Expr, place: Place) -> Result<Expr> {
     if e.place() == place && !e.is_weak() {

@@ -4,7 +4,7 @@
 //! whatever it printed, through `Interp::out`. A failing cell leaves no trace: every variable is as before.
 
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use std::path::PathBuf;
 use std::rc::Rc;

@@ -3,7 +3,7 @@ use crate::lang::text::text;
 use crate::show::Style;
 
 /// Cells one after the other in one session; the text of the last value, or the first fault.
-fn cells(texts: &[&str]) -> std::result::Result<String, String> {
+pub fn cells(texts: &[&str]) -> std::result::Result<String, String> {
     let texts: Vec<String> = texts.iter().map(|t| t.to_string()).collect();
     with_stack(move || {
         let mut session = Session::new(Options::default());
@@ -15,17 +15,24 @@ fn cells(texts: &[&str]) -> std::result::Result<String, String> {
             }
             last =
                 outcome.value.map_or(String::new(), |v| text(&v, &Style::PLAIN).unwrap_or_else(|f| f.message.clone()));
-            last = last.replace(",\n ", ", ").replace("  [", " [");
+            last = one_line(&last);
         }
         Ok(last)
     })
 }
 
-fn ok(source: &str, want: &str) {
+/// Arrays of several rows on one line.
+fn one_line(text: &str) -> String {
+    let mut lines = text.split('\n').map(str::trim_start);
+    let first = lines.next().unwrap_or_default().to_string();
+    lines.fold(first, |all, line| format!("{all} {line}"))
+}
+
+pub fn ok(source: &str, want: &str) {
     assert_eq!(cells(&[source]).as_deref(), Ok(want), "{source}");
 }
 
-fn fails(source: &str, want: &str) {
+pub fn fails(source: &str, want: &str) {
     match cells(&[source]) {
         Err(message) => assert!(message.contains(want), "{source}: {message}"),
         Ok(value) => panic!("{source} gave {value}"),

@@ -12,7 +12,7 @@ use crate::ops;
 pub const PROPERTIES: &[&str] = &["shape", "ndim", "size", "dtype", "device", "T", "mT"];
 
 impl Interp {
-    pub(super) fn field(&mut self, x: &Value, name: &str, span: Span) -> Result<Value> {
+    pub(in crate::lang) fn field(&mut self, x: &Value, name: &str, span: Span) -> Result<Value> {
         match x {
             Value::Record(r) => match r.get(name) {
                 Some(v) => Ok(v.clone()),
