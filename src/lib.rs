@@ -50,6 +50,7 @@
 //! | a device | a folder and a line | 1 |
 
 pub mod base;
+pub mod cli;
 pub mod device;
 pub mod grad;
 pub mod graph;

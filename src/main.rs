@@ -1,1 +1,5 @@
-fn main() {}
+//! The `nevel` command.
+
+fn main() -> std::process::ExitCode {
+    nevel::cli::main()
+}

@@ -1,9 +1,10 @@
 //! Run: forcing. Finds or makes the plan, gives it memory, launches its kernels in order.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::kernel::SlotKind;
 use super::schedule::{Plan, schedule};
@@ -18,6 +19,25 @@ const KEPT: usize = 2000;
 
 thread_local! {
     static PLANS: RefCell<HashMap<Vec<u64>, Rc<Plan>, Fx>> = RefCell::default();
+    static SAMPLES: RefCell<Option<Vec<Sample>>> = const { RefCell::new(None) };
+    static PROFILING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// One launch, as `profile` saw it.
+pub struct Sample {
+    pub plan: Rc<Plan>,
+    /// Which of the plan's kernels.
+    pub kernel: usize,
+    pub seconds: f64,
+}
+
+/// Runs `f` and says what each kernel took that was launched meanwhile on this thread, in order.
+pub fn profile<R>(f: impl FnOnce() -> R) -> (R, Vec<Sample>) {
+    let before = SAMPLES.replace(Some(vec![]));
+    PROFILING.set(true);
+    let r = f();
+    PROFILING.set(before.is_some());
+    (r, SAMPLES.replace(before).unwrap_or_default())
 }
 
 /// Realises the roots together.
@@ -76,7 +96,7 @@ fn look_through(root: &Expr) -> Result<()> {
             // Strides cannot say it: this view is copied.
             None => {
                 let t = trace(std::slice::from_ref(e));
-                execute(&t, &*plan(&t)?)?;
+                execute(&t, &plan(&t)?)?;
             }
         }
         at = e.clone();
@@ -99,7 +119,7 @@ fn plan(t: &Trace) -> Result<Rc<Plan>> {
     Ok(plan)
 }
 
-fn execute(t: &Trace, plan: &Plan) -> Result<()> {
+fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
     let device = crate::device::cpu();
     let programs = match plan.programs.get() {
         Some(programs) => programs,
@@ -124,7 +144,12 @@ fn execute(t: &Trace, plan: &Plan) -> Result<()> {
                 memory.bound[slot] = Bound::Buffer { buffer, offset: 0 };
             }
         }
+        let start = PROFILING.get().then(Instant::now);
         program.launch(&memory)?;
+        if let Some(start) = start {
+            let sample = Sample { plan: plan.clone(), kernel: i, seconds: start.elapsed().as_secs_f64() };
+            SAMPLES.with_borrow_mut(|samples| samples.get_or_insert_default().push(sample));
+        }
         trouble::check()?;
         interrupt::check()?;
         for &slot in &plan.dead_after[i] {

@@ -4,6 +4,7 @@
 //! Work is split by shape alone, and partial results are combined in a fixed order, so that results do not depend on
 //! the number of threads.
 
+mod bandwidth;
 pub mod block;
 mod contract;
 mod fold;
@@ -17,6 +18,7 @@ use crate::base::{Host, Layout, Result};
 use crate::graph::Body;
 use crate::plan::{Finish, From, Kernel, Slot};
 
+pub use bandwidth::bandwidth;
 pub use tasks::{set_threads, threads};
 
 /// The device of arrays, and of tensors on `cpu`.

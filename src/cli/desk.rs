@@ -1,0 +1,279 @@
+//! The session as the command line uses it: the one file that knows its face.
+//!
+//! In: texts with their names. Out: what they came to, rendered or not; what is known of names while a line is typed.
+
+use std::cell::{OnceCell, RefCell};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use super::out::Out;
+use super::page::Page;
+use super::repl::complete::Known;
+use crate::base::{Fault, Result, nearest};
+use crate::graph::{Expr, Vjp};
+use crate::lang::eval::Snapshot;
+use crate::lang::text::text as text_of;
+use crate::lang::{Run, Value, builtin, names};
+use crate::session::{Options, Session};
+use crate::show::{self, Style};
+
+pub use crate::session::Outcome;
+
+/// A session and its output.
+pub struct Desk {
+    session: Session,
+    pub out: Out,
+    /// How values are shown.
+    pub style: Style,
+    setup: Setup,
+    /// Data on standard input, read when it is first mentioned, and kept: a failing cell gives it back.
+    input: Option<Rc<Input>>,
+}
+
+struct Input {
+    read: RefCell<Option<Box<dyn FnOnce() -> Result<Value>>>>,
+    value: OnceCell<Value>,
+}
+
+/// Every variable as it was.
+pub type Mark = Snapshot;
+
+/// What a session starts with.
+#[derive(Clone, Default)]
+pub struct Setup {
+    pub seed: u64,
+    pub device: Option<String>,
+    pub args: Vec<String>,
+}
+
+impl Desk {
+    pub fn new(setup: Setup, out: Out, style: Style) -> Result<Desk> {
+        let mut session = Session::new(Options { seed: setup.seed, ..Options::default() });
+        session.interp.out = Box::new(out.clone());
+        session.set_args(&setup.args);
+        let mut desk = Desk { session, out, style, setup, input: None };
+        desk.start()?;
+        Ok(desk)
+    }
+
+    /// Forgets every variable.
+    pub fn reset(&mut self) -> Result<()> {
+        self.session.reset();
+        self.session.set_args(&self.setup.args);
+        self.start()
+    }
+
+    /// Settings of the command line.
+    fn start(&mut self) -> Result<()> {
+        match self.setup.device.clone() {
+            Some(name) => self.set_device(&name),
+            None => Ok(()),
+        }
+    }
+
+    /// The file that imports are relative to.
+    pub fn set_path(&mut self, path: Option<PathBuf>) {
+        self.session.set_path(path);
+    }
+
+    /// Runs one cell.
+    pub fn run(&mut self, name: &str, text: &str) -> Outcome {
+        self.offer_input();
+        self.session.run_cell(name, text)
+    }
+
+    /// Runs a whole program; with `echo` the value of each expression statement is shown.
+    pub fn program(&mut self, name: &str, text: &str, echo: bool) -> Vec<Fault> {
+        self.offer_input();
+        let cells = self.session.options.clone();
+        self.session.options = Options { undo: false, whole: true, ..cells.clone() };
+        if echo {
+            let style = self.style;
+            self.session.interp.echo = Some(Box::new(move |out, value| {
+                if value.is_none() {
+                    return Ok(());
+                }
+                writeln!(out, "{}", text_of(value, &style)?)
+                    .map_err(|e| Fault::new(format!("cannot write the output: {e}")))
+            }));
+        }
+        let outcome = self.session.run_cell(name, text);
+        self.session.interp.echo = None;
+        self.session.options = cells;
+        outcome.faults
+    }
+
+    /// Calls a function without arguments.
+    pub fn call(&mut self, f: &Value) -> Result<Value> {
+        self.session.interp.call(f, vec![])
+    }
+
+    /// Looks a program through without running it.
+    pub fn check(&mut self, name: &str, text: &str) -> Vec<Fault> {
+        self.session.check(name, text)
+    }
+
+    /// The text of a value, computed if need be.
+    pub fn text(&self, value: &Value) -> Result<String> {
+        text_of(value, &self.style)
+    }
+
+    pub fn reports(&self, faults: &[Fault], style: &Style) -> String {
+        show::reports(faults, &self.session.interp.sources, style)
+    }
+
+    /// One line of JSON per fault.
+    pub fn reports_json(&self, faults: &[Fault]) -> String {
+        faults.iter().map(|f| show::report_json(f, &self.session.interp.sources) + "\n").collect()
+    }
+
+    /// The variable `input`.
+    pub fn set_input(&mut self, read: impl FnOnce() -> Result<Value> + 'static) {
+        self.input = Some(Rc::new(Input { read: RefCell::new(Some(Box::new(read))), value: OnceCell::new() }));
+    }
+
+    /// Before a cell: `input` is there, unless the user gave the name another value.
+    fn offer_input(&mut self) {
+        if let Some(input) = self.input.clone().filter(|_| self.get("input").is_none()) {
+            self.session.interp.set_late("input", move |_| input.get());
+        }
+    }
+
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.session.interp.get(name).cloned()
+    }
+
+    /// The user's variables, in the order first met.
+    pub fn variables(&self) -> Vec<(String, Value)> {
+        self.session.interp.variables().map(|(name, value)| (name.to_string(), value.clone())).collect()
+    }
+
+    /// What can be restored later: every variable as it is now.
+    pub fn mark(&self) -> Mark {
+        self.session.interp.snapshot()
+    }
+
+    pub fn restore(&mut self, mark: Mark) {
+        self.session.interp.restore(mark);
+    }
+
+    /// The default device.
+    pub fn set_device(&mut self, name: &str) -> Result<()> {
+        let outcome = self.session.run_cell("<device>", &format!("default_device({})", crate::lang::text::quote(name)));
+        outcome.faults.into_iter().next().map_or(Ok(()), |mut fault| {
+            // The place is in a line that nobody typed.
+            fault.span = None;
+            fault.labels.clear();
+            Err(fault)
+        })
+    }
+
+    /// The help page of a function, of ours or the user's.
+    pub fn page(&mut self, name: &str) -> Result<Page> {
+        let value = match self.get(name) {
+            Some(value) => value,
+            None => self.session.interp.house(name).ok_or_else(|| self.unknown(name))??,
+        };
+        Ok(page_of(name, &value))
+    }
+
+    /// Every name of the house.
+    pub fn house_names(&self) -> Vec<String> {
+        names::house_names().map(String::from).collect()
+    }
+
+    fn unknown(&self, name: &str) -> Fault {
+        let names = self.names();
+        let fault = Fault::new(format!("there is no `{name}`"));
+        // `solve` for `linalg.solve`.
+        let member = names.iter().find(|n| n.rsplit_once('.').is_some_and(|(_, last)| last == name));
+        match member.map(String::as_str).or_else(|| nearest(name, names.iter().map(String::as_str))) {
+            Some(near) => fault.hint(format!("did you mean `{near}`?")),
+            None => fault,
+        }
+    }
+}
+
+impl Input {
+    fn get(&self) -> Result<Value> {
+        if let Some(value) = self.value.get() {
+            return Ok(value.clone());
+        }
+        let read = self.read.take().ok_or_else(|| Fault::input("standard input could not be read before"))?;
+        let value = read()?;
+        Ok(self.value.get_or_init(|| value).clone())
+    }
+}
+
+/// The page of a value; one that is no function says what it is.
+fn page_of(name: &str, value: &Value) -> Page {
+    match value {
+        Value::Builtin(b) => Page {
+            signature: b.signature.into(),
+            doc: b.doc.into(),
+            gradient: match b.run {
+                Run::Prim(prim) => Some(gradient(prim)),
+                Run::Native(_) => None,
+            },
+        },
+        Value::Function(f) => Page { signature: f.signature(), doc: f.docs().into(), gradient: None },
+        Value::Space(space) => Page { signature: space.to_string(), doc: members(space), gradient: None },
+        other => Page { signature: format!("{name}: {}", other.type_name()), ..Page::default() },
+    }
+}
+
+/// The members of a namespace, a line each.
+fn members(space: &str) -> String {
+    let mut all: Vec<(&str, &str)> = builtin::all()
+        .values()
+        .filter(|b| b.name.strip_prefix(space).is_some_and(|rest| rest.starts_with('.')))
+        .map(|b| (b.signature, b.doc.trim().lines().next().unwrap_or("")))
+        .collect();
+    all.sort();
+    all.iter().map(|(signature, about)| format!("{signature}\n  {about}\n")).collect()
+}
+
+fn gradient(prim: &crate::graph::Prim) -> String {
+    match prim.vjp {
+        Vjp::Formula(_) => "defined".into(),
+        Vjp::Zero => "zero: it is flat wherever it has a slope".into(),
+        Vjp::None(why) => format!("none: {why}"),
+    }
+}
+
+impl Known for Desk {
+    fn names(&self) -> Vec<String> {
+        self.variables().into_iter().map(|(name, _)| name).chain(self.house_names()).collect()
+    }
+
+    fn value(&self, path: &[&str]) -> Option<Value> {
+        let (first, rest) = path.split_first()?;
+        let mut at = self.get(first)?;
+        for name in rest {
+            let Value::Record(r) = &at else { return None };
+            at = r.get(name)?.clone();
+        }
+        Some(at)
+    }
+
+    fn signature(&self, name: &str) -> Option<String> {
+        let path: Vec<&str> = name.split('.').collect();
+        match self.value(&path) {
+            Some(Value::Function(f)) => return Some(f.signature()),
+            Some(Value::Builtin(b)) => return Some(b.signature.into()),
+            Some(_) => return None,
+            None => {}
+        }
+        builtin::find(name).map(|b| b.signature.to_string())
+    }
+}
+
+/// The arrays in a value, at any depth.
+pub fn arrays(value: &Value) -> Vec<Expr> {
+    match value {
+        Value::Array(e) => vec![e.clone()],
+        Value::Tuple(items) => items.iter().flat_map(arrays).collect(),
+        Value::Record(r) => r.fields.iter().flat_map(|(_, v)| arrays(v)).collect(),
+        _ => vec![],
+    }
+}

@@ -1,0 +1,328 @@
+//! The REPL: lines in, values out, until Ctrl-D.
+//!
+//! A line is code, `?name`, or a `:command`. Values go to standard output; types, prompts and reports are for the
+//! person in front. Every cell is remembered with what it showed, so that it can be undone and saved.
+
+pub mod commands;
+pub mod complete;
+pub mod highlight;
+mod history;
+mod inspect;
+mod keep;
+mod line;
+mod loops;
+mod measure;
+
+use std::cell::{RefCell, RefMut};
+use std::fs;
+use std::io::IsTerminal;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use rustyline::config::Behavior;
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use rustyline::{Cmd, ColorMode, CompletionType, Config, Editor, EventHandler, KeyCode, KeyEvent, Modifiers};
+
+use super::args::Options;
+use super::desk::{Desk, Mark, Outcome};
+use super::fail::Failure;
+use super::{signal, transcript};
+use crate::base::{Fault, Result};
+use crate::lang::Value;
+use crate::show::{Stream, Style};
+use crate::syntax;
+
+pub use inspect::devices;
+pub use measure::{aligned, duration};
+
+/// A conversation.
+pub struct Repl {
+    desk: Rc<RefCell<Desk>>,
+    /// How reports look.
+    errors: Style,
+    /// What was typed and shown, in order.
+    past: Vec<Past>,
+    /// Lines of code typed so far: reports count them.
+    lines: usize,
+    leaving: bool,
+    settings: Settings,
+}
+
+/// One cell that ran.
+struct Past {
+    input: String,
+    /// As a transcript shows it.
+    shown: String,
+    /// The variables before it; `None` once undone.
+    before: Option<Mark>,
+}
+
+/// What `:set` changes.
+struct Settings {
+    /// Say the type of what is shown and assigned.
+    types: bool,
+    /// Say how long each input took.
+    time: bool,
+}
+
+/// Cells that can be undone: their variables are kept.
+const UNDO: usize = 50;
+
+/// Talks until Ctrl-D.
+pub fn run(desk: Desk, options: &Options) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() && !take_terminal() {
+        let fault = Fault::input("there is no terminal to talk to").hint("leave out -i");
+        return Err(Failure::plain(fault, options));
+    }
+    signal::guard_terminal();
+    desk.out.keep();
+    let errors = Style::of(Stream::Err, options.color);
+    let mut repl = Repl {
+        desk: Rc::new(RefCell::new(desk)),
+        errors,
+        past: vec![],
+        lines: 0,
+        leaving: false,
+        settings: Settings { types: true, time: options.time },
+    };
+    let mut editor = match editor(&repl) {
+        Ok(editor) => editor,
+        Err(e) => return Err(Failure::plain(Fault::new(format!("the terminal cannot be used: {e}")), options)),
+    };
+    eprintln!("{}", errors.faint(concat!("nevel ", env!("CARGO_PKG_VERSION"), "   :help, ?name, Ctrl-D to leave")));
+    repl.talk(&mut editor);
+    Ok(())
+}
+
+/// Puts the terminal in standard input's place, which held data.
+fn take_terminal() -> bool {
+    match fs::File::open("/dev/tty") {
+        // SAFETY: both descriptors are open; our own handles to the old input were made before.
+        Ok(tty) => unsafe { libc::dup2(tty.as_raw_fd(), libc::STDIN_FILENO) == libc::STDIN_FILENO },
+        Err(_) => false,
+    }
+}
+
+type Lines = Editor<line::Line, FileHistory>;
+
+fn editor(repl: &Repl) -> rustyline::Result<Lines> {
+    let color = repl.errors.color;
+    let config = Config::builder()
+        .max_history_size(history::LINES)?
+        .completion_type(CompletionType::List)
+        .completion_show_all_if_ambiguous(true)
+        .color_mode(if color { ColorMode::Forced } else { ColorMode::Disabled })
+        .behavior(if std::io::stdout().is_terminal() { Behavior::Stdio } else { Behavior::PreferTerm })
+        .tab_stop(4)
+        .build();
+    let mut editor = Editor::with_config(config)?;
+    editor.set_helper(Some(line::Line { desk: repl.desk.clone(), color }));
+    let newline = EventHandler::Simple(Cmd::Newline);
+    editor.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), newline);
+    if let Some(path) = history::path() {
+        if let Some(folder) = path.parent() {
+            // Without the folder there is no history, and nothing else amiss.
+            let _ = fs::create_dir_all(folder);
+        }
+        let _ = editor.load_history(&path);
+    }
+    Ok(editor)
+}
+
+impl Repl {
+    fn talk(&mut self, editor: &mut Lines) {
+        let path = history::path();
+        let color = self.errors.color;
+        let prompt = ("> ", if color { "\x1b[1;34m>\x1b[0m " } else { "> " });
+        while !self.leaving {
+            match editor.readline(&prompt) {
+                Ok(input) => {
+                    remember(editor, &input, path.as_ref());
+                    self.input(&input);
+                }
+                // The line is dropped; the next one is asked for.
+                Err(ReadlineError::Interrupted) => {}
+                Err(ReadlineError::Eof) => break,
+                Err(e) => {
+                    eprintln!("error: the terminal cannot be read: {e}");
+                    break;
+                }
+            }
+        }
+    }
+
+    fn desk(&self) -> RefMut<'_, Desk> {
+        self.desk.borrow_mut()
+    }
+
+    /// Does what one input says.
+    fn input(&mut self, input: &str) {
+        let trimmed = input.trim();
+        if trimmed.is_empty() {
+            return;
+        }
+        let done = if let Some((name, argument)) = commands::split(input) {
+            commands::run(self, name, argument)
+        } else if let Some(name) = trimmed.strip_prefix('?') {
+            inspect::help(self, name.trim())
+        } else if self.says_goodbye(trimmed) {
+            self.leaving = true;
+            Ok(())
+        } else {
+            self.cell(input);
+            Ok(())
+        };
+        if let Err(fault) = done {
+            self.complain(&[fault]);
+        }
+    }
+
+    /// `exit` and its like leave, unless they are somebody's variables.
+    fn says_goodbye(&self, word: &str) -> bool {
+        let name = word.strip_suffix("()").unwrap_or(word);
+        matches!(name, "exit" | "quit") && self.desk().get(name).is_none()
+    }
+
+    /// Runs code and shows what it came to.
+    fn cell(&mut self, input: &str) {
+        self.code(&format!("<repl>:{}", self.lines + 1), &continued(input));
+    }
+
+    /// Runs a file's text as a cell of its own.
+    fn file(&mut self, name: &str, text: &str) {
+        self.code(name, text);
+    }
+
+    fn code(&mut self, name: &str, text: &str) {
+        let before = self.desk().mark();
+        let start = std::time::Instant::now();
+        let outcome = self.evaluate(name, text);
+        let mut shown = self.desk().out.take();
+        match &outcome {
+            Ok(outcome) => shown += &self.show(outcome),
+            Err(faults) => {
+                self.complain(faults);
+                shown += &self.desk().reports(faults, &transcript::STYLE);
+            }
+        }
+        if self.settings.time {
+            eprintln!("{}", self.errors.faint(&format!("time: {}", duration(start.elapsed().as_secs_f64()))));
+        }
+        self.past.push(Past { input: text.to_string(), shown, before: Some(before) });
+        if let Some(old) = self.past.len().checked_sub(UNDO + 1) {
+            self.past[old].before = None;
+        }
+    }
+
+    /// Runs one cell; a value is computed before anybody sees it, so that what fails then is a fault of this cell.
+    fn evaluate(&mut self, name: &str, text: &str) -> Result<Outcome, Vec<Fault>> {
+        self.lines += text.trim_end().lines().count().max(1);
+        let mut desk = self.desk();
+        let mark = desk.mark();
+        let run = || {
+            let outcome = desk.run(name, text);
+            let forced = match &outcome.value {
+                Some(value) if outcome.faults.is_empty() => crate::graph::engine::force(&super::desk::arrays(value)),
+                _ => Ok(()),
+            };
+            (outcome, forced)
+        };
+        let (outcome, forced) = signal::interruptible(run);
+        if let Err(fault) = forced {
+            desk.restore(mark);
+            return Err(vec![fault]);
+        }
+        if outcome.faults.is_empty() { Ok(outcome) } else { Err(outcome.faults) }
+    }
+
+    /// Shows an outcome; what a transcript shows of it comes back.
+    fn show(&mut self, outcome: &Outcome) -> String {
+        if outcome.hushed {
+            return String::new();
+        }
+        match &outcome.value {
+            Some(value) if !value.is_none() => self.show_value(value),
+            _ => {
+                if self.settings.types && !outcome.assigned.is_empty() {
+                    let types: Vec<String> = outcome.assigned.iter().map(|(n, t)| self.name_and_type(n, t)).collect();
+                    self.note(&types.join(", "));
+                }
+                String::new()
+            }
+        }
+    }
+
+    fn name_and_type(&self, name: &str, kind: &str) -> String {
+        match self.desk().get(name) {
+            Some(Value::Function(f)) if f.name() == name => f.signature(),
+            Some(Value::Function(f)) => format!("{name}: {}", f.signature()),
+            _ => format!("{name}: {kind}"),
+        }
+    }
+
+    fn show_value(&mut self, value: &Value) -> String {
+        let shown = self.desk().text(value);
+        let text = match shown {
+            Ok(text) => text,
+            Err(fault) => {
+                self.complain(&[fault]);
+                return String::new();
+            }
+        };
+        let Ok(plain) = crate::lang::text::text(value, &transcript::STYLE) else { return String::new() };
+        let style = self.desk().style;
+        let kind = match value {
+            Value::Array(e) if self.settings.types && style.terminal => e.type_name(),
+            _ => String::new(),
+        };
+        let note = style.faint(&format!("# {kind}"));
+        // On the same line where there is room.
+        let room = !text.contains('\n') && text.chars().count() + kind.len() + 6 < style.width;
+        let line = match (kind.is_empty(), room) {
+            (true, _) => text,
+            (_, true) => format!("{text}  {note}"),
+            _ => format!("{text}\n{note}"),
+        };
+        let _ = self.desk().out.line(&line);
+        let _ = self.desk().out.take();
+        plain + "\n"
+    }
+
+    /// Something about the program rather than of it: to standard error, faint.
+    fn note(&self, text: &str) {
+        eprintln!("{}", self.errors.faint(&format!("# {text}")));
+    }
+
+    /// Text that a command shows.
+    fn tell(&self, text: &str) {
+        let mut desk = self.desk();
+        let _ = desk.out.line(text.trim_end_matches('\n'));
+        let _ = desk.out.take();
+    }
+
+    fn complain(&self, faults: &[Fault]) {
+        if faults.iter().any(Fault::is_interrupt) {
+            eprintln!("interrupted");
+            return;
+        }
+        eprint!("{}", self.desk().reports(faults, &self.errors));
+    }
+}
+
+/// A line that begins with an operator goes on from the last value.
+pub fn continued(input: &str) -> String {
+    if syntax::continues(input) { format!("ans {}", input.trim_start()) } else { input.to_string() }
+}
+
+/// Adds an input to the history, in memory and on disk.
+fn remember(editor: &mut Lines, input: &str, path: Option<&PathBuf>) {
+    let Some(entry) = history::entry(input) else { return };
+    // A history that cannot be written is no reason to stop.
+    if editor.add_history_entry(entry).unwrap_or(false)
+        && let Some(path) = path
+    {
+        let _ = editor.append_history(path);
+    }
+}
