@@ -17,7 +17,7 @@ natives! {
     /// > print("loss", 0.5)
     /// loss 0.5
     "print(*values, sep=\" \", end=\"\\n\")" => |interp, a| {
-        let parts: Vec<String> = a.rest(0).iter().map(|v| text(v, &Style::PLAIN)).collect::<Result<_>>()?;
+        let parts: Vec<String> = a.rest(0).iter().map(|v| text(v, &interp.style)).collect::<Result<_>>()?;
         let line = format!("{}{}", parts.join(a.text(1)?), a.text(2)?);
         super::stream::above_bar(|| interp.print(&line))?;
         Ok(Value::None)
