@@ -141,6 +141,7 @@ const HABITS: &[(&str, &str)] = &[
     ("keep_dims", "keepdims"),
     ("ddof", "correction"),
     ("unbiased", "correction"),
+    ("learning_rate", "lr"),
     ("requires_grad", ""),
     ("size", "shape"),
     ("input", "x"),

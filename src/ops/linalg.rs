@@ -46,7 +46,22 @@ prims! {
         dtype: rule::float,
         shape: one_each,
         host: { |ins, _, out| real!(out.dtype, T => Stack { name: "det", ins, out }.det::<T>()) },
-        vjp(g, y): [matrix_of(g) * cofactors(x, y)],
+        vjp(g, y): [matrix_of(g) * match any_zero(y) {
+            Ok(true) => cofactors(x),
+            Ok(false) => matrix_of(y) * swap(&inv(x)),
+            Err(fault) => Expr::broken(fault),
+        }],
+    }
+
+    /// The matrix of cofactors of each square matrix, also of a singular one: the derivative of its determinant.
+    ///
+    /// > cofactors([[1, 2], [3, 4]]) |> round(12)
+    /// [[4, -3], [-2, 1]]
+    cofactors(x) {
+        dtype: rule::float,
+        shape: square,
+        host: { |ins, _, out| real!(out.dtype, T => Stack { name: "cofactors", ins, out }.cofactors::<T>()) },
+        vjp(g, y): [cofactors_back(g, x, y)],
     }
 
     /// Sign and logarithm of the size of each determinant, packed in one axis of 2: what `slogdet` cuts apart.
@@ -272,20 +287,21 @@ fn matrix_of(g: &Expr) -> Expr {
     reshape(g, &shape)
 }
 
-/// The derivative of the determinant. `det · inv(x).mT` where there is an inverse; else from the SVD, right for every
-/// rank but with a second derivative only where singular values differ.
-fn cofactors(x: &Expr, y: &Expr) -> Expr {
-    match any(&equal(y, &Expr::weak(0.0)), Attr::None, false).item::<bool>() {
+fn any_zero(y: &Expr) -> Result<bool> {
+    any(&equal(y, &Expr::weak(0.0)), Attr::None, false).item::<bool>()
+}
+
+/// With `B = inv(x).mT` and `C = det B`: `sum(g B) C - det B g.mT B`. A singular matrix has none here.
+fn cofactors_back(g: &Expr, x: &Expr, y: &Expr) -> Expr {
+    let d = det(x);
+    match any_zero(&d) {
+        Ok(false) => {
+            let b = swap(&inv(x));
+            let along = sum(&(g * &b), &[x.rank() - 2, x.rank() - 1][..], true);
+            along * y - matrix_of(&d) * matmul(&matmul(&b, &swap(g)), &b)
+        }
+        Ok(true) => Expr::broken(Fault::new("the second derivative of det at a singular matrix is not there")),
         Err(fault) => Expr::broken(fault),
-        Ok(false) => matrix_of(y) * swap(&inv(x)),
-        Ok(true) => match svd(x, false) {
-            Err(fault) => Expr::broken(fault),
-            Ok([u, s, vh]) => {
-                let last = Attr::axes([s.rank() - 1]);
-                let turn = matrix_of(&(det(&u) * det(&vh)));
-                turn * matmul(&(&u * expand(&reduce::others(&s, &last), s.rank() - 1)), &vh)
-            }
-        },
     }
 }
 

@@ -166,7 +166,7 @@ fn winners(g: &Expr, x: &Expr, y: &Expr, axis: &Attr) -> Expr {
 }
 
 /// Per element, the product of all others along the axes: no division, so that zeros are right too.
-pub(super) fn others(x: &Expr, axis: &Attr) -> Expr {
+fn others(x: &Expr, axis: &Attr) -> Expr {
     let axes = axis.as_sizes();
     let rank = x.rank();
     // The folded axes become one, last.

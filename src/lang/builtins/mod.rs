@@ -8,6 +8,7 @@ pub mod file;
 mod linear;
 mod number;
 mod random;
+mod search;
 mod stream;
 mod strings;
 mod world;
@@ -25,6 +26,7 @@ pub static NATIVE: &[&[Builtin]] = &[
     linear::LIST,
     number::LIST,
     random::LIST,
+    search::LIST,
     stream::LIST,
     strings::LIST,
     world::LIST,

@@ -318,11 +318,19 @@ impl Interp {
         let inside = |s: &Span| self.house_sources.contains(&s.source);
         if fault.span.as_ref().is_some_and(inside) {
             fault.span = None;
+            fault.message = spoken_by(&code.name, &fault.message);
         }
         fault.labels.retain(|(s, _)| !inside(s));
         fault.chain.retain(|(s, _)| !inside(s));
         fault.at(span)
     }
+}
+
+/// A message in the name of the function that was called, whichever of its own calls failed: `mean: axis 2 is …`.
+fn spoken_by(name: &str, message: &str) -> String {
+    let is_name = |word: &str| word.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let words = message.split_once(": ").filter(|(word, _)| is_name(word)).map_or(message, |(_, rest)| rest);
+    format!("{name}: {words}")
 }
 
 pub fn is_callable(f: &Value) -> bool {

@@ -34,6 +34,7 @@ static THEMES: &[Theme] = &[
         text: include_str!("nn.nev"),
         only: &["glu", "attention", "rms_norm", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal"],
     },
+    Theme { space: "nn", text: include_str!("loss.nev"), only: &[] },
     Theme { space: "optim", text: include_str!("optim.nev"), only: &["cosine_lr", "warmup_lr", "step_lr"] },
 ];
 

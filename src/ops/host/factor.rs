@@ -163,7 +163,29 @@ impl Stack<'_> {
         let (n, _) = self.sides();
         self.each::<T>(1, |_, x, out| {
             let (sign, pivots) = pivots(view(x, n, n));
-            out[0] = <T as Elem>::from_f64(pivots.iter().fold(sign, |d, p| d * p.to_f64()));
+            out[0] = match singular(&pivots) {
+                true => zero(),
+                false => <T as Elem>::from_f64(pivots.iter().fold(sign, |d, p| d * p.to_f64())),
+            };
+            Ok(())
+        })
+    }
+
+    /// `det(U) det(V) U diag(products of the other singular values) V.mT`: right for every rank.
+    pub fn cofactors<T: Real>(&self) -> Result<()> {
+        let (n, _) = self.sides();
+        self.each::<T>(n * n, |k, x, out| {
+            self.finite(k, x)?;
+            let svd = view(x, n, n).svd().map_err(|_| self.diverged(k))?;
+            let (u, s, v) = (svd.U(), svd.S().column_vector(), svd.V());
+            let det = |m: MatRef<T>| {
+                let (sign, pivots) = pivots(m);
+                pivots.iter().fold(sign, |d, p| d * p.to_f64().signum())
+            };
+            let turn = det(u) * det(v);
+            let others = |i: usize| (0..n).filter(|&j| j != i).fold(turn, |d, j| d * s[j].to_f64());
+            let scaled = Mat::<T>::from_fn(n, n, |r, c| u[(r, c)] * <T as Elem>::from_f64(others(c)));
+            store((&scaled * v.transpose()).as_ref(), out);
             Ok(())
         })
     }
@@ -173,11 +195,11 @@ impl Stack<'_> {
         let (n, _) = self.sides();
         self.each::<T>(2, |_, x, out| {
             let (sign, pivots) = pivots(view(x, n, n));
-            let sign = pivots.iter().fold(sign, |s, p| match p.to_f64() {
-                p if p > 0.0 => s,
-                p if p < 0.0 => -s,
-                p => p * 0.0,
-            });
+            if singular(&pivots) {
+                (out[0], out[1]) = (zero(), <T as Elem>::from_f64(f64::NEG_INFINITY));
+                return Ok(());
+            }
+            let sign = pivots.iter().fold(sign, |s, p| s * p.to_f64().signum());
             out[0] = <T as Elem>::from_f64(sign);
             out[1] = <T as Elem>::from_f64(pivots.iter().map(|p| p.to_f64().abs().ln()).sum());
             Ok(())
@@ -296,6 +318,11 @@ fn pivots<T: Real>(a: MatRef<T>) -> (f64, Vec<T>) {
         }
     }
     (sign, (0..a.nrows()).map(|i| lu.U()[(i, i)]).collect())
+}
+
+/// Whether a pivot is 0; what comes behind it has been divided by it and means nothing.
+fn singular<T: Real>(pivots: &[T]) -> bool {
+    pivots.iter().find(|p| **p == zero() || p.to_f64().is_nan()).is_some_and(|p| *p == zero())
 }
 
 /// For every matrix of the broadcast stack, which one of `own` it is.
