@@ -116,8 +116,8 @@ prims! {
 
     /// Bits (of ints) or truths (of bools) that are in both.
     ///
-    /// > bitwise_and(12, 10)
-    /// 8
+    /// > bitwise_and([12, 5], 10)
+    /// [8, 0]
     bitwise_and(a, b) {
         dtype: rule::bits,
         shape: rule::broadcast,
@@ -127,8 +127,8 @@ prims! {
 
     /// Bits or truths that are in one or both.
     ///
-    /// > bitwise_or(12, 10)
-    /// 14
+    /// > bitwise_or([12, 5], 10)
+    /// [14, 15]
     bitwise_or(a, b) {
         dtype: rule::bits,
         shape: rule::broadcast,
@@ -138,8 +138,8 @@ prims! {
 
     /// Bits or truths that are in exactly one.
     ///
-    /// > bitwise_xor(12, 10)
-    /// 6
+    /// > bitwise_xor([12, 5], 10)
+    /// [6, 15]
     bitwise_xor(a, b) {
         dtype: rule::bits,
         shape: rule::broadcast,
@@ -171,8 +171,8 @@ prims! {
 
     /// Bits shifted down, keeping the sign: divided by two to the power of `b`, rounded down.
     ///
-    /// > bitwise_right_shift(-9, 1)
-    /// -5
+    /// > bitwise_right_shift([-9, 9], 1)
+    /// [-5, 4]
     bitwise_right_shift(a, b) {
         dtype: ints,
         shape: rule::broadcast,

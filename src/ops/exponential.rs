@@ -28,8 +28,8 @@ prims! {
 
     /// `exp(x) - 1`, accurate near zero.
     ///
-    /// > expm1(0)
-    /// 0
+    /// > expm1([0, 1e-10])
+    /// [0, 1.00000000005e-10]
     expm1(x) {
         dtype: rule::float,
         shape: rule::broadcast,
@@ -50,8 +50,8 @@ prims! {
 
     /// `log(1 + x)`, accurate near zero.
     ///
-    /// > log1p(0)
-    /// 0
+    /// > log1p([0, 1e-10])
+    /// [0, 9.999999999500001e-11]
     log1p(x) {
         dtype: rule::float,
         shape: rule::broadcast,
@@ -83,8 +83,8 @@ prims! {
 
     /// Sine; radians.
     ///
-    /// > sin(0)
-    /// 0
+    /// > sin([0, 1])
+    /// [0, 0.8414709848078965]
     sin(x) {
         dtype: rule::float,
         shape: rule::broadcast,
@@ -94,8 +94,8 @@ prims! {
 
     /// Cosine; radians.
     ///
-    /// > cos(0)
-    /// 1
+    /// > cos([0, 1])
+    /// [1, 0.5403023058681398]
     cos(x) {
         dtype: rule::float,
         shape: rule::broadcast,
@@ -105,8 +105,8 @@ prims! {
 
     /// Tangent; radians.
     ///
-    /// > tan(0)
-    /// 0
+    /// > tan([0, 1])
+    /// [0, 1.5574077246549023]
     tan(x) {
         dtype: rule::float,
         shape: rule::broadcast,
@@ -116,8 +116,8 @@ prims! {
 
     /// Angle whose sine it is, in -pi/2 … pi/2.
     ///
-    /// > asin(0)
-    /// 0
+    /// > asin([0, 0.5])
+    /// [0, 0.5235987755982989]
     asin(x) {
         dtype: rule::float,
         shape: rule::broadcast,
@@ -127,8 +127,8 @@ prims! {
 
     /// Angle whose cosine it is, in 0 … pi.
     ///
-    /// > acos(1)
-    /// 0
+    /// > acos([1, 0.5])
+    /// [0, 1.0471975511965979]
     acos(x) {
         dtype: rule::float,
         shape: rule::broadcast,
@@ -138,8 +138,8 @@ prims! {
 
     /// Angle whose tangent it is, in -pi/2 … pi/2.
     ///
-    /// > atan(0)
-    /// 0
+    /// > atan([0, 1])
+    /// [0, 0.7853981633974483]
     atan(x) {
         dtype: rule::float,
         shape: rule::broadcast,
@@ -149,8 +149,8 @@ prims! {
 
     /// Angle of the point (x, y), in -pi … pi.
     ///
-    /// > atan2(1, 0) * 2 / pi
-    /// 1
+    /// > atan2([1, 1], [0, 1]) / pi
+    /// [0.5, 0.25]
     atan2(y, x) {
         dtype: rule::float,
         shape: rule::broadcast,
@@ -160,8 +160,8 @@ prims! {
 
     /// Hyperbolic sine.
     ///
-    /// > sinh(0)
-    /// 0
+    /// > sinh([0, 1])
+    /// [0, 1.1752011936438014]
     sinh(x) {
         dtype: rule::float,
         shape: rule::broadcast,
@@ -171,8 +171,8 @@ prims! {
 
     /// Hyperbolic cosine.
     ///
-    /// > cosh(0)
-    /// 1
+    /// > cosh([0, 1])
+    /// [1, 1.5430806348152437]
     cosh(x) {
         dtype: rule::float,
         shape: rule::broadcast,
@@ -193,8 +193,8 @@ prims! {
 
     /// Inverse hyperbolic sine.
     ///
-    /// > asinh(0)
-    /// 0
+    /// > asinh([0, 1])
+    /// [0, 0.881373587019543]
     asinh(x) {
         dtype: rule::float,
         shape: rule::broadcast,
@@ -204,8 +204,8 @@ prims! {
 
     /// Inverse hyperbolic cosine; nan below 1.
     ///
-    /// > acosh(1)
-    /// 0
+    /// > acosh([1, 2])
+    /// [0, 1.3169578969248168]
     acosh(x) {
         dtype: rule::float,
         shape: rule::broadcast,
@@ -215,8 +215,8 @@ prims! {
 
     /// Inverse hyperbolic tangent.
     ///
-    /// > atanh(0)
-    /// 0
+    /// > atanh([0, 0.5])
+    /// [0, 0.5493061443340549]
     atanh(x) {
         dtype: rule::float,
         shape: rule::broadcast,
