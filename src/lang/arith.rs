@@ -54,6 +54,33 @@ pub fn arith(op: Arith, a: Num, b: Num) -> Result<Option<Value>> {
     })))
 }
 
+/// The operators of tight loops, where they cannot fail; `None` for all else.
+#[inline(always)]
+pub fn quick(op: Arith, a: Num, b: Num) -> Option<Num> {
+    match (a, b) {
+        (Num::Float(x), Num::Float(y)) => quick_float(op, x, y),
+        (Num::Int(x), Num::Int(y)) => match op {
+            Arith::Add => x.checked_add(y).map(Num::Int),
+            Arith::Sub => x.checked_sub(y).map(Num::Int),
+            Arith::Mul => x.checked_mul(y).map(Num::Int),
+            Arith::Rem if y > 0 => Some(Num::Int(x.rem_euclid(y))),
+            _ => None,
+        },
+        _ => quick_float(op, a.float(), b.float()),
+    }
+}
+
+#[inline(always)]
+fn quick_float(op: Arith, x: f64, y: f64) -> Option<Num> {
+    Some(Num::Float(match op {
+        Arith::Add => x + y,
+        Arith::Sub => x - y,
+        Arith::Mul => x * y,
+        Arith::Div => x / y,
+        _ => return None,
+    }))
+}
+
 /// The rarer ones.
 fn float(op: Arith, x: f64, y: f64) -> Result<Option<Value>> {
     Ok(Some(Value::Float(match op {

@@ -130,6 +130,28 @@ pub struct Binary {
     pub prim: &'static Prim,
     pub a: Code,
     pub b: Code,
+    /// Nothing but arithmetic of names and constants, a few levels high: worth trying as numbers first.
+    pub simple: bool,
+}
+
+impl Binary {
+    pub fn new(op: Arith, prim: &'static Prim, a: Code, b: Code) -> Binary {
+        let simple = height(&a).max(height(&b)).is_some_and(|h| h < SIMPLE);
+        let simple = simple && height(&a).is_some() && height(&b).is_some();
+        Binary { op, prim, a, b, simple }
+    }
+}
+
+/// A try that fails goes down one side only, but once per level.
+const SIMPLE: u32 = 4;
+
+/// The height of arithmetic over names and constants; `None` for anything else.
+fn height(code: &Code) -> Option<u32> {
+    match &code.node {
+        Node::Const(Value::Int(_) | Value::Float(_)) | Node::Local(..) | Node::Global(..) => Some(0),
+        Node::Binary(b) if b.simple => Some(1 + height(&b.a)?.max(height(&b.b)?)),
+        _ => None,
+    }
 }
 
 /// The binary operators that numbers have a path of their own for.

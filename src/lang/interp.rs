@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use super::cache::Cache;
 use super::code::Lambda;
 use super::eval::Flow;
 use super::function::Cell;
@@ -47,8 +48,8 @@ pub struct Interp {
     pub(super) files: HashMap<PathBuf, Option<Value>>,
     /// The module whose top is running.
     pub(super) module: u32,
-    pub(super) signatures: HashMap<usize, Rc<Signature>>,
-    pub(super) scalar_types: HashMap<(usize, u8), super::prim::ScalarTypes>,
+    pub(super) signatures: Cache<Rc<Signature>>,
+    pub(super) scalar_types: Cache<super::prim::ScalarTypes>,
     /// The source of every prelude text starts here; faults in them are shown where they were called.
     pub(super) house_sources: Vec<u32>,
 }
@@ -99,8 +100,8 @@ impl Interp {
             returned: Value::None,
             files: HashMap::new(),
             module: MAIN,
-            signatures: HashMap::new(),
-            scalar_types: HashMap::new(),
+            signatures: Cache::default(),
+            scalar_types: Cache::default(),
             house_sources: vec![],
         }
     }

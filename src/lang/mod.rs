@@ -7,6 +7,7 @@ pub mod args;
 pub mod arith;
 pub mod builtin;
 pub mod builtins;
+mod cache;
 pub mod check;
 pub mod code;
 pub mod convert;

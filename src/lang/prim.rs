@@ -190,12 +190,13 @@ impl Interp {
                     _ => return Ok(None),
                 };
         }
-        let key = (std::ptr::from_ref(prim) as usize, kinds);
-        let types = match self.scalar_types.get(&key) {
+        // Kinds are at most six bits; no two records are so near to each other.
+        let key = std::ptr::from_ref(prim) as usize ^ (kinds as usize) << 56;
+        let types = match self.scalar_types.get(key) {
             Some(types) => *types,
             None => {
                 let types = scalar_types(prim, args)?;
-                self.scalar_types.insert(key, types);
+                self.scalar_types.put(key, types);
                 types
             }
         };

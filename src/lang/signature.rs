@@ -10,6 +10,8 @@ use crate::base::{DType, Fault, Result, nearest};
 /// The parameters of a builtin.
 pub struct Signature {
     pub params: Vec<Parameter>,
+    /// Nothing is collected: as many arguments as parameters need no sorting.
+    pub plain: bool,
 }
 
 pub struct Parameter {
@@ -25,7 +27,8 @@ impl Signature {
     pub fn read(text: &str) -> Signature {
         let inside = text.split_once('(').map_or("", |(_, rest)| rest);
         let inside = inside.rsplit_once(')').map_or(inside, |(inside, _)| inside);
-        Signature { params: split(inside).into_iter().map(parameter).collect() }
+        let params: Vec<Parameter> = split(inside).into_iter().map(parameter).collect();
+        Signature { plain: params.iter().all(|p| !p.rest), params }
     }
 
     /// The arguments in the order of the parameters; which argument each came from is written to `origin`.

@@ -221,3 +221,79 @@ fn annotations() {
     fails("fn f(x: f64[n, 2], y: f64[n]) { y }; f([[1.0, 2]], [3.0, 4])", "axis 0 is 2, but n is 1 in this call");
     fails("fn f(x: f32[_]) { x }; f([1.0])", "its dtype is f64");
 }
+
+#[test]
+fn checked_without_running() {
+    let faults = with_stack(|| {
+        let mut s = Session::new(Options::default());
+        let text = "f(x, y=1) = x + y\nf()\nf(1, 2, 3)\nf(1, z=2)\nf(...(1, 2))\nlen()\nsum([1], dim=0)\nfoo(1)\nif false { f() }";
+        let names = s.check("a.nev", "foo(1)").len();
+        let rest = s.check("b.nev", &text.replace("\nfoo(1)", ""));
+        (names, rest.iter().map(|f| f.message.split(':').take(2).collect::<String>()).collect::<Vec<_>>())
+    });
+    assert_eq!(faults.0, 1);
+    assert_eq!(faults.1.len(), 6, "{:?}", faults.1);
+}
+
+#[test]
+fn ranges_index_like_slices_that_must_fit() {
+    ok("x = [1, 2, 3, 4]; x[1..3]", "[2, 3]");
+    ok("x = [1, 2, 3, 4]; x[3..0 by -1]", "[4, 3, 2]");
+    ok("x = [1, 2, 3, 4]; x[-2..0]", "[3, 4]");
+    ok("x = [1, 2, 3, 4]; x[-1..1]", "[4, 1]");
+    ok("x = [1, 2, 3, 4]; x[2..2]", "[]");
+    ok("x = [1, 2, 3, 4]; x[1..3] = 0; x", "[1, 0, 0, 4]");
+    fails("x = [1, 2, 3, 4]; x[2..6]", "index 5 is out of range: axis 0 has size 4");
+}
+
+#[test]
+fn imports() {
+    let dir = std::env::temp_dir().join(format!("nevel-imports-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("lib.nev"), "k = 3\nf(x) = x * k\n").unwrap();
+    std::fs::write(dir.join("a.nev"), "import \"b.nev\"\n").unwrap();
+    std::fs::write(dir.join("b.nev"), "import \"a.nev\"\n").unwrap();
+    let main = dir.join("main.nev");
+    let run = move |text: &'static str| {
+        let main = main.clone();
+        with_stack(move || {
+            let mut s = Session::new(Options::default());
+            s.set_path(Some(main));
+            let o = s.run_cell("main.nev", text);
+            match o.faults.first() {
+                Some(f) => f.message.clone(),
+                None => o.value.map_or(String::new(), |v| text_of(&v)),
+            }
+        })
+    };
+    assert_eq!(run("import \"lib.nev\"; lib.f(2) + lib.k"), "9");
+    assert_eq!(run("import \"lib.nev\" as l; k = 100; l.f(2)"), "6");
+    assert_eq!(run("from \"lib.nev\" import f; f(5)"), "15");
+    assert_eq!(run("from \"lib.nev\" import g"), "\"lib.nev\" defines no `g`");
+    assert!(run("import \"a.nev\"").contains("is being imported already"));
+    assert!(run("import \"none.nev\"").contains("cannot read"));
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+fn text_of(v: &Value) -> String {
+    text(v, &Style::PLAIN).unwrap_or_default()
+}
+
+#[test]
+fn placement_of_picked_axes() {
+    ok(
+        "x = reshape(0..24, 2, 3, 4); (x[:, [0, 2], 1].shape, x[0, :, [1, 2, 3]].shape, x[[0, 1], [0, 2]].shape)",
+        "((2, 2), (3, 3), (2, 4))",
+    );
+    ok("x = reshape(0..6, 2, 3); x[[[0], [1]], [0, 2]]", "[[0, 2], [3, 5]]");
+    ok("x = reshape(0..6, 2, 3); x[x % 2 == 0]", "[0, 2, 4]");
+    ok("x = reshape(0..6, 2, 3); x[[true, false], :]", "[[0, 1, 2]]");
+    ok("x = reshape(0..6, 2, 3); x[:, [true, false, true]]", "[[0, 2], [3, 5]]");
+    ok(
+        "x = reshape(0..24, 2, 3, 4); x[0, :, [1, 2]] = [[7, 8, 9], [4, 5, 6]]; x[0, :, 1:3]",
+        "[[7, 4], [8, 5], [9, 6]]",
+    );
+    ok("x = reshape(0..24, 2, 3, 4); x[..., 0, none].shape", "(2, 3, 1)");
+    fails("x = reshape(0..6, 2, 3); x[[true, false, true]]", "a mask of shape [3] does not fit axes of shape [2]");
+    fails("x = reshape(0..6, 2, 3); x[[0, 5]]", "index 5 is out of range: axis 0 has size 2");
+}

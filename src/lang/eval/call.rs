@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::Flow;
-use crate::base::{Fault, Result, Span, interrupt};
+use crate::base::{DType, Fault, Result, Span, interrupt};
 use crate::lang::args::Args;
 use crate::lang::builtin::{Builtin, Run};
 use crate::lang::code::*;
@@ -105,7 +105,7 @@ impl Interp {
                     let fault = Fault::new(format!("{dtype}(x) converts one value, found {}", args.positional.len()));
                     return Err(site.map_or(fault.clone(), |s| fault.at(s.span)));
                 };
-                let done = x.to_expr().and_then(|e| crate::graph::cast(&e, *dtype)).map(Value::Array);
+                let done = converted(x, *dtype);
                 done.map_err(|f| site.map_or(f.clone(), |s| f.at(s.span)))
             }
             _ => {
@@ -144,6 +144,13 @@ impl Interp {
             }
             Run::Native(f) => {
                 let signature = self.signature(b);
+                if args.named.is_empty() && signature.plain && args.positional.len() == signature.params.len() {
+                    let done = f(self, &args.positional);
+                    return done.map_err(|fault| {
+                        origin.extend((0..args.positional.len()).map(Some));
+                        self.explain_builtin(fault, b, &args, &origin, site)
+                    });
+                }
                 match signature.bind(b, &args, &mut origin) {
                     Ok(values) => f(self, &values),
                     Err(fault) => Err(fault),
@@ -155,7 +162,12 @@ impl Interp {
 
     fn signature(&mut self, b: &'static Builtin) -> Rc<Signature> {
         let key = std::ptr::from_ref(b) as usize;
-        self.signatures.entry(key).or_insert_with(|| Rc::new(Signature::read(b.signature))).clone()
+        if let Some(known) = self.signatures.get(key) {
+            return known.clone();
+        }
+        let signature = Rc::new(Signature::read(b.signature));
+        self.signatures.put(key, signature.clone());
+        signature
     }
 
     fn call_closure(&mut self, code: &Rc<Lambda>, cells: &[Cell], args: Args, site: Option<Site>) -> Result<Value> {
@@ -331,6 +343,29 @@ fn spoken_by(name: &str, message: &str) -> String {
     let is_name = |word: &str| word.chars().all(|c| c.is_alphanumeric() || c == '_');
     let words = message.split_once(": ").filter(|(word, _)| is_name(word)).map_or(message, |(_, rest)| rest);
     format!("{name}: {words}")
+}
+
+/// `f32(x)`; a text is read as a number.
+fn converted(x: &Value, dtype: DType) -> Result<Value> {
+    let read = |t: &str| match (t.trim(), dtype) {
+        ("true", DType::Bool) => Some(Value::Bool(true)),
+        ("false", DType::Bool) => Some(Value::Bool(false)),
+        (_, DType::Bool) => None,
+        (t, DType::I64) => t.parse().ok().map(Value::Int),
+        (t, _) => t.parse().ok().map(Value::Float),
+    };
+    let number = match x {
+        Value::Text(t) => read(t).ok_or_else(|| {
+            let fault = Fault::new(format!("{dtype}: cannot read a number in \"{t}\""));
+            fault.hint(if dtype == DType::Bool {
+                "bool reads \"true\" and \"false\""
+            } else {
+                "text such as \"2.5\" can be read"
+            })
+        })?,
+        v => v.clone(),
+    };
+    Ok(Value::Array(crate::graph::cast(&number.to_expr()?, dtype)?))
 }
 
 pub fn is_callable(f: &Value) -> bool {

@@ -13,13 +13,10 @@ use crate::ops;
 impl Interp {
     #[inline]
     pub(super) fn compare(&mut self, c: &Compare, span: Span) -> Result<Value> {
-        if let [(op, b)] = &*c.rest
-            && let (Some(x), Some(y)) = (self.number(&c.first), self.number(b))
-            && !matches!(op, Relation::In | Relation::NotIn)
-        {
-            return Ok(Value::Bool(arith::compare(*op, x, y)));
+        match self.try_comparison(c) {
+            Some(b) => Ok(Value::Bool(b)),
+            None => self.chain(c, span),
         }
-        self.chain(c, span)
     }
 
     /// Each pair must hold. Single bools stop at the first that does not; arrays are joined element by element.

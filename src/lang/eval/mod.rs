@@ -17,10 +17,11 @@ mod stmt;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::arith::Num;
+use super::arith::{self, Num};
 use super::code::*;
 use super::function::{Cell, Function};
 use super::interp::Interp;
+use super::names::LibraryItem;
 use super::value::{Record, Value};
 use super::{stack, text};
 use crate::base::{Fault, Result, Span};
@@ -51,9 +52,15 @@ impl Interp {
             },
             Node::Global(slot, library) => match &self.globals.values[*slot as usize] {
                 Some(v) => Ok(v.clone()),
-                None => self.stand_in(*slot, *library, code.span),
+                None => match self.library.items.get(*library as usize) {
+                    Some(LibraryItem { value: Some(v), .. }) => Ok(v.clone()),
+                    _ => self.stand_in(*slot, *library, code.span),
+                },
             },
-            Node::Binary(b) => self.binary(b, code.span),
+            Node::Binary(b) => match self.try_numbers(b) {
+                Some(n) => Ok(n.value()),
+                None => self.binary(b, code.span),
+            },
             Node::Call(c) => self.call_code(c, code.span),
             Node::Compare(c) => self.compare(c, code.span),
             node => self.eval_other(node, code.span),
@@ -98,6 +105,38 @@ impl Interp {
             | Node::Call(_)
             | Node::Compare(_) => Err(Fault::new("internal: an expression went astray").at(span)),
         }
+    }
+
+    /// Arithmetic of plain numbers where nothing can go wrong; `None` leaves it to the walk. Reads only.
+    #[inline]
+    fn try_numbers(&self, b: &Binary) -> Option<Num> {
+        if !b.simple {
+            return None;
+        }
+        let x = match &b.a.node {
+            Node::Binary(inner) => self.try_numbers(inner)?,
+            _ => self.number(&b.a)?,
+        };
+        let y = match &b.b.node {
+            Node::Binary(inner) => self.try_numbers(inner)?,
+            _ => self.number(&b.b)?,
+        };
+        arith::quick(b.op, x, y)
+    }
+
+    /// A comparison of plain numbers, as `try_numbers`.
+    #[inline]
+    fn try_comparison(&self, c: &Compare) -> Option<bool> {
+        let [(op, b)] = &*c.rest else { return None };
+        let x = match &c.first.node {
+            Node::Binary(inner) => self.try_numbers(inner)?,
+            _ => self.number(&c.first)?,
+        };
+        let y = match &b.node {
+            Node::Binary(inner) => self.try_numbers(inner)?,
+            _ => self.number(b)?,
+        };
+        (!matches!(op, Relation::In | Relation::NotIn)).then(|| arith::compare(*op, x, y))
     }
 
     /// The number under a name or constant, without moving it.
@@ -147,14 +186,17 @@ impl Interp {
     /// A module's variable without a value: computed late, or the house's function of that name.
     #[cold]
     fn stand_in(&mut self, slot: u32, library: u32, span: Span) -> Result<Value> {
+        if library != NONE {
+            return self.library_value(library).map_err(|f| f.at(span));
+        }
         let (name, module) = self.globals.names[slot as usize].clone();
         if let Some(make) = self.late.remove(&name) {
             let v = make(self).map_err(|f| f.at(span))?;
             self.globals.values[slot as usize] = Some(v.clone());
+            // Should this program fail its variables go; what was read from outside must not.
+            let kept = v.clone();
+            self.late.insert(name, Box::new(move |_| Ok(kept)));
             return Ok(v);
-        }
-        if library != NONE {
-            return self.library_value(library).map_err(|f| f.at(span));
         }
         let known: Vec<&str> = self.defined(module).collect();
         Err(super::resolve::unknown_name(&name, &known).at(span))
@@ -204,6 +246,11 @@ impl Interp {
     /// One bool: what `if`, `while`, `and`, `or`, `assert` ask for.
     #[inline]
     pub(super) fn condition(&mut self, code: &Code) -> Result<bool> {
+        if let Node::Compare(c) = &code.node
+            && let Some(b) = self.try_comparison(c)
+        {
+            return Ok(b);
+        }
         match self.eval(code)? {
             Value::Bool(b) => Ok(b),
             v => v.to_bool().map_err(|f| f.at(code.span).label(code.span, v.type_name())),

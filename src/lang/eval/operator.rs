@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
-use crate::base::{Fault, Result, Span};
-use crate::graph::{Attrs, Expr, Prim, apply};
+use crate::base::{DType, Fault, Result, Shape, Span};
+use crate::graph::{Attrs, Data, Expr, Prim, apply};
 use crate::lang::arith::{self, Num};
 use crate::lang::code::*;
 use crate::lang::interp::Interp;
@@ -101,6 +101,9 @@ pub fn operate(op: Arith, prim: &'static Prim, x: &Value, y: &Value) -> Result<V
     {
         return Ok(v);
     }
+    if let Some(e) = elements(op, x, y) {
+        return Ok(Value::Array(e));
+    }
     match (x, y) {
         (Value::Array(_), Value::Array(_)) => {}
         (Value::Text(a), Value::Text(b)) if op == Arith::Add => return Ok(Value::text(format!("{a}{b}"))),
@@ -120,6 +123,34 @@ pub fn operate(op: Arith, prim: &'static Prim, x: &Value, y: &Value) -> Result<V
         return Ok(Value::from_expr(e));
     }
     apply(prim, &ins, Attrs::new()).map(Value::from_expr)
+}
+
+/// Floats with a dtype of their own, such as `x[i]`: the arithmetic of loops over elements, without a call.
+fn elements(op: Arith, x: &Value, y: &Value) -> Option<Expr> {
+    let number = |v: &Value| match v {
+        Value::Float(x) => Some((*x, None)),
+        Value::Int(i) => Some((*i as f64, None)),
+        Value::Array(e) if e.rank() == 0 && !e.is_weak() && !e.node().marks.live() => match e.data() {
+            Some(Data::Number(bits)) if e.dtype() == DType::F64 => Some((f64::from_bits(*bits), Some(e.place()))),
+            _ => None,
+        },
+        _ => None,
+    };
+    let ((a, p), (b, q)) = (number(x)?, number(y)?);
+    let place = p.max(q)?;
+    let result = match op {
+        Arith::Add => a + b,
+        Arith::Sub => a - b,
+        Arith::Mul => a * b,
+        Arith::Div => a / b,
+        _ => return None,
+    };
+    if let (Some(p), Some(q)) = (p, q)
+        && p != q
+    {
+        return None;
+    }
+    Some(Expr::full(Shape::scalar(), result.to_bits(), DType::F64, place))
 }
 
 fn mismatch(prim: &Prim, x: &Value, y: &Value) -> Fault {

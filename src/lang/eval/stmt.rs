@@ -5,7 +5,7 @@ use crate::base::{Fault, Result, interrupt};
 use crate::graph::{Expr, engine, tape};
 use crate::lang::code::*;
 use crate::lang::interp::Interp;
-use crate::lang::value::Value;
+use crate::lang::value::{Range, Value};
 
 /// Of a long tuple that a loop carries only so many items, the last ones, are looked at: earlier iterations saw the rest.
 const LAST: usize = 64;
@@ -214,6 +214,9 @@ impl Interp {
 
     fn for_in(&mut self, f: &For) -> Result<Flow> {
         let v = self.eval(&f.iter)?;
+        if let (Value::Range(r), Target::Slot(slot), true) = (&v, &f.target, f.fresh.is_empty()) {
+            return self.count(f, **r, *slot);
+        }
         let mut items = self.items(v).map_err(|fault| fault.at(f.iter.span))?;
         while let Some(item) = items.next(self).map_err(|fault| fault.at(f.iter.span))? {
             interrupt::check()?;
@@ -231,6 +234,23 @@ impl Interp {
                 Flow::Next | Flow::Continue => {}
                 Flow::Break => break,
                 Flow::Return => return Ok(flow),
+            }
+            self.carry(&f.carried)?;
+        }
+        Ok(Flow::Next)
+    }
+
+    /// The plainest loop: ints into one variable.
+    fn count(&mut self, f: &For, r: Range, slot: Slot) -> Result<Flow> {
+        let (mut next, n) = (r.start, r.len());
+        for _ in 0..n {
+            interrupt::check()?;
+            self.store(slot, Value::Int(next));
+            next = next.wrapping_add(r.step);
+            match self.exec_stmts(&f.body)? {
+                Flow::Next | Flow::Continue => {}
+                Flow::Break => break,
+                Flow::Return => return Ok(Flow::Return),
             }
             self.carry(&f.carried)?;
         }
@@ -259,8 +279,19 @@ impl Interp {
 
     /// Ends an iteration: what it hands on is computed now, so that no chain grows from one to the next. Not while a
     /// derivative is taken, whose tape wants the chain.
+    #[inline]
     fn carry(&mut self, carried: &[Slot]) -> Result<()> {
-        if carried.is_empty() || tape::recording() {
+        let plain = |v: &Option<Value>| !matches!(v, Some(Value::Array(_) | Value::Tuple(_) | Value::Record(_)));
+        let all_plain = carried.iter().all(|slot| match slot {
+            Slot::Local(i) => plain(&self.stack[self.base + *i as usize]),
+            Slot::Global(i) => plain(&self.globals.values[*i as usize]),
+            Slot::Cell(_) => false,
+        });
+        if all_plain { Ok(()) } else { self.carry_arrays(carried) }
+    }
+
+    fn carry_arrays(&mut self, carried: &[Slot]) -> Result<()> {
+        if tape::recording() {
             return Ok(());
         }
         let mut roots = vec![];

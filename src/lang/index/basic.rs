@@ -123,6 +123,22 @@ pub fn plan(subs: &Subs, shape: &Shape) -> Result<Plan> {
                 steps.push(Step::Slice { start, n, step });
                 axis += 1;
             }
+            Sub::Range(r) => {
+                let (n, size) = (r.len(), shape[axis] as i64);
+                let last = r.start.saturating_add((n as i64 - 1).saturating_mul(r.step));
+                if let Some(bad) = [r.start, last].into_iter().find(|i| n > 0 && !(-size..size).contains(i)) {
+                    position(bad, shape[axis], side, &format!("axis {axis}"))?;
+                }
+                let below = n > 0 && r.start < 0 && last < 0;
+                let start = if below { r.start + size } else { r.start };
+                if n > 0 && !below && (r.start < 0 || last < 0) {
+                    // From the end and on from the start: no slice says that.
+                    steps.push(Step::Array(positions(&r.to_expr(), shape[axis], axis, side)?));
+                } else {
+                    steps.push(Step::Slice { start: if n == 0 { 0 } else { start as usize }, n, step: r.step });
+                }
+                axis += 1;
+            }
             Sub::Array(e) if e.dtype() == DType::Bool => {
                 steps.extend(mask(e, shape, axis, side)?.into_iter().map(Step::Array));
                 axis += e.rank();

@@ -26,6 +26,8 @@ pub enum Sub {
     New,
     /// `...`
     Rest,
+    /// Ints of a range: a slice where all of them are there.
+    Range(super::value::Range),
     /// Ints or bools.
     Array(Expr),
     Text(Rc<String>),
@@ -97,7 +99,7 @@ fn sub_of(v: Value) -> Result<Sub> {
         Value::None => Sub::New,
         Value::Text(t) => Sub::Text(t),
         Value::Bool(b) => Sub::Array(Expr::full(Shape::scalar(), bits_of(b), DType::Bool, crate::graph::Place::Array)),
-        Value::Range(r) => Sub::Array(r.to_expr()),
+        Value::Range(r) => Sub::Range(*r),
         Value::Array(e) if e.dtype().is_float() => {
             let fault = Fault::new(format!("an index is made of ints, found {}", e.type_name()));
             return Err(match e.rank() {

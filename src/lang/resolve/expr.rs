@@ -40,7 +40,7 @@ impl Resolver<'_> {
             Kind::Unary { op, x } => return self.unary(op.calls, x, e.span),
             Kind::Binary { op, a, b, .. } => {
                 let (op, prim) = arith(op.calls);
-                Node::Binary(Box::new(Binary { op, prim, a: self.expr(a), b: self.expr(b) }))
+                Node::Binary(Box::new(Binary::new(op, prim, self.expr(a), self.expr(b))))
             }
             Kind::Compare { first, rest } => {
                 let first = self.expr(first);

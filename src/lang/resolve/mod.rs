@@ -65,7 +65,9 @@ pub fn program(interp: &mut Interp, program: &ast::Program, context: Context) ->
         holes: vec![],
     };
     let body = r.stmts(&program.body);
-    let faults = std::mem::take(&mut r.faults);
+    let mut faults = std::mem::take(&mut r.faults);
+    // The variable of a form is read twice.
+    faults.dedup_by(|a, b| a.span == b.span && a.message == b.message);
     let (locals, cells) = (r.scopes[0].locals, r.scopes[0].cells);
     if faults.is_empty() { Ok(Program { body: body.into(), locals, cells }) } else { Err(faults) }
 }

@@ -117,7 +117,7 @@ impl Resolver<'_> {
                 let a = self.name(&name.text, name.span);
                 let b = self.expr(value);
                 let slot = self.slot(&name.text);
-                Op::Set(slot, Code::new(Node::Binary(Box::new(Binary { op, prim, a, b })), span))
+                Op::Set(slot, Code::new(Node::Binary(Box::new(Binary::new(op, prim, a, b))), span))
             }
             _ => {
                 let value = self.expr(value);
