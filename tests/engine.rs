@@ -1,7 +1,7 @@
 //! The engine against its definition: fused kernels on the fast device against one node at a time on the slow one.
 
 use nevel::base::{DType, Shape};
-use nevel::graph::{Attr, Expr, Place, engine};
+use nevel::graph::{Attr, Expr, Level, Place, alias, engine};
 use nevel::{device, ops, plan};
 use proptest::prelude::*;
 
@@ -237,4 +237,21 @@ fn what_a_name_holds_is_computed_once_more_at_most() {
     assert!(!held.is_realised(), "only looked through so far");
     ops::max(&held, Attr::None, false).force().expect("computes");
     assert!(held.is_realised(), "the second look keeps it");
+}
+
+/// Forcing in the middle of the walk back lets realised nodes drop their inputs; the walk must not need them.
+#[test]
+fn the_walk_back_outlives_forcing() {
+    start();
+    let x0 = Expr::from_slice(&[2000], &vec![0.5; 2000]).expect("fits");
+    let level = Level::open().expect("opens");
+    let x = alias(&x0, level.mark());
+    // Long enough to be forced on the way forward and back.
+    let y = (0..4000).fold(x.clone(), |y, _| &y * 1.0001);
+    let out = ops::sum(&y, Attr::None, false);
+    level.close();
+    let one = Expr::full(Default::default(), 1f64.to_bits(), DType::F64, Place::Array);
+    let g = nevel::grad::backward(&out, &one, &[x], level.mark()).expect("walks");
+    let want = 1.0001f64.powi(4000);
+    assert!((values(g[0].as_ref().expect("depends"))[7] - want).abs() < 1e-9);
 }

@@ -6,37 +6,36 @@
 use std::collections::HashMap;
 
 use crate::base::{Fault, Result, Shape};
-use crate::graph::{Back, Expr, Marks, Vjp};
+use crate::graph::{Back, Expr, Ins, Marks, Vjp};
 use crate::ops;
 
 /// The cotangents of `wrt` given that of `out`; `None` where `out` does not depend on it.
 /// `level` is the mark of the derivative being taken.
 pub fn backward(out: &Expr, seed: &Expr, wrt: &[Expr], level: Marks) -> Result<Vec<Option<Expr>>> {
-    let order = tape(out, wrt, level);
+    let mut order = tape(out, wrt, level);
     let mut cotangents: HashMap<usize, Expr> = HashMap::from([(out.id(), seed.clone())]);
-    for e in order.iter().rev() {
-        if wrt.iter().any(|w| w.same(e)) {
+    while let Some((e, ins)) = order.pop() {
+        if wrt.iter().any(|w| w.same(&e)) {
             continue;
         }
         let Some(g) = cotangents.remove(&e.id()) else { continue };
-        step(e, &g, level, &mut cotangents)?;
+        step(&e, &ins, &g, level, &mut cotangents)?;
     }
     Ok(wrt.iter().map(|w| cotangents.get(&w.id()).cloned()).collect())
 }
 
 /// Passes the cotangent of one node on to its inputs.
-fn step(e: &Expr, g: &Expr, level: Marks, cotangents: &mut HashMap<usize, Expr>) -> Result<()> {
+fn step(e: &Expr, ins: &[Expr], g: &Expr, level: Marks, cotangents: &mut HashMap<usize, Expr>) -> Result<()> {
     let formula = match &e.prim().vjp {
         Vjp::Zero => return Ok(()),
         Vjp::None(why) => return Err(Fault::new(format!("{} has no gradient: {why}", e.prim().name))),
         Vjp::Formula(formula) => formula,
     };
-    let ins = e.ins();
     let wanted: Vec<bool> = ins.iter().map(|i| i.node().marks.reaches(level) && i.dtype().is_float()).collect();
     if !wanted.contains(&true) {
         return Ok(());
     }
-    let parts = formula(&Back { g, ins: &ins, y: e, attrs: e.attrs(), wanted: &wanted });
+    let parts = formula(&Back { g, ins, y: e, attrs: e.attrs(), wanted: &wanted });
     for ((input, part), wanted) in ins.iter().zip(parts).zip(wanted) {
         let (Some(part), true) = (part, wanted) else { continue };
         if let Some(fault) = part.fault() {
@@ -53,14 +52,17 @@ fn step(e: &Expr, g: &Expr, level: Marks, cotangents: &mut HashMap<usize, Expr>)
     Ok(())
 }
 
-/// The marked nodes below `out`, each after its inputs. Iterative: a tape may be a hundred thousand long.
-fn tape(out: &Expr, wrt: &[Expr], level: Marks) -> Vec<Expr> {
-    let mut order = vec![];
+/// The marked nodes below `out` and their inputs, each after its inputs. Iterative: a tape may be a hundred thousand
+/// long. The inputs are held here because the derivative is closed by now: a node that is realised while the walk
+/// goes on (a formula looks at a value, a long chain is forced) lets its own go.
+fn tape(out: &Expr, wrt: &[Expr], level: Marks) -> Vec<(Expr, Ins)> {
+    let mut order: Vec<(Expr, Ins)> = vec![];
     let mut seen: HashMap<usize, bool> = HashMap::new();
     let mut stack = vec![(out.clone(), false)];
     while let Some((e, done)) = stack.pop() {
         if done {
-            order.push(e);
+            let ins = e.ins();
+            order.push((e, ins));
             continue;
         }
         if !e.node().marks.reaches(level) || seen.insert(e.id(), true).is_some() {
@@ -97,5 +99,5 @@ pub fn unbroadcast(g: &Expr, shape: &Shape) -> Expr {
 
 /// Whether `out` was computed from `x` under this derivative.
 pub fn depends(out: &Expr, x: &Expr, level: Marks) -> bool {
-    tape(out, std::slice::from_ref(x), level).iter().any(|e| e.same(x))
+    tape(out, std::slice::from_ref(x), level).iter().any(|(e, _)| e.same(x))
 }
