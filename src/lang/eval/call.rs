@@ -175,7 +175,10 @@ impl Interp {
         if let Err(fault) = self.bind(code, args) {
             self.stack.truncate(base);
             return Err(match site {
-                Some(s) => fault.at(s.span),
+                Some(s) => {
+                    let place = s.place(&fault);
+                    fault.at(place)
+                }
                 None => fault,
             });
         }

@@ -63,7 +63,8 @@ impl Interp {
             let (code, v) = (site.code(at)?, args.get(at)?);
             Some(Side { span: code.span, kind: v.type_name(), compound: code.is_compound() })
         };
-        self.explain(fault, side).at(site.span)
+        let place = site.place(&fault);
+        self.explain(fault, side).at(place)
     }
 
     fn explain(&self, mut fault: Fault, side: impl Fn(usize) -> Option<Side>) -> Fault {
@@ -96,6 +97,16 @@ impl Interp {
 }
 
 impl<'a> Site<'a> {
+    /// Where a fault about the call as a whole belongs: at the argument whose name is not known, else at the call.
+    pub fn place(&self, fault: &Fault) -> Span {
+        let wrong = fault.message.split_once("unknown argument `").and_then(|(_, rest)| rest.split_once('`'));
+        let named = self.args.iter().find_map(|a| match (a, wrong) {
+            (Arg::Named(name, span, _), Some((w, _))) if **name == *w => Some(*span),
+            _ => None,
+        });
+        named.unwrap_or(self.span)
+    }
+
     /// The code of argument i, if no spread comes before it.
     fn code(&self, i: usize) -> Option<&'a Code> {
         if let Some(first) = self.first {
