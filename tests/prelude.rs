@@ -156,6 +156,43 @@ fn gradients_agree_with_differences() {
     check(&[rows(SMOOTH_A, "A"), rows(SMOOTH_S, "S")].concat());
 }
 
+/// Gradients of gradients, where values are shared, forced in between, or needed for several rows.
+#[test]
+fn second_gradients_agree_with_differences() {
+    let functions = [
+        "sum(layer_norm(A)^3)",
+        "sum((A / sum(A)) * (A / sum(A)) * (A / sum(A)))",
+        "cross_entropy(A, [0, 3, 1])",
+        "sum(gelu(A))",
+        "sum(cumprod(A, axis=1))",
+        "var(A)^2",
+        "logsumexp(A)^2",
+        "sum(softmax(A) * W)^2",
+        "sum(sort(A)^3)",
+        "sum(einsum(\"ij,kj->ik\", A, A)^2)",
+        "sum(svdvals(A)^3)",
+        "sum(kron(A, A))",
+        "sum(quantile(A, 0.3, axis=0)^3)",
+    ];
+    let square = [
+        "sum(cholesky(S @ S.T)^3)",
+        "sum(eigvalsh(S)^3)",
+        "slogdet(S).logabsdet",
+        "sum(inv(S)^2)",
+        "det(S)^2",
+        "sum(solve(S, p)^2)",
+        "sum(qr(S).R^3)",
+        "sum(qr(S).Q * S)",
+        "sum(linalg.expm(S))",
+    ];
+    let row = |f: &str, x: &str| (format!("gradcheck(sum(grad({f}, {x})^2), {x})"), "true".to_string());
+    check(&functions.iter().map(|f| row(f, "A")).chain(square.iter().map(|f| row(f, "S"))).collect::<Vec<_>>());
+    table(&[
+        ("x = [3.0, 1, 2]; round(hessian(det(outer(x, x) + eye(3)), x), 9) + 0", "[[2, 0, 0], [0, 2, 0], [0, 0, 2]]"),
+        ("0 + round(jacobian(grad(sum(x)^3 / 6, x), x), 9)", "[[6, 6, 6], [6, 6, 6], [6, 6, 6]]"),
+    ]);
+}
+
 #[test]
 fn gradients_at_ties_and_edges() {
     table(&[

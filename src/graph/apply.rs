@@ -60,7 +60,7 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
         None => inputs.iter().fold(1u32, |n, e| n.saturating_add(e.0.pending.get())),
     };
     // A realised node that no tape holds needs no inputs.
-    if data.is_some() && !marks.live() {
+    if data.is_some() && !marks.held() {
         inputs.clear();
     }
     let expr = Expr::from_node(Node {
@@ -118,7 +118,7 @@ pub fn convert(bits: u64, from: DType, to: DType) -> u64 {
 /// The same value as a node of its own, with marks of its own.
 pub fn alias(e: &Expr, marks: Marks) -> Expr {
     let data = e.data().cloned();
-    let keep = marks.live() || data.is_none();
+    let keep = marks.held() || data.is_none();
     Expr::from_node(Node {
         prim: &ALIAS,
         attrs: Attrs::new(),

@@ -182,7 +182,7 @@ impl Expr {
     pub fn realise(&self, data: Data) {
         let _ = self.0.data.set(data);
         self.0.pending.set(0);
-        if !self.0.marks.live() {
+        if !self.0.marks.held() {
             let ins = std::mem::take(&mut *self.0.ins.borrow_mut());
             drop_deep(ins);
         }

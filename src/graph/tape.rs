@@ -91,6 +91,14 @@ impl Marks {
         self.bits != 0 && self.current() != 0
     }
 
+    /// Whether some derivative may still walk back through this value: one that records, or one whose backward passes
+    /// are under way. What is forced meanwhile (an overlong chain, a row of a jacobian) must keep its inputs.
+    pub fn held(self) -> bool {
+        let open = OPEN.get();
+        let bits = if self.epoch == open.epoch { self.bits } else { self.bits & TRACK };
+        bits & ((1 << open.depth) - 1 | TRACK) != 0
+    }
+
     /// Whether the value was recorded at this depth or a deeper one, or tracked by hand, open or just closed.
     pub fn reaches(self, level: Marks) -> bool {
         let bits = if self.epoch == OPEN.get().epoch { self.bits } else { self.bits & TRACK };

@@ -27,7 +27,7 @@ static THEMES: &[Theme] = &[
     Theme {
         space: "random",
         text: include_str!("random.nev"),
-        only: &["exponential", "laplace", "gumbel", "cauchy", "lognormal", "rayleigh"],
+        only: &["exponential", "laplace", "gumbel", "cauchy", "lognormal", "rayleigh", "poisson", "binomial"],
     },
     Theme {
         space: "nn",
