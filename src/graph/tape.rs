@@ -96,7 +96,7 @@ impl Marks {
     pub fn held(self) -> bool {
         let open = OPEN.get();
         let bits = if self.epoch == open.epoch { self.bits } else { self.bits & TRACK };
-        bits & ((1 << open.depth) - 1 | TRACK) != 0
+        bits & (((1 << open.depth) - 1) | TRACK) != 0
     }
 
     /// Whether the value was recorded at this depth or a deeper one, or tracked by hand, open or just closed.
