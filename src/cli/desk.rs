@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::out::Out;
-use super::page::Page;
+use super::page::{Page, page_of};
 use super::repl::complete::Known;
 use crate::base::{Fault, Result, nearest};
-use crate::graph::{Expr, Vjp};
+use crate::graph::Expr;
 use crate::lang::eval::Snapshot;
-use crate::lang::text::text as text_of;
-use crate::lang::{Run, Value, builtin, names};
+use crate::lang::text::{quote, text as text_of};
+use crate::lang::{Value, builtin, names};
 use crate::session::{Options, Session};
 use crate::show::{self, Style};
 
@@ -23,17 +23,18 @@ pub use crate::session::Outcome;
 pub struct Desk {
     session: Session,
     pub out: Out,
-    /// How values are shown.
-    pub style: Style,
+    style: Style,
     setup: Setup,
     /// Data on standard input, read when it is first mentioned, and kept: a failing cell gives it back.
     input: Option<Rc<Input>>,
 }
 
 struct Input {
-    read: RefCell<Option<Box<dyn FnOnce() -> Result<Value>>>>,
+    read: RefCell<Option<Read>>,
     value: OnceCell<Value>,
 }
+
+type Read = Box<dyn FnOnce() -> Result<Value>>;
 
 /// Every variable as it was.
 pub type Mark = Snapshot;
@@ -50,6 +51,7 @@ impl Desk {
     pub fn new(setup: Setup, out: Out, style: Style) -> Result<Desk> {
         let mut session = Session::new(Options { seed: setup.seed, ..Options::default() });
         session.interp.out = Box::new(out.clone());
+        session.interp.style = style;
         session.set_args(&setup.args);
         let mut desk = Desk { session, out, style, setup, input: None };
         desk.start()?;
@@ -113,6 +115,21 @@ impl Desk {
         self.session.check(name, text)
     }
 
+    /// How values are shown.
+    pub fn style(&self) -> Style {
+        self.style
+    }
+
+    pub fn set_style(&mut self, style: Style) {
+        self.style = style;
+        self.session.interp.style = style;
+    }
+
+    /// The text of a value, computed if need be; a text is quoted, as somebody looks at values, not at output.
+    pub fn shown(&self, value: &Value) -> Result<String> {
+        shown(value, &self.style)
+    }
+
     /// The text of a value, computed if need be.
     pub fn text(&self, value: &Value) -> Result<String> {
         text_of(value, &self.style)
@@ -159,7 +176,7 @@ impl Desk {
 
     /// The default device.
     pub fn set_device(&mut self, name: &str) -> Result<()> {
-        let outcome = self.session.run_cell("<device>", &format!("default_device({})", crate::lang::text::quote(name)));
+        let outcome = self.session.run_cell("<device>", &format!("default_device({})", quote(name)));
         outcome.faults.into_iter().next().map_or(Ok(()), |mut fault| {
             // The place is in a line that nobody typed.
             fault.span = None;
@@ -205,42 +222,6 @@ impl Input {
     }
 }
 
-/// The page of a value; one that is no function says what it is.
-fn page_of(name: &str, value: &Value) -> Page {
-    match value {
-        Value::Builtin(b) => Page {
-            signature: b.signature.into(),
-            doc: b.doc.into(),
-            gradient: match b.run {
-                Run::Prim(prim) => Some(gradient(prim)),
-                Run::Native(_) => None,
-            },
-        },
-        Value::Function(f) => Page { signature: f.signature(), doc: f.docs().into(), gradient: None },
-        Value::Space(space) => Page { signature: space.to_string(), doc: members(space), gradient: None },
-        other => Page { signature: format!("{name}: {}", other.type_name()), ..Page::default() },
-    }
-}
-
-/// The members of a namespace, a line each.
-fn members(space: &str) -> String {
-    let mut all: Vec<(&str, &str)> = builtin::all()
-        .values()
-        .filter(|b| b.name.strip_prefix(space).is_some_and(|rest| rest.starts_with('.')))
-        .map(|b| (b.signature, b.doc.trim().lines().next().unwrap_or("")))
-        .collect();
-    all.sort();
-    all.iter().map(|(signature, about)| format!("{signature}\n  {about}\n")).collect()
-}
-
-fn gradient(prim: &crate::graph::Prim) -> String {
-    match prim.vjp {
-        Vjp::Formula(_) => "defined".into(),
-        Vjp::Zero => "zero: it is flat wherever it has a slope".into(),
-        Vjp::None(why) => format!("none: {why}"),
-    }
-}
-
 impl Known for Desk {
     fn names(&self) -> Vec<String> {
         self.variables().into_iter().map(|(name, _)| name).chain(self.house_names()).collect()
@@ -265,6 +246,14 @@ impl Known for Desk {
             None => {}
         }
         builtin::find(name).map(|b| b.signature.to_string())
+    }
+}
+
+/// A value as the REPL and transcripts show it.
+pub fn shown(value: &Value, style: &Style) -> Result<String> {
+    match value {
+        Value::Text(t) => Ok(quote(t)),
+        other => text_of(other, style),
     }
 }
 

@@ -36,8 +36,8 @@ pub fn unified(name: &str, old: &[&str], new: &[&str]) -> String {
 
 fn hunk(edits: &[Edit], first: usize, last: usize, old: &[&str], new: &[&str]) -> String {
     let edits = &edits[first.saturating_sub(CONTEXT)..(last + 1 + CONTEXT).min(edits.len())];
-    let in_old: Vec<usize> = edits.iter().filter_map(|e| e.old()).collect();
-    let in_new: Vec<usize> = edits.iter().filter_map(|e| e.new()).collect();
+    let in_old: Vec<usize> = edits.iter().filter_map(|e| e.in_old()).collect();
+    let in_new: Vec<usize> = edits.iter().filter_map(|e| e.in_new()).collect();
     let range = |lines: &[usize]| format!("{},{}", lines.first().map_or(0, |l| l + 1), lines.len());
     let mut out = format!("@@ -{} +{} @@\n", range(&in_old), range(&in_new));
     for edit in edits {
@@ -54,14 +54,14 @@ fn hunk(edits: &[Edit], first: usize, last: usize, old: &[&str], new: &[&str]) -
 }
 
 impl Edit {
-    fn old(self) -> Option<usize> {
+    fn in_old(self) -> Option<usize> {
         match self {
             Edit::Same(i, _) | Edit::Gone(i) => Some(i),
             Edit::New(_) => None,
         }
     }
 
-    fn new(self) -> Option<usize> {
+    fn in_new(self) -> Option<usize> {
         match self {
             Edit::Same(_, k) | Edit::New(k) => Some(k),
             Edit::Gone(_) => None,
@@ -155,10 +155,10 @@ mod tests {
         for _ in 0..100 {
             let (old, new) = (list(), list());
             let edits = edits(&old, &new);
-            let rebuilt: Vec<&str> = edits.iter().filter_map(|e| e.new()).map(|k| new[k]).collect();
+            let rebuilt: Vec<&str> = edits.iter().filter_map(|e| e.in_new()).map(|k| new[k]).collect();
             assert_eq!(rebuilt, new);
             assert!(edits.iter().all(|e| !matches!(e, Edit::Same(i, k) if old[*i] != new[*k])));
-            assert_eq!(edits.iter().filter_map(|e| e.old()).collect::<Vec<_>>(), (0..old.len()).collect::<Vec<_>>());
+            assert_eq!(edits.iter().filter_map(|e| e.in_old()).collect::<Vec<_>>(), (0..old.len()).collect::<Vec<_>>());
         }
     }
 }

@@ -164,8 +164,7 @@ fn shown(cases: &[Case], kind: Kind, program: Option<(&Path, &str)>, setup: &Set
 
 /// What one input shows: what it prints, then its value or the reports.
 fn show_case(desk: &mut Desk, input: &str, line: usize) -> Result<String> {
-    let input = super::repl::continued(input);
-    let outcome = desk.run(&format!("<repl>:{line}"), &input);
+    let outcome = desk.run(&format!("<repl>:{line}"), input);
     let value = outcome.value.filter(|v| !v.is_none() && !outcome.hushed);
     let forced = value.iter().flat_map(super::desk::arrays).collect::<Vec<_>>();
     let mut faults = outcome.faults;
@@ -176,7 +175,7 @@ fn show_case(desk: &mut Desk, input: &str, line: usize) -> Result<String> {
     let mut text = desk.out.take();
     match value {
         _ if !faults.is_empty() => text += &desk.reports(&faults, &STYLE),
-        Some(value) => text += &desk.text(&value)?,
+        Some(value) => text += &desk.shown(&value)?,
         None => {}
     }
     Ok(text)

@@ -28,9 +28,15 @@ pub fn run(order: Order, options: &Options) -> Result<(), Failure> {
     };
     let mut desk = desk(options, args).map_err(|fault| Failure::plain(fault, options))?;
     let terminal = std::io::stdin().is_terminal();
-    let only_repl = order == Order::Standard && terminal;
-    // Data goes to what does not come from standard input itself.
-    if matches!(&order, Order::Eval(..)) || matches!(&order, Order::File(f, _) if f != Path::new("-")) {
+    // With -i alone, standard input is data to talk about.
+    let only_repl = order == Order::Standard && (terminal || options.interactive);
+    let program_there = match &order {
+        Order::Standard => !only_repl,
+        Order::File(file, _) => file == Path::new("-"),
+        _ => false,
+    };
+    let typed_there = only_repl && terminal;
+    if !(program_there || typed_there) {
         // A handle of its own, as the REPL may take standard input's place later.
         let (from, stdin) = (options.from.clone(), std::io::stdin().as_fd().try_clone_to_owned());
         desk.set_input(move || input(stdin.map(File::from), from.as_deref()));

@@ -23,7 +23,7 @@ pub const STYLE: Style = Style { terminal: true, width: 10_000, color: false, di
 pub enum Kind {
     /// All of it; lines that begin with `#` after a blank line are remarks.
     Text,
-    /// In fenced blocks whose first line is an input.
+    /// In fenced blocks of no other language whose first line is an input.
     Markdown,
     /// In `##` comments of a program.
     Source,
@@ -68,7 +68,10 @@ pub fn cases(text: &str, kind: Kind) -> Vec<Case> {
         match block {
             Some((range, indent)) => {
                 at = range.end + 1;
-                read_block(&lines, range, indent, kind, &mut out);
+                // Blocks of other languages are stepped over: what is inside them is no fence.
+                if kind != Kind::Markdown || is_ours(lines[range.start - 1]) {
+                    read_block(&lines, range, indent, kind, &mut out);
+                }
             }
             None => at += 1,
         }
@@ -76,7 +79,12 @@ pub fn cases(text: &str, kind: Kind) -> Vec<Case> {
     out
 }
 
-/// The lines inside a fence that opens at `at`, if they begin with an input; and the fence's indent.
+/// Whether a fence says that its block may hold examples.
+fn is_ours(fence: &str) -> bool {
+    matches!(fence.trim().trim_start_matches('`').trim(), "" | "text" | "nevel" | "nev")
+}
+
+/// The lines inside a fence that opens at `at`, and the fence's indent.
 fn fenced(lines: &[&str], at: usize) -> Option<(Range<usize>, usize)> {
     let open = lines[at].trim_start();
     let indent = lines[at].len() - open.len();
@@ -85,7 +93,6 @@ fn fenced(lines: &[&str], at: usize) -> Option<(Range<usize>, usize)> {
         return None;
     }
     let inside = lines[at + 1..].iter().take_while(|l| l.trim() != fence).count();
-    // Other blocks are stepped over, so that what is inside them is no fence.
     Some((at + 1..at + 1 + inside, indent))
 }
 

@@ -58,6 +58,7 @@ macro_rules! casts {
                     cost: 1,
                 }),
                 vjp: $vjp,
+                formula: "",
             };
         )+
         /// The record that converts to a dtype.

@@ -22,6 +22,8 @@ pub struct Prim {
     pub shape: fn(&mut Call) -> Result<Shape>,
     pub body: Body,
     pub vjp: Vjp,
+    /// The gradient's formula as it was written, for the help page; empty where the record was written by hand.
+    pub formula: &'static str,
 }
 
 /// What a rule sees of a call: the inputs and the attributes.

@@ -34,6 +34,7 @@ pub static GATHER: Prim = Prim {
         ins.extend_from_slice(&b.ins[1..]);
         only_first(b, build(&SCATTER_ADD, &ins, Attrs::new()))
     }),
+    formula: "",
 };
 
 /// x with `v` at index arrays for its first axes.
@@ -45,6 +46,7 @@ pub static SCATTER: Prim = Prim {
     shape: put_shape,
     body: Body::Index(Index::Set),
     vjp: Vjp::Formula(put_back),
+    formula: "",
 };
 
 /// x with `v` added at index arrays for its first axes.
@@ -66,6 +68,7 @@ pub static SCATTER_ADD: Prim = Prim {
         out[1] = b.wanted[1].then(|| build(&GATHER, &ins, Attrs::new()));
         out
     }),
+    formula: "",
 };
 
 /// Arrays one after the other along an axis that they have.
@@ -87,6 +90,7 @@ pub static JOIN: Prim = Prim {
         }
         out
     }),
+    formula: "",
 };
 
 /// v at every `step`-th place of x along an axis, from `start`.
@@ -106,6 +110,7 @@ pub static PLACE: Prim = Prim {
             b.wanted[1].then(|| slice(b.g, axis, start, n, step)),
         ]
     }),
+    formula: "",
 };
 
 pub(super) static ALL: &[&Prim] = &[&GATHER, &SCATTER, &SCATTER_ADD, &JOIN, &PLACE];

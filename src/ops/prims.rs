@@ -51,6 +51,7 @@ macro_rules! prims {
                     shape: $shape,
                     body: $crate::body!($family [$($x)+] $spec),
                     vjp: $crate::vjp!([$($x)+] [$($($attr)+)?] $($vjp)+),
+                    formula: stringify!($($vjp)+),
                 };
             }
         )+

@@ -27,7 +27,7 @@ pub fn help(repl: &mut Repl, name: &str) -> Result<()> {
         return Ok(());
     }
     let page = repl.desk().page(name)?;
-    let style = repl.desk().style;
+    let style = repl.desk().style();
     repl.tell(&page.text(&style));
     Ok(())
 }

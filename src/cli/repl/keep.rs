@@ -6,6 +6,7 @@ use std::process;
 use super::{Repl, inspect};
 use crate::base::{Fault, Result, nearest};
 use crate::cli::{script, transcript};
+use crate::show::Style;
 
 /// `:undo`
 pub fn undo(repl: &mut Repl, _: &str) -> Result<()> {
@@ -13,6 +14,7 @@ pub fn undo(repl: &mut Repl, _: &str) -> Result<()> {
     match past.before {
         Some(mark) => {
             repl.desk().restore(mark);
+            repl.lines = past.lines;
             let first = past.input.lines().next().unwrap_or("");
             repl.note(&format!("as before: {first}"));
             Ok(())
@@ -85,7 +87,9 @@ pub fn device(repl: &mut Repl, name: &str) -> Result<()> {
         repl.tell(&inspect::devices());
         return Ok(());
     }
-    repl.desk().set_device(name.trim_matches('"'))
+    repl.desk().set_device(name.trim_matches('"'))?;
+    repl.note(&format!("tensors go to {name}"));
+    Ok(())
 }
 
 /// One thing that `:set` changes.
@@ -100,10 +104,10 @@ const SETTINGS: &[Setting] = &[
     Setting {
         name: "digits",
         values: "1 to 17, or all",
-        get: |r| r.desk().style.digits.map_or("all".into(), |d| d.to_string()),
+        get: |r| r.desk().style().digits.map_or("all".into(), |d| d.to_string()),
         set: |r, v| {
             let digits = if v == "all" { None } else { Some(v.parse().ok().filter(|d| (1..=17).contains(d))?) };
-            r.desk().style.digits = digits;
+            restyle(r, |style| style.digits = digits);
             Some(())
         },
     },
@@ -128,13 +132,21 @@ const SETTINGS: &[Setting] = &[
     Setting {
         name: "cut",
         values: "on or off: leave out the middle of big arrays",
-        get: |r| on(r.desk().style.terminal),
+        get: |r| on(r.desk().style().terminal),
         set: |r, v| {
-            r.desk().style.terminal = switch(v)?;
+            let yes = switch(v)?;
+            restyle(r, |style| style.terminal = yes);
             Some(())
         },
     },
 ];
+
+fn restyle(repl: &Repl, change: impl FnOnce(&mut Style)) {
+    let mut desk = repl.desk();
+    let mut style = desk.style();
+    change(&mut style);
+    desk.set_style(style);
+}
 
 fn on(yes: bool) -> String {
     if yes { "on" } else { "off" }.into()
@@ -167,5 +179,6 @@ pub fn set(repl: &mut Repl, argument: &str) -> Result<()> {
     if (setting.set)(repl, value).is_none() {
         return Err(Fault::new(format!(":set {key}: expected {}, found `{value}`", setting.values)));
     }
+    repl.note(&format!("{key} {}", (setting.get)(repl)));
     Ok(())
 }

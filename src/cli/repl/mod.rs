@@ -32,7 +32,6 @@ use super::{signal, transcript};
 use crate::base::{Fault, Result};
 use crate::lang::Value;
 use crate::show::{Stream, Style};
-use crate::syntax;
 
 pub use inspect::devices;
 pub use measure::{aligned, duration};
@@ -55,8 +54,10 @@ struct Past {
     input: String,
     /// As a transcript shows it.
     shown: String,
-    /// The variables before it; `None` once undone.
+    /// The variables before it; `None` once there is too much to keep.
     before: Option<Mark>,
+    /// Lines before it.
+    lines: usize,
 }
 
 /// What `:set` changes.
@@ -167,6 +168,8 @@ impl Repl {
             commands::run(self, name, argument)
         } else if let Some(name) = trimmed.strip_prefix('?') {
             inspect::help(self, name.trim())
+        } else if let Some(name) = self.asks_for_help(trimmed) {
+            inspect::help(self, name)
         } else if self.says_goodbye(trimmed) {
             self.leaving = true;
             Ok(())
@@ -179,6 +182,14 @@ impl Repl {
         }
     }
 
+    /// The name in `help(name)`, unless `help` is somebody's variable.
+    fn asks_for_help<'a>(&self, input: &'a str) -> Option<&'a str> {
+        let rest = input.strip_prefix("help")?;
+        let name = if rest.is_empty() { "" } else { rest.strip_prefix('(')?.strip_suffix(')')? };
+        let plain = name.chars().all(|c| c.is_alphanumeric() || "_. \"".contains(c));
+        (plain && self.desk().get("help").is_none()).then(|| name.trim_matches([' ', '"']))
+    }
+
     /// `exit` and its like leave, unless they are somebody's variables.
     fn says_goodbye(&self, word: &str) -> bool {
         let name = word.strip_suffix("()").unwrap_or(word);
@@ -187,7 +198,7 @@ impl Repl {
 
     /// Runs code and shows what it came to.
     fn cell(&mut self, input: &str) {
-        self.code(&format!("<repl>:{}", self.lines + 1), &continued(input));
+        self.code(&format!("<repl>:{}", self.lines + 1), input.trim_end());
     }
 
     /// Runs a file's text as a cell of its own.
@@ -196,7 +207,7 @@ impl Repl {
     }
 
     fn code(&mut self, name: &str, text: &str) {
-        let before = self.desk().mark();
+        let (before, lines) = (self.desk().mark(), self.lines);
         let start = std::time::Instant::now();
         let outcome = self.evaluate(name, text);
         let mut shown = self.desk().out.take();
@@ -210,7 +221,7 @@ impl Repl {
         if self.settings.time {
             eprintln!("{}", self.errors.faint(&format!("time: {}", duration(start.elapsed().as_secs_f64()))));
         }
-        self.past.push(Past { input: text.to_string(), shown, before: Some(before) });
+        self.past.push(Past { input: text.to_string(), shown, before: Some(before), lines });
         if let Some(old) = self.past.len().checked_sub(UNDO + 1) {
             self.past[old].before = None;
         }
@@ -263,7 +274,7 @@ impl Repl {
     }
 
     fn show_value(&mut self, value: &Value) -> String {
-        let shown = self.desk().text(value);
+        let shown = self.desk().shown(value);
         let text = match shown {
             Ok(text) => text,
             Err(fault) => {
@@ -271,10 +282,13 @@ impl Repl {
                 return String::new();
             }
         };
-        let Ok(plain) = crate::lang::text::text(value, &transcript::STYLE) else { return String::new() };
-        let style = self.desk().style;
+        let Ok(plain) = super::desk::shown(value, &transcript::STYLE) else { return String::new() };
+        let style = self.desk().style();
         let kind = match value {
-            Value::Array(e) if self.settings.types && style.terminal => e.type_name(),
+            // What is left out of a big array is said with its type already.
+            Value::Array(e) if self.settings.types && style.terminal && !text.ends_with(&e.type_name()) => {
+                e.type_name()
+            }
             _ => String::new(),
         };
         let note = style.faint(&format!("# {kind}"));
@@ -309,11 +323,6 @@ impl Repl {
         }
         eprint!("{}", self.desk().reports(faults, &self.errors));
     }
-}
-
-/// A line that begins with an operator goes on from the last value.
-pub fn continued(input: &str) -> String {
-    if syntax::continues(input) { format!("ans {}", input.trim_start()) } else { input.to_string() }
 }
 
 /// Adds an input to the history, in memory and on disk.

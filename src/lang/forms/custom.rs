@@ -52,6 +52,7 @@ static CUSTOM: Prim = Prim {
     shape: |c| Ok(c.ins[0].shape().clone()),
     body: Body::View(|layout, _, _| Some(layout.clone())),
     vjp: Vjp::Formula(back),
+    formula: "",
 };
 
 /// Runs `f` with the interpreter on the shelf.
