@@ -169,8 +169,10 @@ fn tab_completes() {
     // Several candidates are listed.
     t.keys("p.w\t\t");
     t.expect("weight");
-    t.expect("width");
+    t.expect("width\r\n");
     t.keys(CTRL_C);
+    t.expect("\n");
+    t.expect("> ");
     let data = scratch("completed_name.csv");
     std::fs::write(&data, "5,6\n").expect("it is written");
     let path = data.to_str().expect("UTF-8");
