@@ -155,3 +155,30 @@ fn push_elements<T: Elem>(e: &Expr, n: usize, out: &mut Vec<T>) -> Result<()> {
     });
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dtype_of(values: &[Value]) -> Option<DType> {
+        match stack(values) {
+            Ok(Value::Array(e)) => Some(e.dtype()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn numbers_meet() {
+        assert_eq!(dtype_of(&[Value::Int(1), Value::Bool(true)]), Some(DType::I64));
+        assert_eq!(dtype_of(&[Value::Int(1), Value::Float(2.5)]), Some(DType::F64));
+        assert_eq!(dtype_of(&[Value::Bool(true)]), Some(DType::Bool));
+        assert_eq!(dtype_of(&[]), Some(DType::F64));
+    }
+
+    #[test]
+    fn a_number_takes_the_dtype_of_the_arrays_beside_it() {
+        let half = Expr::full(Shape::scalar(), crate::graph::bits_of(0.5f32), DType::F32, Place::Array);
+        assert_eq!(dtype_of(&[Value::Array(half.clone()), Value::Int(1)]), Some(DType::F32));
+        assert_eq!(dtype_of(&[Value::Array(half), Value::text("a")]), None);
+    }
+}

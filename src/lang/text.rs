@@ -101,10 +101,30 @@ pub fn quote(text: &str) -> String {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             '{' => out.push_str("\\{"),
-            c if c.is_control() => out.push_str(&format!("\\u\\{{{:x}}}", c as u32).replace("\\{", "{")),
+            c if c.is_control() => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
             c => out.push(c),
         }
     }
     out.push('"');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_as_it_would_be_typed() {
+        assert_eq!(quote("a\"b\\c\n{x}\u{1b}"), "\"a\\\"b\\\\c\\n\\{x}\\u{1b}\"");
+        let inside = Value::tuple(vec![Value::text("a"), Value::Float(1.0), Value::None]);
+        assert_eq!(text(&inside, &Style::PLAIN).as_deref().ok(), Some("(\"a\", 1, none)"));
+        assert_eq!(text(&Value::text("a"), &Style::PLAIN).as_deref().ok(), Some("a"));
+        assert_eq!(formatted(&Value::Int(7), "03d").as_deref().ok(), Some("007"));
+    }
+
+    #[test]
+    fn names_that_are_none_are_quoted() {
+        let r = Value::record(vec![("a b".into(), Value::Int(1)), ("c".into(), Value::Int(2))]);
+        assert_eq!(text(&r, &Style::PLAIN).as_deref().ok(), Some("{\"a b\": 1, c: 2}"));
+    }
 }

@@ -294,3 +294,39 @@ impl Uses {
         self.hidden.truncate(depth);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uses(text: &str) -> [Vec<String>; 3] {
+        let parsed = crate::syntax::parse(0, text);
+        assert!(parsed.faults.is_empty(), "{:?}", parsed.faults);
+        let u = Uses::of_stmts(&parsed.program.body);
+        [u.assigned, u.exposed, u.inner].map(|set| set.list.iter().map(|n| n.to_string()).collect())
+    }
+
+    #[test]
+    fn reads_before_writes_are_exposed() {
+        let [assigned, exposed, inner] = uses("y = x; x = y; z = 1; z");
+        assert_eq!((assigned.join(" "), exposed.join(" "), inner.len()), ("y x z".into(), "x".into(), 0));
+        assert_eq!(uses("n += 1")[1], ["n"]);
+        assert_eq!(uses("p.w = 1")[1], ["p"]);
+        assert_eq!(uses("if c { a = 1 } else { a = 2 }; a")[1], ["c"]);
+        assert_eq!(uses("if c { a = 1 }; a")[1], ["c", "a"]);
+        assert_eq!(uses("for i in 0..3 { a = i }; a")[1], ["a"]);
+    }
+
+    #[test]
+    fn functions_inside_reach_out() {
+        let [_, exposed, inner] = uses("k = 1; f(x) = x * k + g; f(2)");
+        assert_eq!((exposed.join(" "), inner.join(" ")), ("g".into(), "k g".into()));
+        assert_eq!(uses("f(n) = if n > 0 { f(n - 1) } else { 0 }")[2], ["f"]);
+    }
+
+    #[test]
+    fn variables_of_comprehensions_stay_inside() {
+        let [assigned, exposed, _] = uses("v = [i * k for i in xs if i > 0]");
+        assert_eq!((assigned.join(" "), exposed.join(" ")), ("v".into(), "xs k".into()));
+    }
+}

@@ -1,3 +1,5 @@
+//! The language as a session runs it: a text in, the text of its value or its fault out.
+
 use super::*;
 use crate::lang::text::text;
 use crate::show::Style;

@@ -1,3 +1,5 @@
+//! Derivatives of everything that a program can be made of, against what they are.
+
 use crate::session::tests::{cells, fails, ok};
 
 #[test]
