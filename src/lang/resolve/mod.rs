@@ -13,6 +13,7 @@
 
 mod expr;
 mod form;
+mod function;
 mod scope;
 mod stmt;
 

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::Resolver;
-use super::expr::{Definition, arith};
+use super::expr::arith;
+use super::function::Definition;
 use super::scope::Var;
 use crate::base::{Fault, Span};
 use crate::lang::code::*;
