@@ -13,7 +13,7 @@ use super::leaf::ALIAS;
 use super::place::Place;
 use super::prim::*;
 use super::tape::Marks;
-use crate::base::{Buffer, DType, Fault, Layout, Result, Shape, trouble};
+use crate::base::{Buffer, DType, Fault, Layout, Result, Shape, Span, trouble};
 
 /// Maps over at most this many elements are computed at once.
 const AT_ONCE: usize = 512;
@@ -25,6 +25,12 @@ pub type Watcher = fn(&'static Prim, &[Expr], &Attrs);
 
 thread_local! {
     static WATCHER: Cell<Option<Watcher>> = const { Cell::new(None) };
+    static CALL: Cell<Span> = const { Cell::new(Span { source: u32::MAX, start: 0, end: 0 }) };
+}
+
+/// Says which call of the source the nodes made from now on belong to.
+pub fn set_call(span: Span) {
+    CALL.set(span);
 }
 
 /// Sets who watches calls on this thread: checks collect sample inputs from the examples that way.
@@ -57,7 +63,14 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
     let data = at_once(prim, &inputs, &attrs, &shape, types.out)?;
     let pending = match data {
         Some(_) => 0,
-        None => inputs.iter().fold(1u32, |n, e| n.saturating_add(e.0.pending.get())),
+        None => {
+            // The deepest input counts whole, the others in part: in `d * d * d` they are mostly the same nodes.
+            let (mut most, mut rest) = (0u32, 0u32);
+            for n in inputs.iter().map(|e| e.0.pending.get()) {
+                (most, rest) = (most.max(n), rest.saturating_add(most.min(n)));
+            }
+            most.saturating_add(rest / 64).saturating_add(1)
+        }
     };
     // A realised node that no tape holds needs no inputs.
     if data.is_some() && !marks.held() {
@@ -72,6 +85,7 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
         weak,
         marks,
         pending: Cell::new(pending),
+        span: CALL.get(),
         seen: Cell::new(false),
         ins: RefCell::new(inputs),
         data: OnceCell::new(),
@@ -128,6 +142,7 @@ pub fn alias(e: &Expr, marks: Marks) -> Expr {
         weak: e.is_weak(),
         marks,
         pending: Cell::new(if data.is_some() { 0 } else { e.0.pending.get().saturating_add(1) }),
+        span: CALL.get(),
         seen: Cell::new(false),
         ins: RefCell::new(if keep { SmallVec::from_elem(e.clone(), 1) } else { SmallVec::new() }),
         data: data.map(OnceCell::from).unwrap_or_default(),

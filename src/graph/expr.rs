@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::place::Place;
 use super::prim::{Attrs, Prim};
 use super::tape::Marks;
-use crate::base::{Buffer, DType, Elem, Fault, Host, Layout, Result, Shape};
+use crate::base::{Buffer, DType, Elem, Fault, Host, Layout, Result, Shape, Span};
 
 /// A shared node of the graph.
 #[derive(Clone)]
@@ -34,6 +34,8 @@ pub struct Node {
     pub marks: Marks,
     /// How many pending nodes hang below, at most; bounds what one force has to plan.
     pub pending: Cell<u32>,
+    /// The call in the source that made it: where faults that only the values show are placed.
+    pub span: Span,
     /// Whether a plan already computed it on the way to something else, without keeping it.
     pub seen: Cell<bool>,
     pub(super) ins: RefCell<Ins>,
@@ -66,6 +68,7 @@ impl Expr {
             weak: false,
             marks: Marks::default(),
             pending: Cell::new(0),
+            span: Span::default(),
             seen: Cell::new(false),
             ins: RefCell::default(),
             data: OnceCell::from(data),

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::kernel::SlotKind;
+use super::kernel::{Kernel, SlotKind};
 use super::schedule::{Plan, schedule};
 use super::trace::{Fx, Trace, What, trace};
-use crate::base::{Buffer, Layout, Result, interrupt, trouble};
+use crate::base::{Buffer, Fault, Layout, Result, interrupt, trouble};
 use crate::device::{Bound, Memory};
 use crate::graph::prim::Body;
 use crate::graph::{Data, Expr};
@@ -145,12 +145,11 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
             }
         }
         let start = PROFILING.get().then(Instant::now);
-        program.launch(&memory)?;
+        program.launch(&memory).and_then(|()| trouble::check()).map_err(|f| placed(f, t, kernel, &wanted))?;
         if let Some(start) = start {
             let sample = Sample { plan: plan.clone(), kernel: i, seconds: start.elapsed().as_secs_f64() };
             SAMPLES.with_borrow_mut(|samples| samples.get_or_insert_default().push(sample));
         }
-        trouble::check()?;
         interrupt::check()?;
         for &slot in &plan.dead_after[i] {
             memory.bound[slot] = Bound::Nothing;
@@ -164,6 +163,20 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
         t.nodes[item as usize].node().seen.set(!t.nodes[item as usize].prim().is_view());
     }
     Ok(())
+}
+
+/// A fault that only the values showed, at the call that made what was being computed.
+fn placed(mut fault: Fault, t: &Trace, kernel: &Kernel, items: &[Option<u32>]) -> Fault {
+    let item = kernel.writes().first().and_then(|&slot| items[slot]);
+    let span = item.map(|i| t.nodes[i as usize].node().span).filter(|s| s.source != u32::MAX && s.end > 0);
+    match span {
+        Some(span) if !fault.is_interrupt() => {
+            // Sides name arguments of that call, not of the one that looks.
+            fault.sides.clear();
+            fault.at(span)
+        }
+        _ => fault,
+    }
 }
 
 /// Whether somebody besides this plan can still ask for an item: a root, a value that a name holds, or a tape.

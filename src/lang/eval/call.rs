@@ -42,6 +42,9 @@ impl Interp {
                     }
                 }
             }
+            if code.house {
+                self.mark(span);
+            }
             return self.run(code, cells, base).map_err(|f| self.called(f, code, span));
         }
         let args = self.args(&c.args)?;
@@ -131,7 +134,17 @@ impl Interp {
         }
     }
 
+    /// Nodes made from now on belong to this call; code of the house works for the user's call that runs it.
+    pub(in crate::lang) fn mark(&self, span: Span) {
+        if !self.house_sources.contains(&span.source) {
+            crate::graph::apply::set_call(span);
+        }
+    }
+
     fn call_builtin(&mut self, b: &'static Builtin, args: Args, site: Option<Site>) -> Result<Value> {
+        if let Some(site) = &site {
+            self.mark(site.span);
+        }
         let mut origin = vec![];
         let done = match b.run {
             Run::Prim(prim) => {
@@ -181,6 +194,11 @@ impl Interp {
                 }
                 None => fault,
             });
+        }
+        if let Some(site) = &site
+            && code.house
+        {
+            self.mark(site.span);
         }
         self.run(code, cells, base).map_err(|f| match site {
             Some(s) => self.called(f, code, s.span),

@@ -44,6 +44,7 @@ impl Interp {
 
     #[inline(never)]
     fn operate(&mut self, b: &Binary, x: Value, y: Value, span: Span) -> Result<Value> {
+        self.mark(span);
         operate(b.op, b.prim, &x, &y).map_err(|f| self.explain_operands(f, &[&b.a, &b.b], &[x, y], span))
     }
 

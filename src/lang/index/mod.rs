@@ -39,6 +39,7 @@ impl Interp {
     pub(super) fn index(&mut self, x: &Index, span: Span) -> Result<Value> {
         let v = self.eval(&x.x)?;
         let subs = self.subs(&x.items)?;
+        self.mark(span);
         read(&v, &subs).map_err(|f| self.explain_subs(f, &x.items, span))
     }
 
