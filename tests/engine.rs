@@ -231,7 +231,7 @@ fn an_index_out_of_range_is_a_fault() {
 #[test]
 fn what_a_name_holds_is_computed_once_more_at_most() {
     start();
-    let x = Expr::from_slice(&[2000], &vec![0.5; 2000]).expect("fits");
+    let x = Expr::from_slice(&[5000], &vec![0.5; 5000]).expect("fits");
     let held = ops::exp(&x);
     ops::sum(&held, Attr::None, false).force().expect("computes");
     assert!(!held.is_realised(), "only looked through so far");
@@ -243,7 +243,7 @@ fn what_a_name_holds_is_computed_once_more_at_most() {
 #[test]
 fn the_walk_back_outlives_forcing() {
     start();
-    let x0 = Expr::from_slice(&[2000], &vec![0.5; 2000]).expect("fits");
+    let x0 = Expr::from_slice(&[5000], &vec![0.5; 5000]).expect("fits");
     let level = Level::open().expect("opens");
     let x = alias(&x0, level.mark());
     // Long enough to be forced on the way forward and back.

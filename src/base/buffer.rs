@@ -15,7 +15,11 @@ use super::elem::Elem;
 use super::fault::Fault;
 
 const ALIGN: usize = 64;
-const SMALL: usize = 4096;
+const SMALL: usize = 64 << 10;
+/// What a thread keeps of one small class, in bytes.
+const SMALL_CAP: usize = 1 << 20;
+/// Small classes: powers of two from 64 bytes.
+const CLASSES: usize = SMALL.trailing_zeros() as usize - 5;
 const HUGE: usize = 2 << 20;
 /// What the pool may keep idle, in bytes.
 const POOL_CAP: usize = 1 << 30;
@@ -37,10 +41,10 @@ static IDLE: AtomicUsize = AtomicUsize::new(0);
 static LARGE_POOL: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
 
 thread_local! {
-    static SMALL_POOL: RefCell<[Vec<NonNull<u8>>; 7]> = const { RefCell::new([const { Vec::new() }; 7]) };
+    static SMALL_POOL: RefCell<[Vec<NonNull<u8>>; CLASSES]> = const { RefCell::new([const { Vec::new() }; CLASSES]) };
 }
 
-/// Small classes are powers of two from 64 to 4096 bytes; larger ones keep three bits below the leading one, so at most 1/8 is lost.
+/// Small classes are powers of two from 64 bytes; larger ones keep three bits below the leading one, so at most 1/8 is lost.
 fn class_of(bytes: usize) -> Option<usize> {
     if bytes <= SMALL {
         return Some(bytes.max(64).next_power_of_two());
@@ -120,7 +124,7 @@ fn give_back(ptr: NonNull<u8>, class: usize) {
         // The pool of a thread that is ending is gone; then the memory goes back to the system.
         let kept = SMALL_POOL.try_with(|p| {
             let list = &mut p.borrow_mut()[class.trailing_zeros() as usize - 6];
-            let room = list.len() < 1024;
+            let room = list.len() * class < SMALL_CAP;
             if room {
                 list.push(ptr);
             }

@@ -16,7 +16,7 @@ use super::tape::Marks;
 use crate::base::{Buffer, DType, Fault, Layout, Result, Shape, Span, trouble};
 
 /// Maps over at most this many elements are computed at once.
-const AT_ONCE: usize = 512;
+const AT_ONCE: usize = 2048;
 /// A node with more than this pending below it is forced when made.
 const LONGEST: u32 = 1500;
 

@@ -27,8 +27,10 @@ pub struct Code {
     /// Scratch register of each register that has one.
     scratch_of: Vec<Option<usize>>,
     scratch: usize,
-    /// Estimated tenths of a nanosecond per element.
+    /// Estimated tenths of a nanosecond per element, loads from cache included.
     pub cost: usize,
+    /// Bytes that are read per element.
+    pub bytes: usize,
 }
 
 struct Operand {
@@ -147,7 +149,8 @@ impl Code {
         };
         let operands: Vec<Operand> = loads.iter().zip(strides).map(operand).collect();
         let dtype = |r: Reg| loads.get(r as usize).map_or_else(|| code[r as usize - loads.len()].dtype, |l| l.dtype);
-        let mut cost = 4 * loads.len();
+        let mut cost = loads.len();
+        let bytes = operands.iter().filter(|o| !o.single).map(|o| o.size).sum();
         let mut steps = vec![];
         for inst in code {
             let Body::Map(map) = &inst.prim.body else { return Err(Fault::new("internal: only maps are inlined")) };
@@ -155,7 +158,15 @@ impl Code {
             steps.push(step(map, inst, &dtype)?);
         }
         let (scratch_of, scratch) = allocate(&operands, &steps, outputs);
-        Ok(Code { dims, loads: operands, steps, scratch_of, scratch, cost })
+        Ok(Code { dims, loads: operands, steps, scratch_of, scratch, cost, bytes })
+    }
+
+    /// Estimated nanoseconds for `n` elements: what does not fit the caches comes from memory, at some 15 GB/s a core.
+    pub fn estimate(&self, n: usize, written: usize) -> usize {
+        const CACHED: usize = 4 << 20;
+        let bytes = n.saturating_mul(self.bytes + written);
+        let memory = if bytes > CACHED { bytes / 15 } else { 0 };
+        (n.saturating_mul(self.cost) / 10).max(memory)
     }
 
     pub fn size(&self) -> usize {

@@ -87,7 +87,7 @@ impl Folds {
     }
 
     fn cost(&self) -> usize {
-        self.outer * self.folded * self.inner * (self.code.cost + 2) / 10
+        self.code.estimate(self.outer * self.folded * self.inner, 0)
     }
 
     /// Rows: innermost axis folded.

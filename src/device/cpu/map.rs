@@ -125,7 +125,8 @@ impl Program for Map {
             return Ok(());
         }
         let count = n.div_ceil(TASK);
-        tasks::run(count, n * self.code.cost / 10, |i| {
+        let written = self.outs.iter().map(|o| o.size).sum();
+        tasks::run(count, self.code.estimate(n, written), |i| {
             // SAFETY: tasks write disjoint elements.
             unsafe { self.piece(memory, i * TASK, ((i + 1) * TASK).min(n)) };
         })
