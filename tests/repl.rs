@@ -159,7 +159,7 @@ fn inputs_go_on_until_brackets_close() {
 #[test]
 fn tab_completes() {
     let mut t = Talk::new("");
-    t.line("p = {weight: 7, width: 8}", "# p: record");
+    t.line("p = {weight: 7, width: 8}", "# p: {weight: int, width: int}");
     t.line("p.we\t", "7\r\n");
     t.line("p.wi\t + 1", "9\r\n");
     t.line("my_long_name = 11", "# my_long_name: int");
@@ -297,7 +297,14 @@ fn commands_look() {
     t.keys(":profile sum(exp(x))\r");
     t.expect("\ntotal ");
     t.expect("> ");
-    assert!(t.seen.contains("reduce [500, 500]: exp sum"), "{}", t.seen);
+    assert!(t.seen.contains("reduce [500, 500]: exp sum  sum(exp(x))"), "{}", t.seen);
+    // A derivative's way back is the derivative's; a function of the house is where it was called.
+    t.keys(":profile grad(sum(relu(x @ x)), x)\r");
+    t.expect("\ntotal ");
+    t.expect("> ");
+    for source in ["  x @ x\r\n", "  grad(sum(relu(x @ x)), x)\r\n"] {
+        assert!(t.seen.contains(source), "{}", t.seen);
+    }
     t.line(":plan 1 + 1", "error: an int has no graph");
     t.line(":help", ":help [NAME]");
     t.line("?exp", "exp(x)");

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::out::Out;
 use super::page::{Page, page_of};
 use super::repl::complete::Known;
-use crate::base::{Fault, Result, nearest};
+use crate::base::{Fault, Result, Span, nearest};
 use crate::graph::Expr;
 use crate::lang::eval::Snapshot;
 use crate::lang::text::{quote, text as text_of};
@@ -144,6 +144,28 @@ impl Desk {
         faults.iter().map(|f| show::report_json(f, &self.session.interp.sources) + "\n").collect()
     }
 
+    /// The source text of places: those that lie in no other of them, each once and on one line.
+    pub fn quoted(&self, places: &[Span]) -> String {
+        let within = |a: &Span, b: &Span| a.source == b.source && b.start <= a.start && a.end <= b.end && a != b;
+        let mut outer: Vec<Span> = places.iter().filter(|p| !places.iter().any(|q| within(p, q))).copied().collect();
+        outer.sort_by_key(|p| (p.source, p.start));
+        outer.dedup();
+        let mut texts: Vec<String> = outer.iter().map(|p| self.quote_place(*p)).collect();
+        texts.dedup();
+        texts.join(" · ")
+    }
+
+    fn quote_place(&self, place: Span) -> String {
+        const MOST: usize = 50;
+        let sources = &self.session.interp.sources;
+        let words: Vec<&str> = sources.text(place).split_whitespace().collect();
+        let text = words.join(" ");
+        match text.char_indices().nth(MOST) {
+            Some((cut, _)) => format!("{}…", &text[..cut]),
+            None => text,
+        }
+    }
+
     /// The variable `input`.
     pub fn set_input(&mut self, read: impl FnOnce() -> Result<Value> + 'static) {
         self.input = Some(Rc::new(Input { read: RefCell::new(Some(Box::new(read))), value: OnceCell::new() }));
@@ -191,7 +213,19 @@ impl Desk {
             Some(value) => value,
             None => self.session.interp.house(name).ok_or_else(|| self.unknown(name))??,
         };
-        Ok(page_of(name, &value))
+        match value {
+            Value::Space(space) => Ok(Page { signature: space.to_string(), doc: self.members(&space), gradient: None }),
+            value => Ok(page_of(name, &value)),
+        }
+    }
+
+    /// The members of a namespace, each with its first sentence.
+    fn members(&mut self, space: &str) -> String {
+        let mut names: Vec<&str> = names::house_names().filter(|n| n.starts_with(&format!("{space}."))).collect();
+        names.sort();
+        names.dedup();
+        let pages = names.iter().filter_map(|n| self.page(n).ok());
+        pages.map(|p| format!("{}\n    {}\n", p.signature, p.about())).collect()
     }
 
     /// Every name of the house.

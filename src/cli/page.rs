@@ -3,7 +3,7 @@
 //! In: what a function says about itself. Out: text for the terminal. `?name`, `help(name)` and `nevel doc` show it.
 
 use crate::graph::{Prim, Vjp};
-use crate::lang::{Run, Value, builtin};
+use crate::lang::{Run, Value};
 use crate::show::Style;
 
 /// What a page is made of.
@@ -20,13 +20,17 @@ impl Page {
     /// The page as it is shown.
     pub fn text(&self, style: &Style) -> String {
         let mut out = format!("{}\n", strong(&self.signature, style));
-        let mut example = false;
-        for (i, line) in self.doc.trim_end().lines().enumerate() {
+        let (mut prose, mut example) = (String::new(), false);
+        let doc = if self.doc.trim().is_empty() { String::new() } else { format!("\n{}", self.doc.trim_end()) };
+        for line in doc.lines() {
             let line = line.strip_prefix(' ').unwrap_or(line).trim_end();
-            if i == 0 {
-                out.push('\n');
-            }
             example = line.starts_with("> ") || (example && !line.is_empty());
+            // Prose is one text up to a blank line, an example, or a line that is set in.
+            if !example && !line.is_empty() && !line.starts_with(' ') {
+                prose = format!("{prose} {line}");
+                continue;
+            }
+            out.push_str(&wrapped(&std::mem::take(&mut prose), style.width));
             let shown = match line {
                 _ if line.starts_with("> ") && style.color => super::repl::highlight::highlight(line, usize::MAX),
                 _ => line.to_string(),
@@ -34,15 +38,24 @@ impl Page {
             out.push_str(format!("{}{shown}", if example { "    " } else { "" }).trim_end());
             out.push('\n');
         }
+        out.push_str(&wrapped(&prose, style.width));
         if let Some(rule) = &self.gradient {
-            out.push_str(&format!("\nGradient: {rule}\n"));
+            out.push('\n');
+            out.push_str(&wrapped(&format!("Gradient: {rule}"), style.width));
         }
         out
     }
 
     /// The first sentence.
-    pub fn about(&self) -> &str {
-        self.doc.trim().lines().next().unwrap_or("").trim()
+    pub fn about(&self) -> String {
+        let prose = self.doc.trim();
+        let prose = prose.split("\n\n").next().unwrap_or(prose).split("\n > ").next().unwrap_or(prose);
+        let words: Vec<&str> = prose.split_whitespace().collect();
+        let prose = words.join(" ");
+        match prose.find(". ") {
+            Some(end) => prose[..=end].to_string(),
+            None => prose,
+        }
     }
 }
 
@@ -54,24 +67,13 @@ pub fn page_of(name: &str, value: &Value) -> Page {
             doc: b.doc.into(),
             gradient: match b.run {
                 Run::Prim(prim) => Some(gradient(prim)),
-                Run::Native(_) => None,
+                // A function in front of a primitive of its name takes its gradient from there.
+                Run::Native(_) => crate::ops::find(b.name).map(gradient),
             },
         },
         Value::Function(f) => Page { signature: f.signature(), doc: f.docs().into(), gradient: None },
-        Value::Space(space) => Page { signature: space.to_string(), doc: members(space), gradient: None },
         other => Page { signature: format!("{name}: {}", other.type_name()), ..Page::default() },
     }
-}
-
-/// The members of a namespace, a line each.
-fn members(space: &str) -> String {
-    let mut all: Vec<(&str, &str)> = builtin::all()
-        .values()
-        .filter(|b| b.name.strip_prefix(space).is_some_and(|rest| rest.starts_with('.')))
-        .map(|b| (b.signature, b.doc.trim().lines().next().unwrap_or("")))
-        .collect();
-    all.sort();
-    all.iter().map(|(signature, about)| format!("{signature}\n  {about}\n")).collect()
 }
 
 fn gradient(prim: &Prim) -> String {
@@ -87,7 +89,10 @@ fn gradient(prim: &Prim) -> String {
 fn formula(prim: &Prim) -> Option<String> {
     let (_, list) = prim.formula.split_once('[')?;
     let (list, _) = list.rsplit_once(']')?;
-    if list.contains(['{', '|']) {
+    // Functions of our own that no user knows say nothing.
+    let known = |name: &str| name.is_empty() || name == "skip" || crate::ops::find(name).is_some();
+    let calls = list.match_indices('(').map(|(at, _)| words(&list[..at]).last().unwrap_or(""));
+    if list.contains(['{', '|']) || !calls.filter(|n| *n != "clone" && *n != "weak").all(known) {
         return None;
     }
     let inputs = prim.params.iter().filter(|p| p.is_array());
@@ -123,6 +128,24 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
+/// Lines of at most so many characters, broken between words.
+fn wrapped(text: &str, width: usize) -> String {
+    let (mut out, mut room) = (String::new(), 0);
+    for word in text.split_whitespace() {
+        let n = word.chars().count();
+        let first = out.is_empty();
+        if first || n + 1 > room {
+            out.push_str(if first { "" } else { "\n" });
+            room = width.clamp(20, 100).saturating_sub(n);
+        } else {
+            out.push(' ');
+            room -= n + 1;
+        }
+        out.push_str(word);
+    }
+    if out.is_empty() { out } else { out + "\n" }
+}
+
 fn strong(text: &str, style: &Style) -> String {
     if style.color { format!("\x1b[1m{text}\x1b[0m") } else { text.to_string() }
 }
@@ -144,11 +167,20 @@ mod tests {
     }
 
     #[test]
+    fn prose_is_wrapped() {
+        assert_eq!(wrapped("aaaa bbbb cccc dddd eeee ffff", 20), "aaaa bbbb cccc dddd\neeee ffff\n");
+        assert_eq!(wrapped("", 20), "");
+        let page = Page { signature: "f()".into(), doc: " One\n two.\n\n > f()\n 1\n More.\n".into(), gradient: None };
+        assert_eq!(page.text(&Style::PLAIN), "f()\n\nOne two.\n\n    > f()\n    1\n    More.\n");
+    }
+
+    #[test]
     fn gradients_are_said_as_they_are_written() {
         let rule = |name: &str| gradient(crate::ops::find(name).unwrap());
         assert_eq!(rule("exp"), "x gets g * y, where g is the gradient of the result y");
         assert_eq!(rule("multiply"), "a gets g * b, b gets g * a, where g is the gradient of the result");
         assert_eq!(rule("log2"), "x gets g / (x * log(2)), where g is the gradient of the result");
+        assert_eq!(rule("matmul"), "there is one");
         assert_eq!(rule("floor"), "zero: it is flat wherever it has a slope");
         for prim in crate::ops::all() {
             assert!(!rule(prim.name).contains(['&', '{']), "{}: {}", prim.name, rule(prim.name));

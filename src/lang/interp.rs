@@ -44,6 +44,8 @@ pub struct Interp {
     /// A `break`, `continue` or `return` on its way out of an expression.
     pub(super) flow: Option<Flow>,
     pub(super) returned: Value,
+    /// The derivative being taken.
+    pub(super) form: Span,
     /// Files that were imported, with their records; `None` while one is running.
     pub(super) files: HashMap<PathBuf, Option<Value>>,
     /// The module whose top is running.
@@ -98,6 +100,7 @@ impl Interp {
             depth: 0,
             flow: None,
             returned: Value::None,
+            form: Span::default(),
             files: HashMap::new(),
             module: MAIN,
             signatures: Cache::default(),

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::kernel::{Kernel, SlotKind};
 use super::schedule::{Plan, schedule};
 use super::trace::{Fx, Trace, What, trace};
-use crate::base::{Buffer, Fault, Layout, Result, interrupt, trouble};
+use crate::base::{Buffer, Fault, Layout, Result, Span, interrupt, trouble};
 use crate::device::{Bound, Memory};
 use crate::graph::prim::Body;
 use crate::graph::{Data, Expr};
@@ -29,6 +29,8 @@ pub struct Sample {
     /// Which of the plan's kernels.
     pub kernel: usize,
     pub seconds: f64,
+    /// Where in the source its nodes come from.
+    pub places: Vec<Span>,
 }
 
 /// Runs `f` and says what each kernel took that was launched meanwhile on this thread, in order.
@@ -147,7 +149,9 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
         let start = PROFILING.get().then(Instant::now);
         program.launch(&memory).and_then(|()| trouble::check()).map_err(|f| placed(f, t, kernel, &wanted))?;
         if let Some(start) = start {
-            let sample = Sample { plan: plan.clone(), kernel: i, seconds: start.elapsed().as_secs_f64() };
+            let seconds = start.elapsed().as_secs_f64();
+            let places = plan.items[i].iter().map(|&item| t.nodes[item as usize].node().span);
+            let sample = Sample { plan: plan.clone(), kernel: i, seconds, places: places.filter(|p| p.end > 0).collect() };
             SAMPLES.with_borrow_mut(|samples| samples.get_or_insert_default().push(sample));
         }
         interrupt::check()?;

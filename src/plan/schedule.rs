@@ -10,6 +10,8 @@ use crate::base::{Fault, Result};
 pub struct Plan {
     pub slots: Vec<Slot>,
     pub kernels: Vec<Kernel>,
+    /// Per kernel, the items that it computes.
+    pub items: Vec<Vec<u32>>,
     /// Per kernel, the slots that nobody reads after it.
     pub dead_after: Vec<Vec<usize>>,
     /// Items that are written and their slots: they become realised.
@@ -28,14 +30,17 @@ pub fn schedule(t: &Trace) -> Result<Plan> {
         let fusion = fuse(t, &must);
         let (slots, of_item) = slots(t, &fusion.written);
         let emitter = Emitter { trace: t, written: &fusion.written, slots: &of_item };
-        let mut kernels = vec![];
+        let (mut kernels, mut computed) = (vec![], vec![]);
         let mut failed = None;
         // Leaves that must be copied come first: they need nothing.
         let (copies, rest): (Vec<_>, Vec<_>) =
             fusion.groups.iter().partition(|g| !matches!(t.items[g.items[0] as usize].what, What::Op { .. }));
         for group in copies.into_iter().chain(rest) {
             match emitter.kernels(group) {
-                Ok(more) => kernels.extend(more),
+                Ok(more) => {
+                    computed.extend(more.iter().map(|_| group.items.clone()));
+                    kernels.extend(more);
+                }
                 Err(must) => {
                     failed = Some(must.0);
                     break;
@@ -49,7 +54,9 @@ pub fn schedule(t: &Trace) -> Result<Plan> {
             must[item as usize] = true;
             continue;
         }
-        return Ok(finish(t, slots, of_item, kernels, &fusion.written));
+        let mut plan = finish(t, slots, of_item, kernels, &fusion.written);
+        plan.items = computed;
+        return Ok(plan);
     }
     Err(Fault::new("internal: planning did not end"))
 }
@@ -88,5 +95,5 @@ fn finish(t: &Trace, slots: Vec<Slot>, of_item: Vec<Option<usize>>, kernels: Vec
             dead_after[k].push(slot);
         }
     }
-    Plan { slots, kernels, dead_after, written: out, inlined, programs: std::cell::OnceCell::new() }
+    Plan { slots, kernels, items: vec![], dead_after, written: out, inlined, programs: std::cell::OnceCell::new() }
 }

@@ -12,13 +12,15 @@ use crate::graph::{Expr, engine};
 use crate::lang::Value;
 use crate::plan::{self, print};
 
+const HELP: &str = "\
+?name shows the page of a function. Tab completes, the right arrow takes a hint.
+Alt-Enter starts a new line. A line that begins with * or |> goes on from the
+last value, ans. A ; at the end shows nothing. Ctrl-C stops what runs.";
+
 /// `:help`, `:help NAME`, `?NAME`.
 pub fn help(repl: &mut Repl, name: &str) -> Result<()> {
     if name.is_empty() {
-        repl.tell(&format!(
-            "{}\n?name shows the page of a function. Tab completes. Alt-Enter starts a new line. A line that begins\nwith an operator or |> goes on from the last value, ans. Ctrl-C stops what runs.",
-            commands::list()
-        ));
+        repl.tell(&format!("{}\n{HELP}", commands::list()));
         return Ok(());
     }
     if let Some(command) = name.strip_prefix(':') {
@@ -59,11 +61,12 @@ fn variable(name: &str, value: &Value) -> [String; 4] {
     devices.dedup();
     let kind = match value {
         Value::Function(f) => f.signature(),
-        _ => value.type_name(),
+        _ => brief_type(value),
     };
     [name.to_string(), kind, memory, devices.join(", ")]
 }
 
+/// As `aligned`, all columns to the left.
 fn left_aligned<const N: usize>(table: &[[String; N]]) -> String {
     let width = |k: usize| table.iter().map(|row| row[k].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
@@ -126,6 +129,12 @@ pub fn deep_type(value: &Value) -> String {
     }
 }
 
+/// The deep type where it is short.
+pub fn brief_type(value: &Value) -> String {
+    let deep = deep_type(value);
+    if deep.chars().count() <= 60 { deep } else { value.type_name() }
+}
+
 /// Runs code and computes all of its value.
 fn run_all(desk: &mut Desk, code: &str) -> Result<(), Vec<Fault>> {
     let outcome = desk.run("<repl>", code);
@@ -168,7 +177,8 @@ pub fn profile(repl: &mut Repl, code: &str) -> Result<()> {
         desk.restore(mark);
         let start = Instant::now();
         let (ran, samples) = plan::run::profile(|| run_all(desk, code));
-        ran.map(|()| measure::profile(&samples, start.elapsed().as_secs_f64(), bandwidth))
+        let total = start.elapsed().as_secs_f64();
+        ran.map(|()| measure::profile(&samples, total, bandwidth, |places| desk.quoted(places)))
     });
     if let Some(table) = seen {
         repl.tell(&table);

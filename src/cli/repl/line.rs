@@ -4,7 +4,7 @@
 //! faint hint: the signature of the call around the cursor, else how the newest line with this beginning went on.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use rustyline::completion::Completer;
@@ -22,8 +22,10 @@ use crate::syntax;
 
 /// What answers rustyline.
 pub struct Line {
-    pub desk: Rc<RefCell<Desk>>,
-    pub color: bool,
+    desk: Rc<RefCell<Desk>>,
+    color: bool,
+    /// The line is drawn for the last time: nothing depends on the cursor any more.
+    last: Cell<bool>,
 }
 
 /// What is shown behind the cursor.
@@ -64,6 +66,10 @@ impl Hinter for Line {
 }
 
 impl Line {
+    pub fn new(desk: Rc<RefCell<Desk>>, color: bool) -> Line {
+        Line { desk, color, last: Cell::new(false) }
+    }
+
     /// The signature of the call that the end of the line is in.
     fn signature(&self, line: &str) -> Option<String> {
         let (name, _) = complete::call(line)?;
@@ -107,14 +113,16 @@ pub fn waits(input: &str) -> bool {
 
 impl Highlighter for Line {
     fn highlight<'l>(&self, line: &'l str, pos: usize) -> Cow<'l, str> {
-        if self.color { Cow::Owned(highlight(line, pos)) } else { Cow::Borrowed(line) }
+        let cursor = if self.last.get() { usize::MAX } else { pos };
+        if self.color { Cow::Owned(highlight(line, cursor)) } else { Cow::Borrowed(line) }
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
         if self.color { Cow::Owned(format!("\x1b[2m{hint}\x1b[0m")) } else { Cow::Borrowed(hint) }
     }
 
-    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
+    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
+        self.last.set(kind == CmdKind::ForcedRefresh);
         self.color
     }
 }

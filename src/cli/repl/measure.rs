@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::base::buffer::human;
-use crate::base::{Layout, Result};
+use crate::base::{Layout, Result, Span};
 use crate::plan::run::Sample;
 use crate::plan::{Finish, From, Kernel, Plan};
 
@@ -69,35 +69,46 @@ pub fn duration(seconds: f64) -> String {
 /// One row of a profile.
 struct Row {
     what: String,
+    places: Vec<Span>,
     runs: usize,
     seconds: f64,
     bytes: f64,
     flops: f64,
 }
 
-/// The table for what was launched within `total` seconds; `bandwidth` in bytes a second.
-pub fn profile(samples: &[Sample], total: f64, bandwidth: f64) -> String {
+/// The table for what was launched within `total` seconds; `bandwidth` in bytes a second; `quote` gives the source text
+/// of places.
+pub fn profile(samples: &[Sample], total: f64, bandwidth: f64, quote: impl Fn(&[Span]) -> String) -> String {
     let mut rows: Vec<(*const Plan, usize, Row)> = vec![];
     for s in samples {
         let key = (std::rc::Rc::as_ptr(&s.plan), s.kernel);
         let at = rows.iter().position(|r| (r.0, r.1) == key).unwrap_or_else(|| {
             let what = describe(&s.plan.kernels[s.kernel]);
-            rows.push((key.0, key.1, Row { what, runs: 0, seconds: 0.0, bytes: 0.0, flops: 0.0 }));
+            rows.push((key.0, key.1, Row { what, places: vec![], runs: 0, seconds: 0.0, bytes: 0.0, flops: 0.0 }));
             rows.len() - 1
         });
         let (row, kernel) = (&mut rows[at].2, &s.plan.kernels[s.kernel]);
         row.runs += 1;
         row.seconds += s.seconds;
+        row.places.extend(&s.places);
         row.bytes += bytes(&s.plan, kernel) as f64;
         row.flops += flops(kernel) as f64;
     }
     let mut rows: Vec<Row> = rows.into_iter().map(|r| r.2).collect();
     rows.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
     let inside: f64 = rows.iter().map(|r| r.seconds).sum();
-    let mut table = vec![["time", "share", "runs", "moved", "of memory speed", "flop/s", "kernel"].map(String::from)];
-    table.extend(rows.iter().map(|r| cells(r, total, bandwidth)));
-    let other = Row { what: "outside of kernels".into(), runs: 0, seconds: total - inside, bytes: 0.0, flops: 0.0 };
-    table.push(cells(&other, total, bandwidth));
+    let mut table =
+        vec![["time", "share", "runs", "moved", "of memory speed", "flop/s", "kernel", "source"].map(String::from)];
+    table.extend(rows.iter().map(|r| cells(r, total, bandwidth, quote(&r.places))));
+    let other = Row {
+        what: "outside of kernels".into(),
+        places: vec![],
+        runs: 0,
+        seconds: total - inside,
+        bytes: 0.0,
+        flops: 0.0,
+    };
+    table.push(cells(&other, total, bandwidth, String::new()));
     format!(
         "{}total {}, {} kernels; memory speed {}/s, measured\n",
         aligned(&table),
@@ -107,7 +118,7 @@ pub fn profile(samples: &[Sample], total: f64, bandwidth: f64) -> String {
     )
 }
 
-fn cells(r: &Row, total: f64, bandwidth: f64) -> [String; 7] {
+fn cells(r: &Row, total: f64, bandwidth: f64, source: String) -> [String; 8] {
     let some = |yes: bool, text: String| if yes { text } else { String::new() };
     [
         duration(r.seconds.max(0.0)),
@@ -117,6 +128,7 @@ fn cells(r: &Row, total: f64, bandwidth: f64) -> [String; 7] {
         some(r.bytes > 0.0, format!("{:.0} %", 100.0 * r.bytes / r.seconds.max(1e-12) / bandwidth)),
         some(r.flops > 0.0, rate(r.flops / r.seconds.max(1e-12))),
         r.what.clone(),
+        source,
     ]
 }
 
@@ -126,7 +138,7 @@ fn rate(x: f64) -> String {
     format!("{:.1} {unit}", x / size)
 }
 
-/// Columns to the right, but for the last.
+/// Columns of numbers to the right, the last two, which hold words, to the left.
 pub fn aligned<const N: usize>(table: &[[String; N]]) -> String {
     let width = |k: usize| table.iter().map(|row| row[k].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
@@ -135,7 +147,7 @@ pub fn aligned<const N: usize>(table: &[[String; N]]) -> String {
         let mut line = String::new();
         for (k, cell) in row.iter().enumerate() {
             let pad = " ".repeat(widths[k] - cell.chars().count());
-            line += &if k + 1 < N { format!("{pad}{cell}  ") } else { cell.clone() };
+            line += &if k + 2 < N { format!("{pad}{cell}  ") } else { format!("{cell}{pad}  ") };
         }
         out += line.trim_end();
         out.push('\n');
@@ -212,6 +224,8 @@ mod tests {
     #[test]
     fn tables_line_up() {
         let row = |a: &str, b: &str| [a.to_string(), b.to_string()];
-        assert_eq!(aligned(&[row("a", "b"), row("long", "")]), "   a  b\nlong\n");
+        assert_eq!(aligned(&[row("a", "b"), row("long", "")]), "a     b\nlong\n");
+        let row = |a: &str, b: &str, c: &str| [a.to_string(), b.to_string(), c.to_string()];
+        assert_eq!(aligned(&[row("1", "b", "c"), row("100", "bb", "")]), "  1  b   c\n100  bb\n");
     }
 }

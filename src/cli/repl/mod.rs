@@ -119,7 +119,7 @@ fn editor(repl: &Repl) -> rustyline::Result<Lines> {
         .tab_stop(4)
         .build();
     let mut editor = Editor::with_config(config)?;
-    editor.set_helper(Some(line::Line { desk: repl.desk.clone(), color }));
+    editor.set_helper(Some(line::Line::new(repl.desk.clone(), color)));
     let newline = EventHandler::Simple(Cmd::Newline);
     editor.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), newline);
     if let Some(path) = history::path() {
@@ -269,7 +269,8 @@ impl Repl {
         match self.desk().get(name) {
             Some(Value::Function(f)) if f.name() == name => f.signature(),
             Some(Value::Function(f)) => format!("{name}: {}", f.signature()),
-            _ => format!("{name}: {kind}"),
+            Some(value) => format!("{name}: {}", inspect::brief_type(&value)),
+            None => format!("{name}: {kind}"),
         }
     }
 
@@ -286,9 +287,7 @@ impl Repl {
         let style = self.desk().style();
         let kind = match value {
             // What is left out of a big array is said with its type already.
-            Value::Array(e) if self.settings.types && style.terminal && !text.ends_with(&e.type_name()) => {
-                e.type_name()
-            }
+            Value::Array(e) if self.settings.types && style.terminal && !text.contains(&e.type_name()) => e.type_name(),
             _ => String::new(),
         };
         let note = style.faint(&format!("# {kind}"));

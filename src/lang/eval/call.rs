@@ -184,6 +184,9 @@ impl Interp {
     }
 
     fn call_closure(&mut self, code: &Rc<Lambda>, cells: &[Cell], args: Args, site: Option<Site>) -> Result<Value> {
+        if let (true, Some(site)) = (code.house, &site) {
+            self.mark(site.span);
+        }
         let base = self.stack.len();
         if let Err(fault) = self.bind(code, args) {
             self.stack.truncate(base);

@@ -26,6 +26,7 @@ impl Interp {
         let mut so_far: Option<Value> = None;
         for (op, code) in &c.rest {
             let b = self.eval(code)?;
+            self.mark(span);
             let one = relate(*op, &a, &b)
                 .map_err(|f| self.explain_operands(f, &[a_code, code], &[a.clone(), b.clone()], span))?;
             let joined = match so_far {

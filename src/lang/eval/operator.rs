@@ -60,6 +60,7 @@ impl Interp {
             return v.to_bool().map(|b| Value::Bool(!b)).map_err(|f| f.at(u.x.span));
         }
         let v = self.eval(&u.x)?;
+        self.mark(span);
         let done = match (u.op, &v) {
             (UnaryOp::Minus, Value::Int(i)) => match i.checked_neg() {
                 Some(i) => Ok(Value::Int(i)),

@@ -70,6 +70,7 @@ impl Interp {
     fn back(&mut self, y: &Expr, seed: &Expr, leaves: &[Leaf], level: Marks) -> Result<Vec<Expr>> {
         let mut wrt: Vec<Expr> = leaves.iter().map(|l| l.expr.clone()).collect();
         wrt.extend(leaves.iter().filter_map(|l| l.tracked.clone()));
+        self.mark(self.form);
         let found = custom::lend(self, || grad::backward(y, seed, &wrt, level))?;
         let (own, tracked) = found.split_at(leaves.len());
         let mut tracked = tracked.iter();

@@ -33,7 +33,9 @@ pub fn find(name: &str) -> Option<&'static Builtin> {
 impl Interp {
     /// Evaluates a form.
     pub(super) fn form(&mut self, form: &Form, span: Span) -> Result<Value> {
+        let around = std::mem::replace(&mut self.form, span);
         let done = self.form_unplaced(form, span);
+        self.form = around;
         done.map_err(|f| f.at(span))
     }
 
