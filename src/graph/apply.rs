@@ -40,13 +40,13 @@ pub fn watch(watcher: Option<Watcher>) {
 
 /// Calls a primitive.
 pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
-    if let Some(fault) = ins.iter().find_map(Expr::fault) {
-        return Err(fault);
-    }
-    if let ([a, b], Body::Map(body)) = (ins, &prim.body)
-        && let Some(done) = pair_at_once(prim, body, a, b)
+    if let ([_, _], Body::Map(body)) = (ins, &prim.body)
+        && let Some(done) = pair_at_once(prim, body, ins)
     {
         return done;
+    }
+    if let Some(fault) = ins.iter().find_map(Expr::fault) {
+        return Err(fault);
     }
     let mut call = Call { prim, ins, attrs };
     let types = (prim.dtype)(&call)?;
@@ -212,42 +212,37 @@ fn at_once(prim: &'static Prim, ins: &[Expr], attrs: &Attrs, shape: &Shape, out:
 
 /// The commonest call of all, spared every general step: two small arrays of one shape and dtype, or one and a number,
 /// lying as the lane needs them, on no tape. `None` where it is not that.
-fn pair_at_once(prim: &'static Prim, body: &MapBody, a: &Expr, b: &Expr) -> Option<Result<Expr>> {
-    let (x, y) = (&*a.0, &*b.0);
-    let (like, operands) = match (x.weak, y.weak) {
-        (false, false) if x.shape == y.shape && x.dtype == y.dtype => (x, Operands::Vectors),
-        (false, true) if x.dtype.kind() >= y.dtype.kind() => (x, Operands::LastScalar),
-        (true, false) if y.dtype.kind() >= x.dtype.kind() => (y, Operands::FirstScalar),
-        _ => return None,
+fn pair_at_once(prim: &'static Prim, body: &MapBody, ins: &[Expr]) -> Option<Result<Expr>> {
+    let (x, y) = (&*ins[0].0, &*ins[1].0);
+    let numbers = [matches!(x.data.get()?, Data::Number(_)), matches!(y.data.get()?, Data::Number(_))];
+    let (like, other, operands) = match numbers {
+        [false, false] => (x, y, Operands::Vectors),
+        [false, true] => (x, y, Operands::LastScalar),
+        [true, false] => (y, x, Operands::FirstScalar),
+        [true, true] => return None,
     };
+    let alike = other.shape == like.shape && other.dtype == like.dtype && other.place == like.place;
+    let fits = if other.weak { other.dtype.kind() <= like.dtype.kind() && other.shape.is_empty() } else { alike };
     let n = like.shape.size();
-    if n > AT_ONCE
-        || n == 0
-        || x.marks.live()
-        || y.marks.live()
-        || (operands == Operands::Vectors && x.place != y.place)
-    {
+    if !fits || like.weak || n > AT_ONCE || n == 0 || x.marks.live() || y.marks.live() || WATCHER.get().is_some() {
         return None;
     }
-    if WATCHER.get().is_some() {
-        return None;
-    }
-    let mut numbers = [0u64; 2];
+    let mut number_bits = [0u64; 1];
     let mut at = [std::ptr::null::<u8>(); 2];
-    for (k, e) in [x, y].into_iter().enumerate() {
-        match e.data.get()? {
-            Data::Buffer(buffer, layout) if layout.shape == like.shape && layout.is_contiguous() => {
+    for (at, e) in at.iter_mut().zip([x, y]) {
+        *at = match e.data.get()? {
+            Data::Buffer(buffer, layout) if layout.is_contiguous() => {
                 // SAFETY: the offset lies in the buffer.
-                at[k] = unsafe { buffer.ptr().add(layout.offset * e.dtype.size()) };
+                unsafe { buffer.ptr().add(layout.offset * e.dtype.size()) }
             }
-            Data::Number(bits) if e.weak => {
-                numbers[k] = if e.dtype == like.dtype { *bits } else { convert(*bits, e.dtype, like.dtype) };
-                at[k] = (&raw const numbers[k]).cast();
+            Data::Number(number) => {
+                number_bits[0] = if e.dtype == like.dtype { *number } else { convert(*number, e.dtype, like.dtype) };
+                number_bits.as_ptr().cast()
             }
             _ => return None,
-        }
+        };
     }
-    let types = match (prim.dtype)(&Call { prim, ins: &[a.clone(), b.clone()], attrs: Attrs::new() }) {
+    let types = match (prim.dtype)(&Call { prim, ins, attrs: Attrs::new() }) {
         Ok(types) => types,
         Err(fault) => return Some(Err(fault)),
     };

@@ -151,7 +151,8 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
         if let Some(start) = start {
             let seconds = start.elapsed().as_secs_f64();
             let places = plan.items[i].iter().map(|&item| t.nodes[item as usize].node().span);
-            let sample = Sample { plan: plan.clone(), kernel: i, seconds, places: places.filter(|p| p.end > 0).collect() };
+            let sample =
+                Sample { plan: plan.clone(), kernel: i, seconds, places: places.filter(|p| p.end > 0).collect() };
             SAMPLES.with_borrow_mut(|samples| samples.get_or_insert_default().push(sample));
         }
         interrupt::check()?;
