@@ -115,6 +115,9 @@ fn exit_statuses() {
     fails(&feed(&["-e", "input"], b"\x00\x01\x02"), 3, "its format is not known");
     fails(&feed(&["-e", "input", "--from", "cvs"], b"1"), 3, "did you mean `csv`?");
     fails(&run(&["-e", "input"]), 3, "standard input");
+    fails(&run(&["--device", "cup", "-e", "1"]), 2, "cup");
+    let o = nevel(&["-e", "1"]).env("NEVEL_DEVICE", "cup").output().expect("it starts");
+    fails(&o, 2, "cup");
     assert_eq!(code(&run(&["--version"])), 0);
     assert_eq!(code(&run(&["--help"])), 0);
 }
@@ -206,6 +209,7 @@ fn formats_out() {
     let o = run(&["--to", "npy", "-e", "[1.5]"]);
     assert!(o.stdout.starts_with(b"\x93NUMPY") && o.stdout.ends_with(&1.5f64.to_le_bytes()));
     fails(&run(&["--to", "jsno", "-e", "1"]), 3, "did you mean `json`?");
+    fails(&run(&["--to", "json", "-e", "x = 1"]), 1, "no value to write");
     for name in ["out.npy", "out.csv.gz", "out.json"] {
         let path = file(name, "");
         prints(&run(&["-o", &path, "-e", "[1, 2, 3]"]), "");
@@ -251,6 +255,20 @@ fn control_c_ends_a_script() {
     child.stderr.take().expect("a pipe").read_to_string(&mut e).expect("UTF-8");
     // What a shell calls 130; what was printed is not lost.
     assert_eq!((status.signal(), o.as_str(), e.as_str()), (Some(libc::SIGINT), "on\n", ""));
+}
+
+#[test]
+fn control_c_ends_a_script_that_waits() {
+    // One waits for data, one for a line, one for its program.
+    for args in [&["-e", "input"][..], &["-e", "readline()"], &[]] {
+        let mut child = nevel(args).stdin(Stdio::piped()).spawn().expect("it starts");
+        let held = child.stdin.take();
+        std::thread::sleep(Duration::from_millis(300));
+        // SAFETY: a plain call.
+        unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
+        assert_eq!(ended(&mut child, Duration::from_secs(10)).signal(), Some(libc::SIGINT), "{args:?}");
+        drop(held);
+    }
 }
 
 #[test]

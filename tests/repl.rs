@@ -265,6 +265,31 @@ fn control_c_stops_what_runs_and_keeps_the_rest() {
 }
 
 #[test]
+fn what_does_not_look_is_left_with_another_control_c() {
+    let mut t = Talk::new("");
+    t.line("x = 1", "# x: int");
+    t.keys("l = readline(); l + \"!\"; print(l)\r");
+    std::thread::sleep(Duration::from_millis(300));
+    t.keys(CTRL_C);
+    t.expect("Ctrl-C once more ends nevel");
+    // What it waited for comes after all.
+    t.keys("a line\r");
+    t.expect("interrupted");
+    t.expect("> ");
+    t.line("x + 41", "42");
+    t.keys("readline()\r");
+    std::thread::sleep(Duration::from_millis(300));
+    t.keys(CTRL_C);
+    t.expect("Ctrl-C once more ends nevel");
+    t.keys(CTRL_C);
+    while t.read() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let status = t.session.get_process().wait().expect("it ended");
+    assert!(format!("{status:?}").ends_with(" 130)"), "{status:?}");
+}
+
+#[test]
 fn errors_do_no_harm() {
     let mut t = Talk::new("");
     t.line("x = 3", "# x: int");

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::out::Out;
 use super::page::{Page, page_of};
 use super::repl::complete::Known;
-use crate::base::{Fault, Result, Span, nearest};
+use crate::base::{Exit, Fault, Result, Span, nearest};
 use crate::graph::Expr;
 use crate::lang::eval::Snapshot;
 use crate::lang::text::{quote, text as text_of};
@@ -68,7 +68,7 @@ impl Desk {
     /// Settings of the command line.
     fn start(&mut self) -> Result<()> {
         match self.setup.device.clone() {
-            Some(name) => self.set_device(&name),
+            Some(name) => self.set_device(&name).map_err(|fault| fault.exit(Exit::Usage)),
             None => Ok(()),
         }
     }

@@ -31,7 +31,6 @@ pub fn main() -> ExitCode {
         Err(Stop::Clap(e)) => e.exit(),
         Err(Stop::Fault(fault)) => return Failure::early(&[fault]).code(),
     };
-    signal::catch_interrupts();
     let status = crate::session::with_stack(move || match order {
         Order::Command(command) => tools::run(command, &options),
         order => script::run(order, &options),

@@ -69,7 +69,9 @@ pub fn desk(options: &Options, args: Vec<String>) -> Result<Desk> {
     if let Some(n) = options.threads {
         cpu::set_threads(n);
     }
-    let setup = Setup { seed: options.seed.unwrap_or(0), device: options.device.clone(), args };
+    let chosen = || std::env::var("NEVEL_DEVICE").ok().filter(|name| !name.is_empty());
+    let device = options.device.clone().or_else(chosen);
+    let setup = Setup { seed: options.seed.unwrap_or(0), device, args };
     Desk::new(setup, Out::standard(), Style::of(Stream::Out, options.color))
 }
 
@@ -99,27 +101,30 @@ fn eval(desk: &mut Desk, texts: &[String], options: &Options) -> Result<(), Fail
             }
             last = outcome.value;
         }
-        let shown = last.map_or(Ok(()), |value| show(desk, &value, options));
-        shown.err().into_iter().collect()
+        show(desk, last, options).err().into_iter().collect()
     });
     ended(desk, &faults, options)
 }
 
 /// Writes the last value where and how it is wanted.
-fn show(desk: &mut Desk, value: &Value, options: &Options) -> Result<()> {
-    if let Some(path) = &options.output {
-        return io::write_path(path, &data_of(value)?, options.to.as_deref());
+fn show(desk: &mut Desk, value: Option<Value>, options: &Options) -> Result<()> {
+    let wanted = options.output.is_some() || options.to.is_some();
+    let value = match value {
+        Some(value) if wanted || !value.is_none() => value,
+        None if wanted => {
+            return Err(Fault::new("there is no value to write: the last statement is no expression")
+                .hint("end with the value: nevel -o out.csv -e 'x = [1, 2]; x'"));
+        }
+        _ => return Ok(()),
+    };
+    match (&options.output, &options.to) {
+        (Some(path), to) => io::write_path(path, &data_of(&value)?, to.as_deref()),
+        (None, Some(format)) => io::write_to(&mut desk.out, &data_of(&value)?, format),
+        (None, None) => {
+            let text = desk.text(&value)?;
+            desk.out.line(&text)
+        }
     }
-    if let Some(format) = &options.to {
-        let data = data_of(value)?;
-        io::write_to(&mut desk.out, &data, format)?;
-        return Ok(());
-    }
-    if value.is_none() {
-        return Ok(());
-    }
-    let text = desk.text(value)?;
-    desk.out.line(&text)
 }
 
 /// The value of `input`.

@@ -1,5 +1,8 @@
 //! Signals: Ctrl-C asks the evaluation to stop, a closed pipe ends us quietly, and whatever kills us leaves the
 //! terminal as it was.
+//!
+//! Something may not look for long (a decomposition, a read from a terminal). A script is then ended after a second, as
+//! it would have been without us; in the REPL, whose variables are worth something, it takes another Ctrl-C.
 
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -17,25 +20,43 @@ struct Settings(UnsafeCell<MaybeUninit<libc::termios>>);
 // SAFETY: written once, before `GUARDED` is set, and only read afterwards.
 unsafe impl Sync for Settings {}
 
-/// A third Ctrl-C that nobody looked at ends the process.
-const PATIENCE: u32 = 3;
+/// Whether there is a conversation to go back to.
+static TALKING: AtomicBool = AtomicBool::new(false);
+/// Whether the person was told that one more Ctrl-C ends us.
+static WARNED: AtomicBool = AtomicBool::new(false);
+
+/// Seconds until somebody should have looked.
+const PATIENCE: u32 = 1;
 
 /// A reader that goes away ends us as it ends other programs; Rust would ignore the signal and fail a write.
 pub fn end_with_pipe() {
     set(libc::SIGPIPE, libc::SIG_DFL);
 }
 
-/// From now on Ctrl-C asks, see `base::interrupt`.
-pub fn catch_interrupts() {
+/// From now on Ctrl-C ends what runs, never the process: there is somebody to go back to.
+pub fn talk() {
+    TALKING.store(true, Relaxed);
+    catch();
+}
+
+fn catch() {
     set(libc::SIGINT, on_interrupt as *const () as libc::sighandler_t);
+    set(libc::SIGALRM, on_alarm as *const () as libc::sighandler_t);
 }
 
 /// Runs something that Ctrl-C stops.
 pub fn interruptible<R>(f: impl FnOnce() -> R) -> R {
     interrupt::clear();
+    WARNED.store(false, Relaxed);
     RUNNING.store(true, Relaxed);
+    catch();
     let r = f();
     RUNNING.store(false, Relaxed);
+    // SAFETY: a plain call.
+    unsafe { libc::alarm(0) };
+    if !TALKING.load(Relaxed) {
+        set(libc::SIGINT, libc::SIG_DFL);
+    }
     interrupt::clear();
     r
 }
@@ -80,10 +101,32 @@ extern "C" fn on_interrupt(_: i32) {
     if !RUNNING.load(Relaxed) {
         return;
     }
-    if interrupt::ask() >= PATIENCE {
+    if WARNED.load(Relaxed) {
         restore();
-        // SAFETY: safe in a handler; nothing else is.
+        // SAFETY: safe in a handler.
         unsafe { libc::_exit(130) }
+    }
+    if interrupt::ask() == 1 {
+        // SAFETY: safe in a handler.
+        unsafe { libc::alarm(PATIENCE) };
+    }
+}
+
+/// Nobody looked.
+extern "C" fn on_alarm(_: i32) {
+    const WARNING: &[u8] = b"\nstill stopping; Ctrl-C once more ends nevel\n";
+    if !RUNNING.load(Relaxed) || !interrupt::asked() {
+        return;
+    }
+    // SAFETY: these calls are safe in a handler; the signal takes effect when the handler returns.
+    unsafe {
+        if TALKING.load(Relaxed) {
+            WARNED.store(true, Relaxed);
+            libc::write(libc::STDERR_FILENO, WARNING.as_ptr().cast(), WARNING.len());
+        } else {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            libc::raise(libc::SIGINT);
+        }
     }
 }
 

@@ -78,6 +78,7 @@ pub fn run(desk: Desk, options: &Options) -> Result<(), Failure> {
         return Err(Failure::plain(fault, options));
     }
     signal::guard_terminal();
+    signal::talk();
     desk.out.keep();
     let errors = Style::of(Stream::Err, options.color);
     let mut repl = Repl {
