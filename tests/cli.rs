@@ -354,6 +354,10 @@ fn examples_are_run_and_rewritten() {
     let folder = path.replace("/one.txt", "");
     prints(&run(&["test", &folder]), "8 passed, 0 failed\n");
     fails(&run(&["test", "nosuch.txt"]), 3, "nosuch.txt");
+    let broken = file("t2/broken.nev", "## > 1\n## 1\nf() = nosuch\n");
+    let o = run(&["test", &broken, &program]);
+    assert!(code(&o) == 1 && out(&o).contains("unknown name `nosuch`"), "{}", out(&o));
+    assert!(out(&o).ends_with("2 passed, 1 failed\n"), "{}", out(&o));
 }
 
 #[test]

@@ -114,7 +114,12 @@ fn test_file(path: &Path, bless: bool, setup: &Setup, named: bool) -> Result<Tal
         return Ok(Tally::default());
     }
     let program = (kind == Kind::Source).then_some((path, text.as_str()));
-    let shown = signal::interruptible(|| shown(&cases, kind, program, setup))?;
+    let shown = match signal::interruptible(|| shown(&cases, kind, program, setup)) {
+        Ok(shown) => shown,
+        Err(fault) if fault.is_interrupt() => return Err(fault),
+        // One program that does not run says nothing of the others.
+        Err(fault) => return Ok(Tally { passed: 0, failed: cases.len(), said: format!("{fault}\n") }),
+    };
     let failed = cases.iter().zip(&shown).filter(|(case, shown)| case.expected != **shown).count();
     let mut tally = Tally { passed: cases.len() - failed, failed, said: String::new() };
     if failed > 0 {
