@@ -47,6 +47,8 @@ struct Body_ {
     /// Instructions with arguments as (is_load, index); registers are numbered at the end.
     code: Vec<(&'static Prim, SmallVec<[Value; 3]>, crate::base::DType)>,
     known: HashMap<(u32, Path), Value>,
+    /// The items that this kernel writes: read from their registers, not from memory.
+    own: Vec<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -86,6 +88,7 @@ impl Emitter<'_> {
     fn store(&self, group: &Group) -> Emitted<Kernel> {
         let domain = self.shape(group.items[0]).clone();
         let mut b = Body_::new(domain.clone());
+        b.own = group.items.clone();
         let mut values = vec![];
         for &i in &group.items {
             values.push((self.root_value(&mut b, i)?, self.slot(i), Layout::contiguous(domain.clone())));
@@ -256,7 +259,9 @@ impl Emitter<'_> {
         if let Some(&v) = b.known.get(&key) {
             return Ok(v);
         }
-        let v = if self.is_memory(item) {
+        let v = if b.own.contains(&item) && key.1.is_empty() {
+            self.compute(b, item, Path::new())?
+        } else if self.is_memory(item) {
             b.load(self.load_through(item, &key.1, Some(&b.domain))?)
         } else {
             self.compute(b, item, key.1.clone())?
@@ -367,7 +372,7 @@ impl Value {
 
 impl Body_ {
     fn new(domain: Shape) -> Body_ {
-        Body_ { domain, loads: vec![], code: vec![], known: HashMap::new() }
+        Body_ { domain, loads: vec![], code: vec![], known: HashMap::new(), own: vec![] }
     }
 
     /// The register of a load; equal loads are one.

@@ -184,13 +184,15 @@ fn shared(t: &Trace, written: &mut [bool], weight: &[u32], class: &[u32]) {
 /// The kernels, in an order in which they can run.
 fn groups(t: &Trace, written: &[bool], class: &[u32]) -> Vec<Group> {
     let n = t.items.len();
-    // The longest path of written items below each item: equal depth means no one needs the other's memory.
+    // The longest path of kernels below each item: equal depth means no one needs the other's memory.
     let mut depth = vec![0u32; n];
     let mut by_key: HashMap<(u32, u32, u64), usize> = HashMap::new();
     let mut groups: Vec<(u32, Group)> = vec![];
     for i in 0..n {
         let ins: &[u32] = op(&t.items[i]).map_or(&[], |(_, ins)| ins);
-        depth[i] = ins.iter().map(|&k| depth[k as usize] + written[k as usize] as u32).max().unwrap_or(0);
+        let below =
+            |&k: &u32| depth[k as usize] + (written[k as usize] && !in_register(t, i, k as usize, class)) as u32;
+        depth[i] = ins.iter().map(below).max().unwrap_or(0);
         if !written[i] {
             continue;
         }
@@ -207,6 +209,14 @@ fn groups(t: &Trace, written: &[bool], class: &[u32]) -> Vec<Group> {
     }
     groups.sort_by_key(|(depth, _)| *depth);
     groups.into_iter().map(|(_, g)| g).collect()
+}
+
+/// Whether item `i` can take the written item `k` from a register of the kernel that writes it: both are maps over one
+/// domain at one stage, and nothing (no view, no stretch) lies between. Any other way to `k` counts as a step deeper, so
+/// that a kernel never needs, through another kernel, what it writes itself.
+fn in_register(t: &Trace, i: usize, k: usize, class: &[u32]) -> bool {
+    let is_map = |i: usize| op(&t.items[i]).is_some_and(|(p, _)| p.is_map());
+    is_map(i) && is_map(k) && class[i] == class[k]
 }
 
 /// What must be equal for two written items to be one kernel; `None` for those that stand alone.

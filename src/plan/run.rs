@@ -56,7 +56,8 @@ pub fn force(roots: &[Expr]) -> Result<()> {
 
 /// The plan that forcing these roots would run, and the graph that it is for.
 pub fn plan_of(roots: &[Expr]) -> Result<(Trace, Rc<Plan>)> {
-    let t = trace(roots);
+    let bases: Vec<Expr> = roots.iter().filter(|r| !r.is_realised()).map(base).collect();
+    let t = trace(&bases);
     let p = plan(&t)?;
     Ok((t, p))
 }
