@@ -73,11 +73,7 @@ float_key! { f32, u32; f64, u64; }
 pub fn sort<T: Key>(x: &[T], out: &mut [T], around: (usize, usize, usize), descending: bool) -> Result<()> {
     lanes(x, out, around, |lane, long| {
         let mut keys: Vec<u64> = lane.map(|x| x.key(descending)).collect();
-        if long {
-            keys.par_sort_unstable()
-        } else {
-            keys.sort_unstable()
-        }
+        ordered(&mut keys, long);
         keys.into_iter().map(move |k| T::of_key(k, descending))
     })
 }
@@ -86,13 +82,30 @@ pub fn sort<T: Key>(x: &[T], out: &mut [T], around: (usize, usize, usize), desce
 pub fn argsort<T: Key>(x: &[T], out: &mut [i64], around: (usize, usize, usize), descending: bool) -> Result<()> {
     lanes(x, out, around, |lane, long| {
         let mut pairs: Vec<(u64, i64)> = lane.zip(0..).map(|(x, i)| (x.plain().key(descending), i)).collect();
-        if long {
-            pairs.par_sort_unstable()
-        } else {
-            pairs.sort_unstable()
-        }
+        ordered(&mut pairs, long);
         pairs.into_iter().map(|(_, i)| i)
     })
+}
+
+/// Sorts one lane. One that takes longer than a tenth of a second looks for Ctrl-C while comparing and then unwinds
+/// (quietly: no panic is reported); whoever launched this asks again and finds the interrupt.
+fn ordered<K: Ord + Send>(keys: &mut [K], long: bool) {
+    const SLOW: usize = 1 << 21;
+    if keys.len() >= SLOW {
+        let stoppable = || {
+            keys.par_sort_unstable_by(|a, b| {
+                if interrupt::asked() {
+                    std::panic::resume_unwind(Box::new("interrupted"));
+                }
+                a.cmp(b)
+            });
+        };
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(stoppable));
+    } else if long {
+        keys.par_sort_unstable();
+    } else {
+        keys.sort_unstable();
+    }
 }
 
 /// Runs `work` on every lane and stores what it gives.
