@@ -38,6 +38,8 @@ pub struct Words {
     pub hints: Vec<String>,
     /// The calls that led here, innermost first: (place of the call, name of the function).
     pub chain: Vec<(Span, String)>,
+    /// Nothing is wrong: a value was asked for that is known only to who runs the program. Only `check` meets these.
+    pub unknown: bool,
 }
 
 impl Fault {
@@ -50,6 +52,7 @@ impl Fault {
             sides: vec![],
             hints: vec![],
             chain: vec![],
+            unknown: false,
         }))
     }
 
@@ -65,6 +68,13 @@ impl Fault {
 
     pub fn interrupted() -> Fault {
         Fault::new("interrupted").exit(Exit::Interrupted)
+    }
+
+    /// A value that nobody has without running the program.
+    pub fn unknown() -> Fault {
+        let mut fault = Fault::new("a value that only running tells");
+        fault.unknown = true;
+        fault
     }
 
     pub fn exit(mut self, exit: Exit) -> Fault {

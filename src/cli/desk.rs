@@ -209,14 +209,18 @@ impl Desk {
 
     /// The help page of a function, of ours or the user's.
     pub fn page(&mut self, name: &str) -> Result<Page> {
-        let value = match self.get(name) {
-            Some(value) => value,
-            None => self.session.interp.house(name).ok_or_else(|| self.unknown(name))??,
+        let (value, about) = match self.get(name) {
+            Some(value) => (value, ""),
+            None => (self.session.interp.house(name).ok_or_else(|| self.unknown(name))??, names::about(name)),
         };
-        match value {
-            Value::Space(space) => Ok(Page { signature: space.to_string(), doc: self.members(&space), gradient: None }),
-            value => Ok(page_of(name, &value)),
+        let mut page = match value {
+            Value::Space(space) => Page { signature: space.to_string(), doc: self.members(&space), gradient: None },
+            value => page_of(name, &value),
+        };
+        if page.doc.is_empty() {
+            page.doc = about.into();
         }
+        Ok(page)
     }
 
     /// The members of a namespace, each with its first sentence.

@@ -35,6 +35,7 @@ fn check(file: &Path, options: &Options) -> Result<(), Failure> {
     let plain = |fault| Failure::plain(fault, options);
     let text = script::read(file).map_err(plain)?;
     let mut desk = script::desk(options, vec![]).map_err(plain)?;
+    desk.set_path(Some(file.to_path_buf()).filter(|f| f != Path::new("-")));
     let faults = desk.check(&script::name_of(file), &text);
     if faults.is_empty() { Ok(()) } else { Err(Failure::report(&desk, &faults, options)) }
 }

@@ -93,7 +93,7 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
     if let Some(data) = data {
         let _ = expr.0.data.set(data);
     } else if pending > LONGEST {
-        expr.force()?;
+        super::engine::force(std::slice::from_ref(&expr))?;
     }
     Ok(expr)
 }

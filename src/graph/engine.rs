@@ -11,6 +11,30 @@ pub type Force = fn(&[Expr]) -> Result<()>;
 
 thread_local! {
     static ENGINE: Cell<Option<Force>> = const { Cell::new(None) };
+    static BLIND: Cell<bool> = const { Cell::new(false) };
+    static MISSED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From now on nothing is computed, or everything again: `check` wants shapes and dtypes only. Who then asks for a
+/// value gets an unknown fault.
+pub fn blind(on: bool) {
+    BLIND.set(on);
+}
+
+pub fn is_blind() -> bool {
+    BLIND.get()
+}
+
+/// What a value that is not computed while blind gives to whoever asks for it.
+pub fn unknown() -> Fault {
+    MISSED.set(true);
+    Fault::unknown()
+}
+
+/// Whether an unknown value was asked for since the last time this was asked. Code that puts its own words in the place
+/// of a fault it got hides that its own depends on an unknown value; this tells.
+pub fn missed() -> bool {
+    MISSED.replace(false)
 }
 
 /// Lets the engine in, for this thread.
@@ -21,6 +45,9 @@ pub fn install(force: Force) {
 /// Computes the pending ones among `roots` now, together, so that what they share is computed once.
 pub fn force(roots: &[Expr]) -> Result<()> {
     if roots.iter().all(|r| r.is_realised()) {
+        return Ok(());
+    }
+    if BLIND.get() {
         return Ok(());
     }
     match ENGINE.get() {

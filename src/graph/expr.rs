@@ -105,6 +105,24 @@ impl Expr {
         Expr::realised(Data::Broken(fault), Shape::scalar(), DType::F64, Place::Array)
     }
 
+    /// An array of which only the type is known; of use while the engine is blind.
+    pub fn untold(shape: Shape, dtype: DType, place: Place, weak: bool) -> Expr {
+        Expr::from_node(Node {
+            prim: &super::leaf::DATA,
+            attrs: Attrs::new(),
+            shape,
+            dtype,
+            place,
+            weak,
+            marks: Marks::default(),
+            pending: Cell::new(1),
+            span: Span::default(),
+            seen: Cell::new(false),
+            ins: RefCell::default(),
+            data: OnceCell::new(),
+        })
+    }
+
     pub fn shape(&self) -> &Shape {
         &self.0.shape
     }
@@ -174,6 +192,10 @@ impl Expr {
         self.0.data.get()
     }
 
+    pub fn is_broken(&self) -> bool {
+        matches!(self.0.data.get(), Some(Data::Broken(_)))
+    }
+
     pub fn fault(&self) -> Option<Fault> {
         match self.0.data.get() {
             Some(Data::Broken(fault)) => Some(fault.clone()),
@@ -216,6 +238,7 @@ impl Expr {
         match self.0.data.get() {
             Some(Data::Broken(fault)) => Err(fault.clone()),
             Some(data) => Ok(data),
+            None if super::engine::is_blind() => Err(super::engine::unknown()),
             None => Err(Fault::new("internal: a forced value has no data")),
         }
     }

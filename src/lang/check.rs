@@ -17,7 +17,7 @@ use crate::base::Fault;
 /// Calls that give a function more arguments than it takes, leave some out, or name one it has not.
 pub fn arity(interp: &Interp, program: &Program) -> Vec<Fault> {
     let mut known = Known::default();
-    let mut each = Walk { stmt: &mut |op| known.note(op), code: &mut |_| {} };
+    let mut each = Walk { stmt: &mut |op| known.note(op), code: &mut |_| {}, deep: true };
     each.stmts(&program.body);
     let defined = known.defined;
     let mut faults = vec![];
@@ -30,6 +30,7 @@ pub fn arity(interp: &Interp, program: &Program) -> Vec<Fault> {
                 faults.push(fault.at(code.span));
             }
         },
+        deep: true,
     };
     each.stmts(&program.body);
     faults
@@ -53,21 +54,43 @@ impl Known {
                 let twice = self.defined.contains_key(i);
                 self.defined.insert(*i, (!twice).then(|| f.clone()));
             }
-            Op::Set(slot, _) => unknown(slot),
-            Op::Path(path, _) => unknown(&path.slot),
-            Op::Unpack(target, _) => slots(target, &mut unknown),
-            Op::For(f) => slots(&f.target, &mut unknown),
-            Op::Import(i) => {
-                i.whole.iter().for_each(&mut unknown);
-                i.names.iter().for_each(|(_, _, slot)| unknown(slot));
-            }
-            Op::Try(t) => t.slot.iter().for_each(unknown),
-            _ => {}
+            op => each_slot(op, &mut unknown),
         }
     }
 }
 
-fn slots(target: &Target, found: &mut dyn FnMut(&Slot)) {
+/// The variables that a statement itself assigns, not those that statements inside it do.
+fn each_slot(op: &Op, found: &mut dyn FnMut(&Slot)) {
+    match op {
+        Op::Set(slot, _) => found(slot),
+        Op::Path(path, _) => found(&path.slot),
+        Op::Unpack(target, _) => slots(target, found),
+        Op::For(f) => {
+            slots(&f.target, found);
+            f.export.iter().for_each(|(_, slot)| found(slot));
+        }
+        Op::Import(i) => {
+            i.whole.iter().for_each(&mut *found);
+            i.names.iter().for_each(|(_, _, slot)| found(slot));
+        }
+        Op::Try(t) => t.slot.iter().for_each(found),
+        _ => {}
+    }
+}
+
+/// The variables of this frame that code assigns, each once. `go` walks the code.
+pub fn assigned(go: impl FnOnce(&mut Walk)) -> Vec<Slot> {
+    let mut all: Vec<Slot> = vec![];
+    let mut note = |slot: &Slot| {
+        if !all.contains(slot) {
+            all.push(*slot);
+        }
+    };
+    go(&mut Walk { stmt: &mut |op| each_slot(op, &mut note), code: &mut |_| {}, deep: false });
+    all
+}
+
+pub fn slots(target: &Target, found: &mut dyn FnMut(&Slot)) {
     match target {
         Target::Slot(slot) => found(slot),
         Target::Tuple(parts, _) => parts.iter().for_each(|t| slots(t, found)),
@@ -138,14 +161,16 @@ fn wrong_for_builtin(b: &Builtin, c: &Call) -> Option<Fault> {
     Some(signature::missing(b.signature, b.name, &left_out.1.name))
 }
 
-/// Every statement and expression of a program, functions inside included.
-struct Walk<'a> {
+/// Goes through every statement and expression.
+pub struct Walk<'a> {
     stmt: &'a mut dyn FnMut(&Op),
     code: &'a mut dyn FnMut(&Code),
+    /// Into functions, too, whose frames are others.
+    deep: bool,
 }
 
 impl Walk<'_> {
-    fn stmts(&mut self, stmts: &[Stmt]) {
+    pub fn stmts(&mut self, stmts: &[Stmt]) {
         for stmt in stmts {
             (self.stmt)(&stmt.op);
             match &stmt.op {
@@ -181,12 +206,12 @@ impl Walk<'_> {
         }
     }
 
-    fn block(&mut self, b: &Block) {
+    pub fn block(&mut self, b: &Block) {
         self.stmts(&b.stmts);
         b.last.iter().for_each(|c| self.code(c));
     }
 
-    fn if_else(&mut self, c: &If) {
+    pub fn if_else(&mut self, c: &If) {
         self.code(&c.cond);
         self.block(&c.then);
         c.otherwise.iter().for_each(|c| self.code(c));
@@ -224,7 +249,7 @@ impl Walk<'_> {
         args.iter().for_each(|a| self.code(a.code()));
     }
 
-    fn code(&mut self, code: &Code) {
+    pub fn code(&mut self, code: &Code) {
         (self.code)(code);
         match &code.node {
             Node::Const(_) | Node::Local(..) | Node::Cell(..) | Node::Global(..) | Node::Library(_) => {}
@@ -259,6 +284,7 @@ impl Walk<'_> {
                 self.block(&t.body);
                 self.block(&t.handler);
             }
+            Node::Lambda(_) if !self.deep => {}
             Node::Lambda(f) => {
                 f.params.iter().filter_map(|p| p.default.as_ref()).for_each(|c| self.code(c));
                 self.code(&f.body);

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::cache::Cache;
 use super::code::Lambda;
-use super::eval::Flow;
+use super::eval::{Dry, Flow};
 use super::function::Cell;
 use super::names::{Globals, Library, Module};
 use super::signature::Signature;
@@ -54,6 +54,8 @@ pub struct Interp {
     pub(super) scalar_types: Cache<super::prim::ScalarTypes>,
     /// The source of every prelude text starts here; faults in them are shown where they were called.
     pub(super) house_sources: Vec<u32>,
+    /// There while a program is only checked.
+    pub(super) dry: Option<Box<Dry>>,
 }
 
 /// What shows a value.
@@ -106,6 +108,7 @@ impl Interp {
             signatures: Cache::default(),
             scalar_types: Cache::default(),
             house_sources: vec![],
+            dry: None,
         }
     }
 

@@ -47,14 +47,20 @@ pub struct LibraryItem {
     pub value: Option<Value>,
 }
 
-/// Constants by name.
-const CONSTANTS: &[(&str, Value)] = &[
-    ("pi", Value::Float(std::f64::consts::PI)),
-    ("e", Value::Float(std::f64::consts::E)),
-    ("inf", Value::Float(f64::INFINITY)),
-    ("nan", Value::Float(f64::NAN)),
-    ("newaxis", Value::None),
+/// Constants: name, value, help.
+const CONSTANTS: &[(&str, Value, &str)] = &[
+    ("pi", Value::Float(std::f64::consts::PI), "The circumference of a circle of diameter 1."),
+    ("e", Value::Float(std::f64::consts::E), "The base of the natural logarithm: exp(1)."),
+    ("inf", Value::Float(f64::INFINITY), "The float above all others; -inf is below them."),
+    ("nan", Value::Float(f64::NAN), "The float that is no number, and equals nothing, itself included: ask isnan(x)."),
+    ("newaxis", Value::None, "As an index, a new axis of size 1: x[:, newaxis]. The same as none."),
 ];
+
+/// The one name of the house that depends on where it is read: the resolver knows the file.
+pub const HERE: &str = "here";
+
+const ABOUT_HERE: &str = "The folder of the running file, for files that lie beside it: load(\"{here}/data.csv\").
+In the REPL and with -e it is \".\", the working directory, to which file names are relative.";
 
 /// What people write who come from Python, and what it is here.
 const HABITS: &[(&str, &str)] = &[
@@ -119,8 +125,11 @@ fn make(name: &str) -> Option<Option<Value>> {
     if let Some(b) = builtin {
         return Some(Some(Value::Builtin(b)));
     }
-    if let Some((_, value)) = CONSTANTS.iter().find(|(n, _)| *n == name) {
+    if let Some((_, value, _)) = CONSTANTS.iter().find(|(n, ..)| *n == name) {
         return Some(Some(value.clone()));
+    }
+    if name == HERE {
+        return Some(Some(Value::text(".")));
     }
     if let Some(dtype) = DType::from_name(name) {
         return Some(Some(Value::DType(dtype)));
@@ -130,10 +139,16 @@ fn make(name: &str) -> Option<Option<Value>> {
 
 /// Every name of the house, namespaces' members with their dots.
 pub fn house_names() -> impl Iterator<Item = &'static str> {
-    let constants = CONSTANTS.iter().map(|(n, _)| *n);
+    let constants = CONSTANTS.iter().map(|(n, ..)| *n).chain([HERE]);
     let dtypes = DType::all().map(|d| d.name());
     let forms = forms::BUILTINS.iter().map(|b| b.name);
     builtin::all().keys().copied().chain(forms).chain(prelude::names()).chain(constants).chain(dtypes)
+}
+
+/// The help of a constant of the house; empty for other names.
+pub fn about(name: &str) -> &'static str {
+    let constant = || CONSTANTS.iter().find(|(n, ..)| *n == name).map_or("", |(_, _, about)| about);
+    if name == HERE { ABOUT_HERE } else { constant() }
 }
 
 /// Whether some name of the house is in that namespace.

@@ -150,6 +150,8 @@ impl Driver<'_> {
         while let Some(&b) = bytes.get(at) {
             match b {
                 b'"' | b'{' | b'\n' => return at,
+                // The brace of `\u{221e}` belongs to the escape.
+                b'\\' if bytes[at + 1..].starts_with(b"u{") => at += 3,
                 b'\\' if bytes.get(at + 1).is_some_and(|&b| b != b'\n') => at += 2,
                 _ => at += 1,
             }

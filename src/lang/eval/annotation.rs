@@ -21,6 +21,10 @@ impl Interp {
                 None => Slot::Local(i as u32),
             };
             let held = self.take(slot);
+            if held.as_ref().is_some_and(|v| super::sound(v).is_err()) {
+                self.put_back(slot, held);
+                continue;
+            }
             let done = held.as_ref().map_or(Ok(()), |v| fits(annotation, v, &mut sizes));
             let kind = held.as_ref().map_or(String::new(), Value::type_name);
             self.put_back(slot, held);

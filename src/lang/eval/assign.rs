@@ -75,6 +75,10 @@ impl Interp {
         }
         let held = self.take(path.slot);
         let mut value = match held {
+            Some(v) if super::sound(&v).is_err() => {
+                self.put_back(path.slot, Some(v));
+                return Err(Fault::unknown().at(path.span));
+            }
             Some(v) => v,
             None => self.eval(&path.read)?,
         };

@@ -145,6 +145,13 @@ impl Interp {
         if let Some(site) = &site {
             self.mark(site.span);
         }
+        if self.dry.is_some() {
+            return self.dry_builtin(b, args, site);
+        }
+        self.perform(b, args, site)
+    }
+
+    pub(super) fn perform(&mut self, b: &'static Builtin, args: Args, site: Option<Site>) -> Result<Value> {
         let mut origin = vec![];
         let done = match b.run {
             Run::Prim(prim) => {
@@ -246,6 +253,14 @@ impl Interp {
 
     /// Runs a function whose arguments were pushed from `base` on.
     pub(super) fn run(&mut self, code: &Lambda, cells: &[Cell], base: usize) -> Result<Value> {
+        if self.dry.is_some() {
+            return self.dry_run(code, cells, base);
+        }
+        self.enter(code, cells, base)
+    }
+
+    #[inline(always)]
+    pub(super) fn enter(&mut self, code: &Lambda, cells: &[Cell], base: usize) -> Result<Value> {
         interrupt::check()?;
         if let Err(fault) = depth::guard(self.depth) {
             self.stack.truncate(base);
@@ -306,11 +321,14 @@ impl Interp {
     }
 
     /// The value of a function's body, where `return` gives the value instead of leaving.
-    fn tail(&mut self, code: &Code) -> Result<Value> {
+    pub(super) fn tail(&mut self, code: &Code) -> Result<Value> {
         match &code.node {
             Node::Block(b) => self.tail_block(b),
             Node::If(c) => {
-                if self.condition(&c.cond)? {
+                if match self.condition(&c.cond) {
+                    Err(fault) if self.is_open(&fault) => return self.both_tails(c),
+                    known => known?,
+                } {
                     self.tail_block(&c.then)
                 } else {
                     match &c.otherwise {
@@ -322,17 +340,17 @@ impl Interp {
             _ => match self.eval(code) {
                 Err(_) if self.flow.is_some() => {
                     self.flow = None;
-                    Ok(std::mem::replace(&mut self.returned, Value::None))
+                    super::sound(&std::mem::replace(&mut self.returned, Value::None))
                 }
                 done => done,
             },
         }
     }
 
-    fn tail_block(&mut self, b: &Block) -> Result<Value> {
+    pub(super) fn tail_block(&mut self, b: &Block) -> Result<Value> {
         for stmt in &b.stmts {
             if self.exec(stmt)? != Flow::Next {
-                return Ok(std::mem::replace(&mut self.returned, Value::None));
+                return super::sound(&std::mem::replace(&mut self.returned, Value::None));
             }
         }
         match &b.last {

@@ -7,9 +7,12 @@ mod annotation;
 mod assign;
 mod call;
 mod compare;
+mod dry;
 mod explain;
 mod field;
+mod join;
 mod operator;
+mod probe;
 mod program;
 mod range;
 mod stmt;
@@ -27,6 +30,7 @@ use super::{stack, text};
 use crate::base::{Fault, Result, Span};
 pub use call::{Site, is_callable};
 pub use compare::equal;
+pub use dry::Dry;
 pub use operator::operate;
 pub use program::Snapshot;
 
@@ -40,6 +44,15 @@ pub enum Flow {
     Return,
 }
 
+/// What a variable holds, unless that is a value that could not be had.
+#[inline(always)]
+fn sound(v: &Value) -> Result<Value> {
+    match v {
+        Value::Array(e) if e.is_broken() => Err(e.fault().unwrap_or_else(Fault::unknown)),
+        v => Ok(v.clone()),
+    }
+}
+
 impl Interp {
     /// The value of an expression.
     #[inline]
@@ -47,11 +60,11 @@ impl Interp {
         match &code.node {
             Node::Const(v) => Ok(v.clone()),
             Node::Local(i, named) => match &self.stack[self.base + *i as usize] {
-                Some(v) => Ok(v.clone()),
+                Some(v) => sound(v),
                 None => self.unset(named, code.span),
             },
             Node::Global(slot, library) => match &self.globals.values[*slot as usize] {
-                Some(v) => Ok(v.clone()),
+                Some(v) => sound(v),
                 None => match self.library.items.get(*library as usize) {
                     Some(LibraryItem { value: Some(v), .. }) => Ok(v.clone()),
                     _ => self.stand_in(*slot, *library, code.span),
@@ -163,7 +176,7 @@ impl Interp {
     fn cell(&mut self, i: u32, named: &Named, span: Span) -> Result<Value> {
         let held = self.cells[self.cell_base + i as usize].borrow().clone();
         match held {
-            Some(v) => Ok(v),
+            Some(v) => sound(&v),
             None => self.unset(named, span),
         }
     }
@@ -190,6 +203,9 @@ impl Interp {
             return self.library_value(library).map_err(|f| f.at(span));
         }
         let (name, module) = self.globals.names[slot as usize].clone();
+        if self.dry.is_some() && self.late.contains_key(&name) {
+            return Err(Fault::unknown().at(span));
+        }
         if let Some(make) = self.late.remove(&name) {
             let v = make(self).map_err(|f| f.at(span))?;
             self.globals.values[slot as usize] = Some(v.clone());
@@ -258,6 +274,9 @@ impl Interp {
     }
 
     fn text(&mut self, pieces: &[Piece]) -> Result<Value> {
+        if self.dry.is_some() {
+            return self.dry_text(pieces);
+        }
         let mut out = String::new();
         for piece in pieces {
             match piece {
@@ -325,6 +344,9 @@ impl Interp {
     }
 
     fn comprehension(&mut self, c: &Comprehension, span: Span) -> Result<Value> {
+        if self.dry.is_some() {
+            return self.dry_comprehension(c, span);
+        }
         let mut out = vec![];
         self.clauses(&c.clauses, &c.body, &mut out)?;
         stack::stack_deep(&out).map_err(|f| f.at(span).label(c.body.span, "makes the elements"))
@@ -348,6 +370,7 @@ impl Interp {
                 let mut items = self.items(v).map_err(|f| f.at(iter.span))?;
                 while let Some(item) = items.next(self).map_err(|f| f.at(iter.span))? {
                     crate::base::interrupt::check()?;
+                    self.step()?;
                     self.renew(fresh);
                     self.unpack(target, item, iter.span)?;
                     self.clauses(rest, body, out)?;

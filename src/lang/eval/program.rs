@@ -53,10 +53,26 @@ impl Interp {
         self.run_program(&code, MAIN).map_err(|f| vec![f])
     }
 
-    /// Names and arity of a text, without running it.
+    /// Names, arity, shapes and dtypes of a text, without running it.
     pub fn check_main(&mut self, program: &ast::Program, text: &str) -> Vec<Fault> {
+        // The name is there whenever the program runs.
+        if !self.late.contains_key("input") {
+            self.set_late("input", |_| Err(Fault::unknown()));
+        }
         match resolve::program(self, program, Context { module: MAIN, text, whole: true }) {
-            Ok(code) => crate::lang::check::arity(self, &code),
+            Ok(code) => {
+                let mut faults = crate::lang::check::arity(self, &code);
+                let sites: Vec<_> = faults.iter().filter_map(|f| f.span).collect();
+                let inside = |s: crate::base::Span| sites.iter().any(|t| t.start <= s.start && s.end <= t.end);
+                for fault in self.run_dry(&code) {
+                    let known = faults.iter().any(|f| f.span == fault.span);
+                    if !known && !fault.span.is_some_and(inside) {
+                        faults.push(fault);
+                    }
+                }
+                faults.sort_by_key(|f| f.span.map(|s| (s.source, s.start)));
+                faults
+            }
             Err(faults) => faults,
         }
     }
@@ -87,6 +103,9 @@ impl Interp {
     }
 
     fn top(&mut self, program: &Program, module: u32) -> Result<Option<Value>> {
+        if self.dry.is_some() {
+            return self.dry_top(program);
+        }
         let mut last = None;
         for stmt in &program.body {
             crate::base::interrupt::check()?;

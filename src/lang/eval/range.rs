@@ -79,7 +79,7 @@ impl Interp {
             Value::Array(e) if e.rank() > 0 => {
                 // Rows are views of what lies in memory.
                 if !crate::graph::tape::recording() {
-                    e.force()?;
+                    crate::graph::engine::force(std::slice::from_ref(&e))?;
                 }
                 Items::Array(e, 0)
             }

@@ -19,12 +19,12 @@ impl Interp {
                     self.store(*slot, v);
                     Ok(Flow::Next)
                 }
-                Err(fault) => self.leave(fault),
+                Err(fault) => self.leave(stmt, fault),
             },
             Op::If(c) => {
                 if match self.condition(&c.cond) {
                     Ok(b) => b,
-                    Err(fault) => return self.leave(fault),
+                    Err(fault) => return self.undecided(stmt, c, fault),
                 } {
                     self.exec_block(&c.then)
                 } else {
@@ -37,7 +37,7 @@ impl Interp {
             Op::Break => Ok(Flow::Break),
             Op::Continue => Ok(Flow::Continue),
             _ => match self.exec_other(stmt) {
-                Err(fault) => self.leave(fault),
+                Err(fault) => self.leave(stmt, fault),
                 done => done,
             },
         }
@@ -45,8 +45,20 @@ impl Interp {
 
     /// A fault, or what looks like one on its way out of an expression: `break` in a block that is a value.
     #[cold]
-    fn leave(&mut self, fault: Fault) -> Result<Flow> {
-        self.flow.take().ok_or(fault)
+    fn leave(&mut self, stmt: &Stmt, fault: Fault) -> Result<Flow> {
+        match self.flow.take() {
+            Some(flow) => Ok(flow),
+            None if self.dry.is_some() => self.pass_over(stmt, fault),
+            None => Err(fault),
+        }
+    }
+
+    #[cold]
+    fn undecided(&mut self, stmt: &Stmt, c: &If, fault: Fault) -> Result<Flow> {
+        match self.is_open(&fault) {
+            true => self.both_branches(c),
+            false => self.leave(stmt, fault),
+        }
     }
 
     fn exec_other(&mut self, stmt: &Stmt) -> Result<Flow> {
@@ -64,7 +76,9 @@ impl Interp {
             }
             Op::Block(b) => return self.exec_block(b),
             Op::Try(t) => return self.exec_try(t),
+            Op::For(f) if self.dry.is_some() => return self.dry_for(f),
             Op::For(f) => return self.for_in(f),
+            Op::While(w) if self.dry.is_some() => return self.dry_while(w),
             Op::While(w) => return self.while_true(w),
             Op::Return(code) => {
                 self.returned = match code {
@@ -81,11 +95,14 @@ impl Interp {
     }
 
     /// An `else`: a block or another `if`.
-    fn exec_branch(&mut self, code: &Code) -> Result<Flow> {
+    pub(super) fn exec_branch(&mut self, code: &Code) -> Result<Flow> {
         match &code.node {
             Node::Block(b) => self.exec_block(b),
             Node::If(c) => {
-                if self.condition(&c.cond)? {
+                if match self.condition(&c.cond) {
+                    Err(fault) if self.is_open(&fault) => return self.both_branches(c),
+                    known => known?,
+                } {
                     self.exec_block(&c.then)
                 } else {
                     c.otherwise.as_ref().map_or(Ok(Flow::Next), |e| self.exec_branch(e))
@@ -96,7 +113,7 @@ impl Interp {
     }
 
     /// A block whose value nobody wants.
-    fn exec_block(&mut self, b: &Block) -> Result<Flow> {
+    pub(super) fn exec_block(&mut self, b: &Block) -> Result<Flow> {
         for stmt in &b.stmts {
             match self.exec(stmt)? {
                 Flow::Next => {}
@@ -109,7 +126,7 @@ impl Interp {
         }
     }
 
-    fn exec_stmts(&mut self, stmts: &[Stmt]) -> Result<Flow> {
+    pub(super) fn exec_stmts(&mut self, stmts: &[Stmt]) -> Result<Flow> {
         for stmt in stmts {
             match self.exec(stmt)? {
                 Flow::Next => {}
@@ -137,7 +154,10 @@ impl Interp {
     }
 
     pub(super) fn if_value(&mut self, c: &If) -> Result<Value> {
-        if self.condition(&c.cond)? {
+        if match self.condition(&c.cond) {
+            Err(fault) if self.is_open(&fault) => return self.both_values(c),
+            known => known?,
+        } {
             return self.block_value(&c.then);
         }
         match &c.otherwise {
@@ -147,6 +167,9 @@ impl Interp {
     }
 
     pub(super) fn try_value(&mut self, t: &Try) -> Result<Value> {
+        if self.dry.is_some() {
+            return self.dry_try(t);
+        }
         let frame = self.frame();
         match self.block_value(&t.body) {
             Err(fault) if self.catches(&fault) => {
@@ -158,6 +181,9 @@ impl Interp {
     }
 
     fn exec_try(&mut self, t: &Try) -> Result<Flow> {
+        if self.dry.is_some() {
+            return self.dry_try(t).map(|_| Flow::Next);
+        }
         let frame = self.frame();
         match self.exec_block(&t.body) {
             Err(fault) if self.catches(&fault) => {
@@ -186,7 +212,7 @@ impl Interp {
     fn assert(&mut self, cond: &Code, message: Option<&Code>) -> Result<()> {
         let v = self.eval(cond)?;
         let holds = v.to_bool().map_err(|f| f.at(cond.span).label(cond.span, v.type_name()))?;
-        if holds {
+        if holds || self.dry.is_some() {
             return Ok(());
         }
         let words = match message {
@@ -257,7 +283,7 @@ impl Interp {
         Ok(Flow::Next)
     }
 
-    fn export(&mut self, export: &[(u32, Slot)]) {
+    pub(super) fn export(&mut self, export: &[(u32, Slot)]) {
         for &(cell, slot) in export {
             let v = self.cells[self.cell_base + cell as usize].borrow().clone();
             self.put_back(slot, v);

@@ -10,7 +10,7 @@ use super::functions::must_be_callable;
 use super::leaves::{arrays, map_arrays, rebuild};
 use crate::base::{Fault, Result};
 use crate::graph::prim::Default;
-use crate::graph::{Attr, Back, Body, Expr, Marks, Param, ParamKind, Prim, Types, Vjp, alias, apply};
+use crate::graph::{Attr, Back, Body, Expr, Marks, Param, ParamKind, Prim, Types, Vjp, alias, apply, engine};
 use crate::lang::code::FormKind;
 use crate::lang::eval::equal;
 use crate::lang::function::Function;
@@ -133,7 +133,7 @@ fn node(y: &Value, args: &Value, rule: usize, calls: u64) -> Result<Value> {
         Fault::new(format!("a function with a gradient of its own must return one array, found {}", y.article()))
     })?;
     // Computed now: the node is then realised from the start, and no plan ever meets it.
-    e.force()?;
+    engine::force(std::slice::from_ref(e))?;
     let mut ins = vec![alias(e, Marks::default())];
     ins.extend(inputs);
     let hollow = rebuild_hollow(args)?;

@@ -9,7 +9,7 @@ use super::basic::{Plan, Step, own, plan};
 use super::fancy::{self, Pick};
 use super::{Sub, Subs, Value};
 use crate::base::{Buffer, DType, Elem, Fault, Host, Kind, Layout, Result, Shape};
-use crate::graph::{Attrs, Data, Expr, apply, cast, from_bits};
+use crate::graph::{Attrs, Data, Expr, apply, cast, engine, from_bits};
 use crate::ops;
 
 /// The array with `v` at the subscripts, and whether that went well.
@@ -71,7 +71,8 @@ fn put_any(e: Expr, subs: &Subs, v: &Value) -> (Expr, Result<()>) {
         Ok(ready) => ready,
         Err(fault) => return (e, Err(fault)),
     };
-    let recorded = e.node().marks.live() || v.node().marks.live();
+    let unseen = engine::is_blind() && !(e.is_realised() && v.is_realised());
+    let recorded = e.node().marks.live() || v.node().marks.live() || unseen;
     let done = if plan.has_arrays() { put_picked(e, &plan, &v, recorded) } else { put_view(e, &plan, &v, recorded) };
     match done {
         Ok(e) => (e, Ok(())),

@@ -118,6 +118,12 @@ impl Resolver<'_> {
 
     /// The reading of a module's variable or a name of the house.
     pub(super) fn global(&mut self, name: &Rc<str>, span: Span) -> Code {
+        if &**name == names::HERE
+            && !self.is_users(name)
+            && let Some(folder) = self.folder()
+        {
+            return Code::new(Node::Const(folder), span);
+        }
         let library = self.interp.library.find(name);
         let module = &mut self.interp.modules[self.context.module as usize];
         if self.scopes.len() > 1 && !module.read_by_functions.contains(name) {
@@ -128,6 +134,13 @@ impl Resolver<'_> {
         }
         let slot = self.global_slot(name);
         Code::new(Node::Global(slot, library), span)
+    }
+
+    /// The folder of the file that is resolved; `None` where there is no file.
+    fn folder(&self) -> Option<Value> {
+        let folder = self.interp.modules[self.context.module as usize].path.as_ref()?.parent()?;
+        let text = folder.to_string_lossy();
+        Some(Value::text(if text.is_empty() { ".".into() } else { text }))
     }
 
     pub(super) fn global_slot(&mut self, name: &Rc<str>) -> u32 {
