@@ -376,3 +376,13 @@ fn hostile_programs_are_errors() {
     let ragged = file("ragged.csv", "a,b\n1,2\n3\n");
     fails(&run(&["-e", &format!("load(\"{ragged}\")")]), 3, "ragged.csv");
 }
+
+#[test]
+fn files_beside_a_script() {
+    file("here/data.csv", "1,2\n3,4\n");
+    let script = file("here/a.nev", "print(sum(load(\"{here}/data.csv\")))\n");
+    prints(&run(&[&script]), "10\n");
+    let own = file("here/b.nev", "here = 3\nprint(here, \"\\u{221e}{here}\")\n");
+    prints(&run(&[&own]), "3 ∞3\n");
+    prints(&run(&["-e", "print(here)"]), ".\n");
+}
