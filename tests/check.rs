@@ -52,12 +52,14 @@ fn examples_are_right() {
 }
 
 #[test]
-fn an_example_made_wrong_is_found() {
+fn an_example_made_wrong_is_found_in_its_loop_and_behind() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let text = std::fs::read_to_string(folder.join("digits.nev")).expect("the example");
     let text = text.replace("{here}", folder.to_str().expect("UTF-8"));
     let inside = text.replace("w1: tensor(randn(64, 64)", "w1: tensor(randn(65, 64)");
     wrong("digits1.nev", &inside, &["the inner axes differ, 64 and 65"]);
+    let behind = text.replace("guess = argmax(network(p, x_test), axis=1)", "guess = network(p, x_test).T @ ones(3)");
+    wrong("digits2.nev", &behind, &["the inner axes differ, 360 and 3"]);
 }
 
 #[test]

@@ -249,7 +249,9 @@ prims! {
 
 /// Ints stay ints while the exponent is a number that is not negative, or an array of ints.
 fn power(c: &crate::graph::Call) -> crate::base::Result<crate::graph::Types> {
-    let negative = c.ins[1].is_weak() && c.ins[1].dtype() == crate::base::DType::I64 && c.ins[1].item::<i64>()? < 0;
+    // Of a float base it is a float anyway: the exponent is not looked at.
+    let asks = !c.ins[0].dtype().is_float() && c.ins[1].is_weak() && c.ins[1].dtype() == crate::base::DType::I64;
+    let negative = asks && c.ins[1].item::<i64>()? < 0;
     if negative { rule::float(c) } else { rule::number(c) }
 }
 

@@ -299,3 +299,9 @@ fn placement_of_picked_axes() {
     fails("x = reshape(0..6, 2, 3); x[[true, false, true]]", "a mask of shape [3] does not fit axes of shape [2]");
     fails("x = reshape(0..6, 2, 3); x[[0, 5]]", "index 5 is out of range: axis 0 has size 2");
 }
+
+#[test]
+fn the_brace_of_an_escape_opens_no_interpolation() {
+    ok("n = 3; \"a\\u{221e}{n}\"", "a∞3");
+    ok("\"\\\\u{1 + 1}\"", "\\u2");
+}
