@@ -33,7 +33,7 @@ macro_rules! prims {
         pub(super) static ALL: &[&$crate::graph::Prim] = &[$(&$name::PRIM),+];
         $(
             $(#[doc = $doc])+
-            #[allow(clippy::too_many_arguments)]
+            #[allow(clippy::too_many_arguments, clippy::cloned_ref_to_slice_refs)]
             pub fn $name($($x: &$crate::graph::Expr),+ $($(, $attr: impl Into<$crate::graph::Attr>)+)?) -> $crate::graph::Expr {
                 $crate::ops::build(&$name::PRIM, &[$($x.clone()),+], [$($($attr.into()),+)?].into_iter().collect())
             }

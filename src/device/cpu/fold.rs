@@ -46,6 +46,9 @@ struct Target {
     functions: Functions,
 }
 
+/// Works on n elements from one pointer into another.
+type Stretch = unsafe fn(*const u8, usize, *mut u8);
+
 /// A fold over one element type.
 #[derive(Clone, Copy)]
 struct Functions {
@@ -53,9 +56,9 @@ struct Functions {
     /// Writes the value of folding nothing.
     start: unsafe fn(*mut u8),
     /// Folds n elements into one.
-    segment: unsafe fn(*const u8, usize, *mut u8),
+    segment: Stretch,
     /// Folds n elements into n accumulators.
-    line: unsafe fn(*const u8, usize, *mut u8),
+    line: Stretch,
 }
 
 impl Folds {
@@ -629,7 +632,7 @@ unsafe fn start<T: Copy, F: Combine<T>>(out: *mut u8) {
 }
 
 fn of<T: Copy, F: Combine<T>>() -> Functions {
-    let (segment, line): (unsafe fn(*const u8, usize, *mut u8), unsafe fn(*const u8, usize, *mut u8)) = match cpu() {
+    let (segment, line): (Stretch, Stretch) = match cpu() {
         #[cfg(target_arch = "x86_64")]
         Cpu::Avx2 | Cpu::Avx512 => (segment_avx2::<T, F>, line_avx2::<T, F>),
         _ => (segment::<T, F>, line::<T, F>),

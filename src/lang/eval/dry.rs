@@ -47,7 +47,8 @@ pub struct Dry {
 }
 
 impl Dry {
-    pub fn new() -> Dry {
+    /// A run that begins now.
+    pub fn begin() -> Dry {
         Dry { faults: vec![], left: STEPS, end: Instant::now() + TIME, forks: 0, returned: vec![] }
     }
 

@@ -25,12 +25,12 @@ impl Interp {
         let (snapshot, files) = (self.snapshot(), std::mem::take(&mut self.files));
         engine::blind(true);
         engine::missed();
-        self.dry = Some(Box::new(Dry::new()));
+        self.dry = Some(Box::new(Dry::begin()));
         self.set("args", nobody_knows());
         let ran = self.run_program(code, MAIN);
         let mut faults = self.found(ran.err());
         self.settle();
-        self.dry = Some(Box::new(Dry::new()));
+        self.dry = Some(Box::new(Dry::begin()));
         for function in self.annotated() {
             faults.extend(self.probe(&function));
         }
