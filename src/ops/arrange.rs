@@ -248,6 +248,13 @@ fn margin(x: &Expr, axis: usize, width: usize, how: Pad, before: bool) -> Result
         Pad::Reflect => n.saturating_sub(1),
         Pad::Symmetric | Pad::Wrap => n,
     };
+    if width > most && n > 0 {
+        super::rule::sized(shape, x.dtype())?;
+        let picks: Vec<i64> = (0..width as i64)
+            .map(|k| folded(if before { k - width as i64 } else { n as i64 + k }, n as i64, how))
+            .collect();
+        return take(x, &Expr::from_slice(&[width], &picks)?, Some(axis as i64));
+    }
     if width > most {
         let fault = Fault::new(format!("pad: {width} more elements, where an axis of size {n} can give {most}"));
         return Err(fault.hint("mode=\"constant\" and mode=\"edge\" go as far as asked"));
@@ -262,6 +269,18 @@ fn margin(x: &Expr, axis: usize, width: usize, how: Pad, before: bool) -> Result
         (_, true) => part(n - width, 1),
         (_, false) => part(0, 1),
     })
+}
+
+/// Position i of an endless line made from n elements, in them: reflections go back and forth.
+fn folded(i: i64, n: i64, how: Pad) -> i64 {
+    let (period, back) = match how {
+        Pad::Reflect if n == 1 => return 0,
+        Pad::Reflect => (2 * (n - 1), 2 * (n - 1)),
+        Pad::Symmetric => (2 * n, 2 * n - 1),
+        _ => (n, n),
+    };
+    let k = i.rem_euclid(period);
+    if k < n { k } else { back - k }
 }
 
 /// Arrays of one shape under a new axis.

@@ -169,15 +169,27 @@ prims! {
         vjp: zero,
     }
 
-    /// Bits shifted down, keeping the sign: divided by two to the power of `b`, rounded down.
+    /// Bits shifted down, keeping the sign: divided by two to the power of `b`, rounded down. Shifting by 64 or more, or by
+    /// a negative number, leaves the sign alone.
     ///
     /// > bitwise_right_shift([-9, 9], 1)
     /// [-5, 4]
     bitwise_right_shift(a, b) {
         dtype: ints,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "a >> b", i: a >> b.clamp(0, 63) },
+        map: { cost: 1, wgsl: "a >> b", i: if (0..64).contains(&b) { a >> b } else { a >> 63 } },
         vjp: zero,
+    }
+
+    /// The number next to `a` in the direction of `b`.
+    ///
+    /// > nextafter([1.0, 0.0], [2.0, 0.0])
+    /// [1.0000000000000002, 0]
+    nextafter(a, b) {
+        dtype: rule::float,
+        shape: rule::broadcast,
+        map: { cost: 4, wgsl: "nextafter(a, b)", f: if a.is_nan() || b.is_nan() { a + b } else if a == b { b } else if a < b { a.next_up() } else { a.next_down() } },
+        vjp: none "neighbours of a number are steps",
     }
 
     /// Whether each element is not a number.

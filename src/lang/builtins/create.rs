@@ -82,7 +82,8 @@ natives! {
     /// [1, 1.25, 1.5, 1.75]
     "arange(start, stop=none, step=1, dtype=none, device=none)" => |interp, a| arange(&a, interp);
 
-    /// `num` numbers in even steps from start to stop, both included (`endpoint=false` leaves stop out).
+    /// `num` numbers in even steps from start to stop, both included (`endpoint=false` leaves stop out). Of arrays
+    /// in even steps too, along a new first axis.
     ///
     /// > linspace(0, 1, 5)
     /// [0, 0.25, 0.5, 0.75, 1]
@@ -351,16 +352,20 @@ fn linspace(a: &Args, interp: &Interp) -> Result<Value> {
     let (dtype, place) = a.kind(4, 5, DType::F64, interp)?;
     let steps = if a.bool(3)? { n.saturating_sub(1) } else { n };
     let (start, stop) = (cast(&start, DType::F64)?, cast(&stop, DType::F64)?);
-    if start.size() != 1 || stop.size() != 1 {
-        let at = (start.size() == 1) as usize;
-        return Err(a.wrong(at, a.get(at).unlike("a number")));
-    }
-    let shape = ops::rule::sized(Shape::new(&[n]), DType::F64)?;
-    let step = (&stop - &start) / steps.max(1) as f64;
-    let line = ops::iota(&start, &step, &shape);
+    let step = crate::ops::arrange::checked((&stop - &start) / steps.max(1) as f64)?;
+    let lead = [n].into_iter().chain(step.shape().iter().copied()).collect();
+    ops::rule::sized(lead, DType::F64)?;
+    let at = ops::reshape(
+        &ops::positions(n, 0, 1),
+        &[n].into_iter().chain(step.shape().iter().map(|_| 1)).collect::<Shape>(),
+    );
+    let line = match step.rank() {
+        0 => ops::iota(&start, &step, &Shape::new(&[n])),
+        _ => &start + &(&step * &at),
+    };
     // The last one is stop itself, whatever rounding says.
     let line = match a.bool(3)? && n > 1 {
-        true => ops::where_(&ops::equal(&ops::positions(n, 0, 1), &Expr::weak(steps as i64)), &stop, &line),
+        true => ops::where_(&ops::equal(&at, &Expr::weak(steps as i64)), &stop, &line),
         false => line,
     };
     done(relocate(&cast(&line, dtype)?, place)?)

@@ -5,6 +5,7 @@ mod arrange;
 mod collection;
 mod create;
 pub mod file;
+mod fold;
 mod linear;
 mod number;
 mod random;
@@ -13,7 +14,7 @@ mod stream;
 mod strings;
 mod world;
 
-pub use args::Args;
+pub use args::{Args, stacked};
 
 use super::builtin::Builtin;
 
@@ -23,6 +24,7 @@ pub static NATIVE: &[&[Builtin]] = &[
     collection::LIST,
     create::LIST,
     file::LIST,
+    fold::LIST,
     linear::LIST,
     number::LIST,
     random::LIST,

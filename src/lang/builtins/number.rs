@@ -50,11 +50,18 @@ natives! {
     /// "3.14"
     "format(x, spec=\"\")" => |_, a| crate::lang::text::formatted(a.get(0), a.text(1)?).map(Value::text);
 
-    /// The one element of an array of size 1 as a plain number.
+    /// The one element of an array of size 1 as a plain number, or the one at a position: one index for each axis, or one
+    /// in the flattened x.
     ///
     /// > item([[7]])
     /// 7
-    "item(x)" => |_, a| single(&a, a.get(0));
+    /// > item([[1, 2], [3, 4]], 2)
+    /// 3
+    "item(x, *index)" => |_, a| match a.rest(1) {
+        [] => single(&a, a.get(0)),
+        [i] => Value::number_of(&at(&ops::flat(&a.expr(0)?), std::slice::from_ref(i)).map_err(|f| a.wrong(1, f))?),
+        many => Value::number_of(&at(&a.expr(0)?, many).map_err(|f| a.wrong(1, f))?),
+    };
 
     /// The elements as nested tuples of plain numbers.
     ///
@@ -80,20 +87,21 @@ natives! {
     /// 3
     "min(x, axis=none, keepdims=false)" => |_, a| extreme(&a, ops::minimum, ops::min);
 
-    /// Rounded to the nearest, halves to even; `digits` after the point are kept.
+    /// Rounded to the nearest, halves to even; so many `decimals` after the point are kept.
     ///
     /// > round([0.5, 1.5, 2.6])
     /// [0, 2, 3]
     /// > round(3.14159, 2)
     /// 3.14
-    "round(x, digits=0)" => |_, a| {
+    "round(x, decimals=0)" => |_, a| {
         let (x, digits) = (a.expr(0)?, a.int(1)?);
         if digits == 0 || (digits > 0 && !x.dtype().is_float()) {
             return done(ops::round(&x));
         }
         // Dividing by a power of ten is exact to the last bit where multiplying by its inverse is not.
         let scale = Expr::weak(10f64.powi(digits.unsigned_abs().min(300) as i32));
-        done(if digits > 0 { ops::round(&(&x * &scale)) / &scale } else { ops::round(&(&x / &scale)) * &scale })
+        let rounded = if digits > 0 { ops::round(&(&x * &scale)) / &scale } else { ops::round(&(&x / &scale)) * &scale };
+        done(if x.dtype() == crate::base::DType::I64 { crate::graph::cast(&rounded, x.dtype())? } else { rounded })
     };
 }
 
@@ -110,6 +118,16 @@ fn single(a: &Args, v: &Value) -> Result<Value> {
             .hint("astype({0}, f64) converts every element"));
     }
     Value::number_of(&x)
+}
+
+/// The element at one index for each axis.
+fn at(x: &Expr, index: &[Value]) -> Result<Expr> {
+    if x.rank() != index.len() {
+        return Err(Fault::new(format!("item: {} indices for {}", index.len(), x.type_name())));
+    }
+    index
+        .iter()
+        .try_fold(x.clone(), |x, i| row(&x, crate::lang::index::position(i.to_int()?, x.shape()[0], 1, "the axis")?))
 }
 
 fn unread(a: &Args, text: &str, expected: &str) -> Fault {

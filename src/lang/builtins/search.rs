@@ -35,6 +35,21 @@ natives! {
         _ => Err(Fault::new("where: expected one or three arguments, found two").hint("where(condition, a, b)")),
     };
 
+    /// For each value the position where it would go into a sorted vector: before its equals, or with
+    /// `side="right"` after them. `sorter` are the positions that sort the vector if it is not sorted.
+    ///
+    /// > searchsorted([10, 20, 30], [20, 25])
+    /// [1, 2]
+    /// > searchsorted([10, 20, 30], 20, side="right")
+    /// 2
+    /// > searchsorted([30, 10, 20], 25, sorter=[1, 2, 0])
+    /// 2
+    "searchsorted(sorted, values, side=\"left\", sorter=none)" => |_, a| {
+        let (x, order) = (a.expr(0)?, a.maybe(3, |a, i| a.expr(i))?);
+        let x = order.map_or(Ok(x.clone()), |order| ops::take(&x, &order, None))?;
+        done(ops::searchsorted(&x, &a.expr(1)?, a.text(2)?))
+    };
+
     /// Positions of the elements that are not zero, one index array per axis.
     ///
     /// > nonzero([0, 5, 7])

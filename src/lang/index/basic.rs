@@ -22,6 +22,8 @@ pub enum Step {
 
 pub struct Plan {
     pub steps: Vec<Step>,
+    /// How many steps stand before the `...`, which keeps arrays apart even where it stands for no axis.
+    pub gap: Option<usize>,
 }
 
 impl Plan {
@@ -99,16 +101,16 @@ pub fn plan(subs: &Subs, shape: &Shape) -> Result<Plan> {
     let mut rest = shape.rank() - taken;
     let mut steps = vec![];
     let mut axis = 0;
-    let mut seen_rest = false;
+    let mut gap = None;
     let full = |n: usize| Step::Slice { start: 0, n, step: 1 };
     for (side, sub) in subs.iter().enumerate() {
         match sub {
             Sub::New => steps.push(Step::New),
-            Sub::Rest if seen_rest => {
+            Sub::Rest if gap.is_some() => {
                 return Err(Fault::new("only one `...` can stand in an index").side(side, "the second"));
             }
             Sub::Rest => {
-                seen_rest = true;
+                gap = Some(steps.len());
                 steps.extend(shape[axis..axis + rest].iter().map(|&n| full(n)));
                 axis += rest;
                 rest = 0;
@@ -155,7 +157,7 @@ pub fn plan(subs: &Subs, shape: &Shape) -> Result<Plan> {
         }
     }
     steps.extend(shape[axis..].iter().map(|&n| full(n)));
-    Ok(Plan { steps })
+    Ok(Plan { steps, gap })
 }
 
 /// Ints checked against an axis, negative ones counted from its end.

@@ -1,7 +1,7 @@
 //! Arrays of ints among the subscripts (masks have become such).
 //!
 //! NumPy's rule: all arrays, and the ints beside them, are broadcast together into the axes B; B stands where the first
-//! of them stood if nothing but them lies between the first and the last, else in front.
+//! of them stood if nothing but them lies between the first and the last, no `...` either, else in front.
 
 use super::basic::{Plan, Step, sliced};
 use crate::base::{Fault, Layout, Result, Shape};
@@ -32,7 +32,8 @@ pub fn pick(plan: &Plan) -> Result<Pick> {
     let advanced = |s: &Step| matches!(s, Step::Array(_) | Step::Int(_));
     let first = plan.steps.iter().position(advanced).unwrap_or(0);
     let last = plan.steps.iter().rposition(advanced).unwrap_or(0);
-    let together = plan.steps[first..=last].iter().all(advanced);
+    let parted = plan.gap.is_some_and(|gap| first < gap && gap <= last);
+    let together = !parted && plan.steps[first..=last].iter().all(advanced);
     let mut index = vec![];
     let mut rest = vec![];
     let mut b = Shape::scalar();
@@ -139,7 +140,7 @@ pub fn slices_only(e: &Expr, plan: &Plan) -> Expr {
             _ => Step::Slice { start: 0, n: e.shape()[axis], step: 1 },
         })
         .collect();
-    sliced(e, &Plan { steps: only })
+    sliced(e, &Plan { steps: only, gap: None })
 }
 
 /// The indexed axes first.

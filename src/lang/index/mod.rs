@@ -101,6 +101,10 @@ fn sub_of(v: Value) -> Result<Sub> {
         Value::Text(t) => Sub::Text(t),
         Value::Bool(b) => Sub::Array(Expr::full(Shape::scalar(), bits_of(b), DType::Bool, crate::graph::Place::Array)),
         Value::Range(r) => Sub::Range(*r),
+        // The literal `[]` has no elements to be ints.
+        Value::Array(e) if e.size() == 0 && e.rank() > 0 && e.dtype() != DType::Bool => {
+            Sub::Array(Expr::full(e.shape().clone(), 0, DType::I64, e.place()))
+        }
         Value::Array(e) if e.dtype().is_float() => {
             let fault = Fault::new(format!("an index is made of ints, found {}", e.type_name()));
             return Err(match e.rank() {
@@ -110,6 +114,7 @@ fn sub_of(v: Value) -> Result<Sub> {
         }
         Value::Array(e) if e.rank() == 0 && e.dtype() == DType::I64 => Sub::Int(e.item::<i64>()?),
         Value::Array(e) => Sub::Array(e),
+        Value::Tuple(_) => return sub_of(Value::Array(super::builtins::stacked(&v)?)),
         Value::Float(x) if x == x.trunc() && x.abs() < 9e15 => {
             return Err(
                 Fault::new(format!("an index must be an int, found the float {x}")).hint(format!("write {}", x as i64))

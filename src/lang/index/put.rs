@@ -165,6 +165,7 @@ fn put_picked(e: Expr, plan: &Plan, v: &Expr, recorded: bool) -> Result<Expr, (E
                 _ => Step::Slice { start: 0, n: e.shape()[axis], step: 1 },
             })
             .collect(),
+        gap: None,
     };
     let part = pick.shape(&cut_plan.shape());
     if let Err(fault) = check_fit(v, &part) {

@@ -23,7 +23,7 @@ static THEMES: &[Theme] = &[
     Theme { space: "", text: include_str!("data.nev"), only: &[] },
     Theme { space: "stats", text: include_str!("stats.nev"), only: &["mode", "skew", "kurtosis", "iqr", "mad"] },
     Theme { space: "", text: include_str!("numeric.nev"), only: &[] },
-    Theme { space: "linalg", text: include_str!("linalg.nev"), only: &["cond", "expm"] },
+    Theme { space: "linalg", text: include_str!("linalg.nev"), only: &["cond", "expm", "multi_dot"] },
     Theme {
         space: "random",
         text: include_str!("random.nev"),
