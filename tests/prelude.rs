@@ -83,7 +83,7 @@ const SMOOTH_A: &[&str] = &[
     "sum(cumsum(A, axis=1) * W)",
     "sum(cumprod(A, axis=1) * W)",
     "sum(diff(A)^2)",
-    "sum(gradient(A)^2)",
+    "sum(gradient(A, axis=0)^2)",
     "sum(trapezoid(A)^2)",
     "sum(interp(A, [-1, 0, 1], [2, 5, 3])^2)",
     "norm(A)",
