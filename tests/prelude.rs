@@ -332,7 +332,7 @@ fn faults_speak_in_the_name_of_what_was_called() {
         ("zeros(-1)", "error: zeros: a size cannot be negative, found -1"),
         ("zeros(2, 3.5)", "error: zeros: expected an int, found 3.5"),
         ("error(\"no: data\")", "error: no: data"),
-        ("force(solve([[1, 2], [2, 4]], [1, 2]))", "error: force: solve: the matrix is singular: pivot 1 is 0"),
+        ("force(solve([[1, 2], [2, 4]], [1, 2]))", "error: solve: the matrix is singular: pivot 1 is 0"),
         ("batches([1, 2], [1, 2, 3])", "error: batches: the arrays differ in length: 2 rows, and shape [3]"),
     ]);
 }
