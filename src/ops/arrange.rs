@@ -256,8 +256,8 @@ fn margin(x: &Expr, axis: usize, width: usize, how: Pad, before: bool) -> Result
         return take(x, &Expr::from_slice(&[width], &picks)?, Some(axis as i64));
     }
     if width > most {
-        let fault = Fault::new(format!("pad: {width} more elements, where an axis of size {n} can give {most}"));
-        return Err(fault.hint("mode=\"constant\" and mode=\"edge\" go as far as asked"));
+        let fault = Fault::new(format!("pad: {width} more elements, where an axis of size {n} can give none"));
+        return Err(fault.hint("mode=\"constant\" makes them from nothing"));
     }
     let part = |start: usize, step: i64| slice(x, axis, start, width, step);
     Ok(match (how, before) {
