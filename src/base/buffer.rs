@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::elem::Elem;
 use super::fault::Fault;
+use super::memory::available;
 
 const ALIGN: usize = 64;
 const SMALL: usize = 64 << 10;
@@ -182,25 +183,6 @@ fn release(ptr: NonNull<u8>, class: usize) {
         // SAFETY: allocated by `fresh` with this very layout.
         unsafe { dealloc(ptr.as_ptr(), layout) };
     }
-}
-
-/// Bytes that the system says it can still give without swapping. Linux overcommits, so that an allocation succeeds
-/// and the process dies at the first touch: asking first is what turns `zeros(10^12)` into an error.
-fn available() -> usize {
-    meminfo("MemAvailable:")
-}
-
-/// Bytes of memory in this machine.
-pub fn total_memory() -> usize {
-    use std::sync::OnceLock;
-    static TOTAL: OnceLock<usize> = OnceLock::new();
-    *TOTAL.get_or_init(|| meminfo("MemTotal:"))
-}
-
-fn meminfo(field: &str) -> usize {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kib = text.lines().find_map(|l| l.strip_prefix(field)?.trim().strip_suffix("kB")?.trim().parse::<usize>().ok());
-    kib.map_or(isize::MAX as usize, |k| k * 1024)
 }
 
 /// Bytes of arrays alive now, and the most there ever were since `reset_peak`.

@@ -8,6 +8,7 @@ pub mod host;
 pub mod interrupt;
 pub mod layout;
 pub mod math;
+pub mod memory;
 pub mod nearest;
 pub mod shape;
 pub mod span;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::base::{Fault, nearest};
+use crate::base::{Exit, Fault, nearest};
 use crate::show::Color;
 
 /// An array language with gradients.
@@ -227,6 +227,9 @@ impl Options {
             return Err(
                 Fault::syntax("-j: expected a number of threads, found 0").hint("leave it out to use all cores")
             );
+        }
+        for format in [&self.from, &self.to].into_iter().flatten() {
+            crate::io::codec(format).map_err(|fault| fault.exit(Exit::Usage))?;
         }
         let one_value = matches!(order, Order::Eval(..));
         let extra = [("--to", self.to.is_some()), ("-o", self.output.is_some())].into_iter().find(|(_, given)| *given);

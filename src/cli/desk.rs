@@ -65,6 +65,11 @@ impl Desk {
         self.start()
     }
 
+    /// `exit()` does not end the process: it is not the program's own.
+    pub fn keep_process(&mut self) {
+        self.session.interp.may_exit = false;
+    }
+
     /// Settings of the command line.
     fn start(&mut self) -> Result<()> {
         match self.setup.device.clone() {

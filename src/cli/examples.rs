@@ -148,6 +148,7 @@ fn begins_with_input(text: &str) -> bool {
 /// What every case shows, in one session.
 fn shown(cases: &[Case], kind: Kind, program: Option<(&Path, &str)>, setup: &Setup) -> Result<Vec<Vec<String>>> {
     let mut desk = Desk::new(setup.clone(), Out::kept(), STYLE)?;
+    desk.keep_process();
     if let Some((path, text)) = program {
         desk.set_path(Some(path.to_path_buf()));
         let faults = desk.program(&script::name_of(path), text, false);

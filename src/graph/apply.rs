@@ -87,6 +87,7 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
         pending: Cell::new(pending),
         span: CALL.get(),
         seen: Cell::new(false),
+        read: Cell::new(false),
         ins: RefCell::new(inputs),
         data: OnceCell::new(),
     });
@@ -144,6 +145,7 @@ pub fn alias(e: &Expr, marks: Marks) -> Expr {
         pending: Cell::new(if data.is_some() { 0 } else { e.0.pending.get().saturating_add(1) }),
         span: CALL.get(),
         seen: Cell::new(false),
+        read: Cell::new(false),
         ins: RefCell::new(if keep { SmallVec::from_elem(e.clone(), 1) } else { SmallVec::new() }),
         data: data.map(OnceCell::from).unwrap_or_default(),
     })
@@ -187,6 +189,9 @@ fn meet(prim: &'static Prim, ins: &[Expr]) -> Result<(Place, Marks, bool)> {
             return Err(fault.hint("move one of them: to(x, \"cpu\")"));
         }
         place = place.max(e.place());
+        if e.0.marks.live() {
+            e.0.read.set(true);
+        }
         marks = marks.join(e.0.marks);
         weak &= e.is_weak();
     }
@@ -195,6 +200,10 @@ fn meet(prim: &'static Prim, ins: &[Expr]) -> Result<(Place, Marks, bool)> {
 
 /// The values, where making a node and planning it would cost more than having them.
 fn at_once(prim: &'static Prim, ins: &[Expr], attrs: &Attrs, shape: &Shape, out: DType) -> Result<Option<Data>> {
+    if shape.contains(&0) {
+        // No elements: no kernel has anything to do, and none needs to know this case.
+        return Ok(Some(Data::Buffer(Buffer::new(0)?, Layout::contiguous(shape.clone()))));
+    }
     match &prim.body {
         Body::View(index) => Ok(match ins[0].data() {
             Some(Data::Buffer(buffer, layout)) => {

@@ -38,6 +38,8 @@ pub struct Node {
     pub span: Span,
     /// Whether a plan already computed it on the way to something else, without keeping it.
     pub seen: Cell<bool>,
+    /// Whether a call took it as an input: "does not use x" is said of a variable that none did.
+    pub read: Cell<bool>,
     pub(super) ins: RefCell<Ins>,
     pub(super) data: OnceCell<Data>,
 }
@@ -70,6 +72,7 @@ impl Expr {
             pending: Cell::new(0),
             span: Span::default(),
             seen: Cell::new(false),
+            read: Cell::new(false),
             ins: RefCell::default(),
             data: OnceCell::from(data),
         })

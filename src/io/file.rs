@@ -38,7 +38,15 @@ pub fn read_stream(stream: impl Read, name: &str, from: Option<&str>, options: &
 
 /// Writes a file whole or not at all: into a new file beside it, which then takes its place.
 pub fn write_path(path: impl AsRef<Path>, data: &Data, to: Option<&str>) -> Result<()> {
-    let path = path.as_ref();
+    write_whole(path.as_ref(), data, to).map_err(as_failure)
+}
+
+/// What cannot be written is no input that cannot be read: the program failed.
+pub(super) fn as_failure(fault: Fault) -> Fault {
+    if fault.exit == Exit::Input { fault.exit(Exit::Failed) } else { fault }
+}
+
+fn write_whole(path: &Path, data: &Data, to: Option<&str>) -> Result<()> {
     let (by_name, zipped) = format_of(path);
     let format = match to {
         Some(name) => codec(name)?,

@@ -73,7 +73,7 @@ pub fn codec(name: &str) -> Result<&'static Codec> {
     let lower = name.trim_start_matches('.').to_ascii_lowercase();
     let found = CODECS.iter().find(|c| c.name == lower).or_else(|| by_suffix(&lower));
     found.ok_or_else(|| {
-        let fault = Fault::input(format!("`{name}` is not a format"));
+        let fault = Fault::new(format!("`{name}` is not a format"));
         let fault = match nearest(&lower, CODECS.iter().map(|c| c.name)) {
             Some(near) => fault.hint(format!("did you mean `{near}`?")),
             None => fault,
@@ -105,7 +105,7 @@ pub fn read_bytes_with(bytes: &[u8], from: Option<&str>, options: &ReadOptions) 
 
 /// Writes a value in a format.
 pub fn write_to(out: &mut dyn Write, data: &Data, format: &str) -> Result<()> {
-    (codec(format)?.write)(data, out)
+    (codec(format)?.write)(data, out).map_err(file::as_failure)
 }
 
 fn decode(bytes: &[u8], from: Option<&'static Codec>, options: &ReadOptions) -> Result<Data> {

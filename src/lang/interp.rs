@@ -26,6 +26,8 @@ pub struct Interp {
     /// How `print` shows arrays and numbers.
     pub style: Style,
     pub random: Random,
+    /// Whether `exit()` ends the process: not where examples run.
+    pub may_exit: bool,
     /// Where `tensor(x)` puts things.
     pub device: Place,
     pub sources: Sources,
@@ -88,6 +90,7 @@ impl Interp {
             out: Box::new(std::io::stdout()),
             style: Style::PLAIN,
             random: Random { seed: 0, calls: 0 },
+            may_exit: true,
             device: Place::CPU,
             sources: Sources::default(),
             echo: None,

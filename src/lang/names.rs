@@ -87,6 +87,53 @@ const HABITS: &[(&str, &str)] = &[
     ("shape", "x.shape"),
 ];
 
+/// What people look for who come from Python and PyTorch, and what there is in its place.
+const ADVICE: &[(&str, &str)] = &[
+    ("cuda", "to(x, \"gpu\") moves x; devices() lists the devices"),
+    ("cpu", "to(x, \"cpu\") moves x, array(x) makes it an array"),
+    ("backward", "grad(loss, x) gives the gradient by x"),
+    ("zero_grad", "leave it out: grad(expr, x) starts anew every time"),
+    ("requires_grad_", "leave it out: grad(expr, x) works on any x"),
+    ("no_grad", "leave it out: only what grad(expr, x) evaluates is recorded; stop(x) cuts"),
+    ("autograd", "grad(expr, x) gives the gradient by x"),
+    ("view", "write `reshape`"),
+    ("t", "write `x.T`"),
+    ("numel", "write `x.size`"),
+    ("nelement", "write `x.size`"),
+    ("dim", "write `x.ndim`"),
+    ("clone", "leave it out: values never change, so `y = x` is as good as a copy"),
+    ("copy", "leave it out: values never change, so `y = x` is as good as a copy"),
+    ("deepcopy", "leave it out: values never change, so `y = x` is as good as a copy"),
+    ("contiguous", "leave it out: how an array lies in memory never shows"),
+    ("half", "write `f32(x)`"),
+    ("double", "write `f64(x)`"),
+    ("long", "write `i64(x)`"),
+    ("float32", "write `f32`"),
+    ("float64", "write `f64`"),
+    ("float16", "write `f32`"),
+    ("int64", "write `i64`"),
+    ("int32", "write `i64`"),
+    ("list", "a tuple holds mixed things: (a, b); an array holds numbers: [a, b]"),
+    ("dict", "a record has named fields: {a: 1, b: 2}"),
+    ("set", "unique(x) keeps one of each"),
+    ("object", "a record has named fields: {a: 1, b: 2}"),
+    ("open", "load(path) reads a file and save(path, x) writes one"),
+    ("sorted", "write `sort`"),
+    ("time", "clock() gives seconds"),
+    ("isinstance", "type(x) names the type of x as text"),
+    ("println", "write `print`"),
+    ("printf", "print(\"x is {x:.3f}\") formats"),
+    ("echo", "write `print`"),
+    ("quit", "exit() ends the program, Ctrl-D the REPL"),
+    ("help", "?name shows a page in the REPL, nevel doc NAME in a shell"),
+    ("del", "variables need no deleting; assign none to let go of a large one"),
+    ("pass", "an empty block is { }"),
+    ("Inf", "write `inf`"),
+    ("NaN", "write `nan`"),
+    ("PI", "write `pi`"),
+    ("Tensor", "write `tensor`"),
+];
+
 impl Globals {
     pub fn add(&mut self, name: &Rc<str>, module: u32) -> u32 {
         self.values.push(None);
@@ -161,7 +208,12 @@ pub fn habit(name: &str) -> Option<&'static str> {
     HABITS.iter().find(|(n, _)| *n == name).map(|(_, ours)| *ours)
 }
 
+/// What to write in place of a name from another language, where that is more than another name.
+pub fn advice(name: &str) -> Option<&'static str> {
+    ADVICE.iter().find(|(n, _)| *n == name).map(|(_, words)| *words)
+}
+
 /// Whether it is a library of Python's that people put before function names.
 pub fn is_foreign_library(name: &str) -> bool {
-    matches!(name, "np" | "numpy" | "torch" | "jnp" | "jax" | "math" | "F" | "scipy")
+    matches!(name, "np" | "numpy" | "torch" | "jnp" | "jax" | "math" | "F" | "scipy" | "plt" | "pd")
 }

@@ -205,6 +205,9 @@ impl Interp {
         {
             return arith::arith(op, a, b);
         }
+        if let ([Value::Int(i64::MIN)], "abs") = (args, prim.name) {
+            return Err(Fault::new(format!("abs({}) does not fit into an int of 64 bits", i64::MIN)));
+        }
         let last = types.ins[args.len() - 1];
         let Some(lane) = (body.lane)(last, crate::graph::prim::Operands::Vectors) else { return Ok(None) };
         let mut bits = [0u64; 3];

@@ -127,8 +127,12 @@ fn literal(text: &str) -> Value {
     }
 }
 
+/// What the side says of the first argument too many.
+pub const SURPLUS: &str = "is one too many";
+
 pub fn too_many(signature: &str, name: &str, found: usize) -> Fault {
-    Fault::new(format!("{name}: found {found} arguments, more than it takes: {signature}"))
+    let most = Signature::read(signature).params.len();
+    Fault::new(format!("{name}: found {found} arguments, more than it takes: {signature}")).side(most, SURPLUS)
 }
 
 pub fn missing(signature: &str, name: &str, param: &str) -> Fault {

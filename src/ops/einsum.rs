@@ -228,7 +228,7 @@ fn contract(a: Term, b: Term, kept: impl Fn(&Label) -> bool) -> Result<Term> {
         let value = if axes.is_empty() { product } else { sum(&product, &axes[..], false) };
         return Ok(Term { value: checked(value)?, labels });
     }
-    let (a, b) = stretched(a, b, &summed);
+    let (a, b) = stretched(a, b, &summed)?;
     let size = |t: &Term, ls: &[Label]| -> Vec<usize> { ls.iter().map(|l| size_of(t, *l)).collect() };
     let (s, n) = (size(&a, &summed), size(&a, &left));
     let m = size(&b, &right);
@@ -251,8 +251,9 @@ fn size_of(term: &Term, label: Label) -> usize {
 }
 
 /// Summed labels of size 1 on one side stretched to the other's size: matmul wants them equal.
-fn stretched(mut a: Term, mut b: Term, summed: &[Label]) -> (Term, Term) {
-    let sizes: Vec<usize> = summed.iter().map(|&l| size_of(&a, l).max(size_of(&b, l))).collect();
+fn stretched(mut a: Term, mut b: Term, summed: &[Label]) -> Result<(Term, Term)> {
+    let wider = |l: Label| if size_of(&a, l) == 1 { size_of(&b, l) } else { size_of(&a, l) };
+    let sizes: Vec<usize> = summed.iter().map(|&l| wider(l)).collect();
     for t in [&mut a, &mut b] {
         let mut shape = t.value.shape().clone();
         for (l, n) in summed.iter().zip(&sizes) {
@@ -261,10 +262,10 @@ fn stretched(mut a: Term, mut b: Term, summed: &[Label]) -> (Term, Term) {
             }
         }
         if shape != *t.value.shape() {
-            t.value = broadcast_to(&t.value, &shape);
+            t.value = checked(broadcast_to(&t.value, &shape))?;
         }
     }
-    (a, b)
+    Ok((a, b))
 }
 
 /// Axes in the order of the labels; labels that the term has not become axes of size 1.

@@ -192,7 +192,7 @@ pub fn without(shape: &Shape, axes: &[usize], keep: bool) -> Shape {
 /// Refuses a shape that this machine cannot hold: the fault comes where it is asked for, not when it is touched.
 pub fn sized(shape: Shape, dtype: DType) -> Result<Shape> {
     let bytes = (shape.size() as u128) * dtype.size() as u128;
-    let most = crate::base::buffer::total_memory() as u128;
+    let most = crate::base::memory::total() as u128;
     if shape.size() == usize::MAX || bytes > most {
         let size = crate::base::buffer::human(usize::try_from(bytes).unwrap_or(usize::MAX));
         let fault = Fault::new(format!(

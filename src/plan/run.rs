@@ -138,7 +138,8 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
         for slot in kernel.writes() {
             if matches!(memory.bound[slot], Bound::Nothing) {
                 let SlotKind::Made(n) = plan.slots[slot].kind else { continue };
-                let buffer = Buffer::new(n.saturating_mul(plan.slots[slot].dtype.size()))?;
+                let bytes = n.saturating_mul(plan.slots[slot].dtype.size());
+                let buffer = Buffer::new(bytes).map_err(|f| placed(f, t, kernel, &wanted))?;
                 if let Some(item) = wanted[slot]
                     && is_wanted(t, item)
                 {

@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub mod tests;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -104,7 +105,7 @@ impl Session {
     fn run(&mut self, program: &ast::Program, text: &str) -> Outcome {
         let before = self.options.undo.then(|| self.interp.snapshot());
         let hushed = program.hushed;
-        match self.interp.run_main(program, text, self.options.whole) {
+        match self.run_main(program, text) {
             Ok(value) => {
                 if let Some(v) = value.as_ref().filter(|v| !v.is_none()) {
                     self.interp.set("ans", v.clone());
@@ -119,6 +120,16 @@ impl Session {
                 Outcome { faults, hushed, ..Outcome::default() }
             }
         }
+    }
+
+    /// A panic is a mistake of ours; whoever sits here keeps the variables all the same.
+    fn run_main(&mut self, program: &ast::Program, text: &str) -> Result<Option<Value>, Vec<Fault>> {
+        let whole = self.options.whole;
+        let run = AssertUnwindSafe(|| self.interp.run_main(program, text, whole));
+        catch_unwind(run).unwrap_or_else(|_| {
+            let fault = Fault::new("internal: this should not have failed, and the mistake is not yours");
+            Err(vec![fault.hint("report it with what you typed; your variables are as before")])
+        })
     }
 
     /// A line that begins with an operator goes on from the last value.
@@ -173,4 +184,5 @@ impl Session {
 /// Lets the engine in, for this thread.
 pub fn install() {
     crate::graph::engine::install(crate::plan::force);
+    crate::base::memory::watch();
 }

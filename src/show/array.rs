@@ -17,6 +17,7 @@ pub fn array(host: &Host, style: &Style) -> String {
 pub fn array_at(host: &Host, style: &Style, indent: usize) -> String {
     let cut = style.terminal && host.layout.size() > THRESHOLD;
     let mut out = match (host.layout.size(), host.shape().rank()) {
+        (0, _) if lists(host) > THRESHOLD => "[]".into(),
         (_, 0) | (0, _) => line(host, style),
         _ if cut && shown(host) > 4 * THRESHOLD => format!("[{}]", style.ellipsis()),
         _ if style.terminal => Block::new(host, style, indent, cut).text(),
@@ -26,6 +27,11 @@ pub fn array_at(host: &Host, style: &Style, indent: usize) -> String {
         out.push_str(&style.faint(&format!("  {}{}", host.dtype, host.shape())));
     }
     out
+}
+
+/// How many empty lists stand in an array without elements.
+fn lists(host: &Host) -> usize {
+    host.shape().iter().take_while(|&&d| d > 0).fold(1, |n, &d| n.saturating_mul(d))
 }
 
 /// Everything in one line: `[[1, 2], [3, 4]]`. Never cut.

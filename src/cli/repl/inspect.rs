@@ -228,6 +228,6 @@ fn planned(repl: &mut Repl, code: &str, print: impl Fn(&[Expr]) -> Result<String
 /// What can compute, for `:device` and `nevel devices`.
 pub fn devices() -> String {
     let row = |name: &str, what: String| [name.to_string(), what];
-    let memory = human(crate::base::buffer::total_memory());
+    let memory = human(crate::base::memory::total());
     aligned(&[row("cpu", format!("{} threads, {memory} of memory", cpu::threads()))])
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rayon::prelude::*;
 
-use crate::base::{Fault, Result, interrupt};
+use crate::base::{Result, interrupt};
 
 /// Estimated nanoseconds from which threads pay.
 const WORTH: usize = 60_000;
@@ -42,7 +42,7 @@ pub fn run(count: usize, cost: usize, work: impl Fn(usize) + Sync) -> Result<()>
         work(i);
         Ok(())
     });
-    done.map_err(|()| Fault::interrupted())
+    done.map_err(|()| interrupt::fault())
 }
 
 /// A pointer that threads may share: each writes its own part.

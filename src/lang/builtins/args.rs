@@ -94,11 +94,18 @@ impl<'a> Args<'a> {
 
     /// Sizes of `f(2, 3)` or `f((2, 3))`.
     pub fn shape(&self, i: usize) -> Result<Shape> {
-        let given = match self.rest(i) {
-            [one] => one.to_ints().map_err(|f| self.wrong(i, f))?,
-            many => many.iter().map(Value::to_int).collect::<Result<_>>().map_err(|f| self.wrong(i, f))?,
+        let rest = self.rest(i);
+        let given = match rest {
+            [one] => one.to_ints(),
+            many => many.iter().map(Value::to_int).collect(),
         };
-        sizes(&given).map_err(|f| self.wrong(i, f))
+        given.and_then(|given| sizes(&given)).map_err(|mut f| {
+            f.message = format!("{}: {}", self.name, f.message);
+            match rest {
+                [one] => f.side(i, format!("is {}", one.article())),
+                _ => f,
+            }
+        })
     }
 
     /// Sizes of an int or a tuple.

@@ -155,12 +155,15 @@ impl Interp {
         let mut origin = vec![];
         let done = match b.run {
             Run::Prim(prim) => {
-                if args.named.is_empty()
-                    && let Some(v) = self.scalar_call(prim, &args.positional)?
-                {
-                    return Ok(v);
+                let plain = if args.named.is_empty() { self.scalar_call(prim, &args.positional) } else { Ok(None) };
+                match plain {
+                    Ok(Some(v)) => return Ok(v),
+                    Ok(None) => crate::lang::prim::call(prim, b.signature, &args, &mut origin),
+                    Err(fault) => {
+                        origin.extend((0..args.positional.len()).map(Some));
+                        Err(fault)
+                    }
                 }
-                crate::lang::prim::call(prim, b.signature, &args, &mut origin)
             }
             Run::Native(f) => {
                 let signature = self.signature(b);

@@ -6,6 +6,7 @@ use crate::lang::args::Args;
 use crate::lang::builtin::{Builtin, Run};
 use crate::lang::code::*;
 use crate::lang::interp::Interp;
+use crate::lang::signature;
 use crate::lang::value::Value;
 
 /// One side of a mismatch: where it is written, what it is, and whether it needs parentheses.
@@ -70,7 +71,10 @@ impl Interp {
     fn explain(&self, mut fault: Fault, side: impl Fn(usize) -> Option<Side>) -> Fault {
         for (i, words) in std::mem::take(&mut fault.sides) {
             if let Some(side) = side(i) {
-                fault.labels.push((side.span, format!("{}, {words}", side.kind)));
+                // Words that only repeat what it is say nothing.
+                let same = words.strip_prefix("is ").is_some_and(|w| w.ends_with(&*side.kind));
+                let text = if same { side.kind } else { format!("{}, {words}", side.kind) };
+                fault.labels.push((side.span, text));
             }
         }
         for hint in &mut fault.hints {
@@ -97,14 +101,20 @@ impl Interp {
 }
 
 impl<'a> Site<'a> {
-    /// Where a fault about the call as a whole belongs: at the argument whose name is not known, else at the call.
+    /// Where a fault about the call as a whole belongs: at the argument that it cannot take, else at the call.
     pub fn place(&self, fault: &Fault) -> Span {
-        let wrong = fault.message.split_once("unknown argument `").and_then(|(_, rest)| rest.split_once('`'));
+        let unknown = fault.message.split_once("unknown argument `").map(|(_, rest)| rest);
+        let twice = fault.message.split_once("` is given twice").and_then(|(start, _)| start.rsplit_once('`'));
+        let wrong = unknown.and_then(|rest| rest.split_once('`')).or(twice.map(|(_, name)| (name, "")));
         let named = self.args.iter().find_map(|a| match (a, wrong) {
             (Arg::Named(name, span, _), Some((w, _))) if **name == *w => Some(*span),
             _ => None,
         });
-        named.unwrap_or(self.span)
+        let surplus = || match fault.sides[..] {
+            [(i, ref words)] if words == signature::SURPLUS => self.code(i).map(|code| code.span),
+            _ => None,
+        };
+        named.or_else(surplus).unwrap_or(self.span)
     }
 
     /// The code of argument i, if no spread comes before it.

@@ -27,7 +27,7 @@ use super::interp::Interp;
 use super::names::LibraryItem;
 use super::value::{Record, Value};
 use super::{stack, text};
-use crate::base::{Fault, Result, Span};
+use crate::base::{Fault, Result, Span, interrupt, memory};
 pub use call::{Site, is_callable};
 pub use compare::equal;
 pub use dry::Dry;
@@ -314,11 +314,15 @@ impl Interp {
     /// The items of a tuple, range, text or array.
     pub(super) fn spread(&mut self, v: Value, span: Span) -> Result<Vec<Value>> {
         match v {
-            Value::Tuple(t) => Ok(Rc::try_unwrap(t).unwrap_or_else(|t| (*t).clone())),
+            Value::Tuple(t) => {
+                memory::room(3 * size_of_val(&t[..]), "a tuple").map_err(|f| f.at(span))?;
+                Ok(Rc::try_unwrap(t).unwrap_or_else(|t| (*t).clone()))
+            }
             v => {
                 let mut out = vec![];
                 let mut items = self.items(v).map_err(|f| f.at(span))?;
                 while let Some(item) = items.next(self).map_err(|f| f.at(span))? {
+                    interrupt::check()?;
                     out.push(item);
                 }
                 Ok(out)
@@ -369,7 +373,7 @@ impl Interp {
                 let v = self.eval(iter)?;
                 let mut items = self.items(v).map_err(|f| f.at(iter.span))?;
                 while let Some(item) = items.next(self).map_err(|f| f.at(iter.span))? {
-                    crate::base::interrupt::check()?;
+                    interrupt::check()?;
                     self.step()?;
                     self.renew(fresh);
                     self.unpack(target, item, iter.span)?;

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::base::{DType, Fault, Result, Shape, Span};
+use crate::base::{DType, Fault, Result, Shape, Span, memory};
 use crate::graph::{Attrs, Data, Expr, Prim, apply};
 use crate::lang::arith::{self, Num};
 use crate::lang::code::*;
@@ -108,7 +108,10 @@ pub fn operate(op: Arith, prim: &'static Prim, x: &Value, y: &Value) -> Result<V
     }
     match (x, y) {
         (Value::Array(_), Value::Array(_)) => {}
-        (Value::Text(a), Value::Text(b)) if op == Arith::Add => return Ok(Value::text(format!("{a}{b}"))),
+        (Value::Text(a), Value::Text(b)) if op == Arith::Add => {
+            memory::room(a.len() + b.len(), "a text")?;
+            return Ok(Value::text(format!("{a}{b}")));
+        }
         (Value::Text(_), _) | (_, Value::Text(_)) if op == Arith::Add => {
             return Err(mismatch(prim, x, y).hint("put the value into the text: \"loss {x}\""));
         }

@@ -261,5 +261,15 @@ impl Interp {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
-    Fault::input(format!("cannot read \"{}\": {error}", path.display()))
+    let path = path.display();
+    let why = match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            return Fault::input(format!("there is no file \"{path}\""))
+                .hint("paths are relative to the file that imports");
+        }
+        std::io::ErrorKind::PermissionDenied => "it may not be read".to_string(),
+        std::io::ErrorKind::IsADirectory => "it is a directory".to_string(),
+        _ => error.to_string(),
+    };
+    Fault::input(format!("cannot read \"{path}\": {why}"))
 }

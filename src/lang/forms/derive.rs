@@ -300,10 +300,11 @@ fn one_array(kind: FormKind, out: &Value) -> Result<Expr> {
     Ok(e)
 }
 
-/// "Does not use x" is a fault, never a silent zero. In a tuple of variables every one must be used.
+/// "Does not use x" is a fault, never a silent zero; of what was read but went into steps or constants it is zero. In a tuple of variables every one must be used.
 fn uses_any(y: &Expr, leaves: &[Leaf], at: At, level: &Level) -> Result<()> {
     let used = |leaf: &Leaf| {
-        grad::depends(y, &leaf.expr, level.mark())
+        leaf.expr.node().read.get()
+            || grad::depends(y, &leaf.expr, level.mark())
             || leaf.tracked.as_ref().is_some_and(|t| grad::depends(y, t, level.mark()))
     };
     let groups: Vec<usize> = match at.x {

@@ -19,6 +19,8 @@ pub struct Leaf {
 pub fn mark(v: &Value, level: &Level, out: &mut Vec<Leaf>) -> Result<Value> {
     map_arrays(v, &mut |e| {
         let real = if e.dtype().is_float() { e.clone() } else { real(e)? };
+        // A derivative by a variable reads it, also where what comes of it is constant.
+        e.node().read.set(true);
         let expr = alias(&real, level.mark().join(real.node().marks));
         let tracked = e.node().marks.is_tracked().then(|| e.clone());
         out.push(Leaf { expr: expr.clone(), tracked });

@@ -240,11 +240,21 @@ impl Resolver<'_> {
 
     /// `np.sum`
     fn foreign(&mut self, x: &Ast, name: &ast::Name) -> Option<Fault> {
-        let Kind::Name(library) = &x.kind else { return None };
+        let root = library_of(x);
+        let Kind::Name(library) = &root.kind else { return None };
         if !names::is_foreign_library(library) || self.is_users(library) {
             return None;
         }
-        let fault = Fault::new(format!("unknown name `{library}`: functions need no module here")).at(x.span);
+        let fault = Fault::new(format!("unknown name `{library}`: functions need no module here")).at(root.span);
+        if let Kind::Field { name: space, .. } = &x.kind {
+            let full = format!("{}.{}", space.text, name.text);
+            if self.interp.library.find(&full) != NONE {
+                return Some(fault.hint(format!("write `{full}`")));
+            }
+        }
+        if let Some(advice) = names::advice(&name.text) {
+            return Some(fault.hint(advice));
+        }
         if self.interp.library.find(&name.text) != NONE || self.is_users(&name.text) {
             return Some(fault.hint(format!("write `{}`", name.text)));
         }
@@ -294,6 +304,14 @@ impl Resolver<'_> {
             _ => self.expr(into),
         }
     }
+}
+
+/// `np` of `np.random.randn`.
+fn library_of(mut x: &Ast) -> &Ast {
+    while let Kind::Field { x: inner, .. } = &x.kind {
+        x = inner;
+    }
+    x
 }
 
 fn has_hole(arg: &ast::Arg) -> bool {

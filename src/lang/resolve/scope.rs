@@ -216,6 +216,9 @@ pub fn unknown_name(name: &str, known: &[&str]) -> Fault {
             _ => fault.hint(format!("write `{ours}`")),
         };
     }
+    if let Some(advice) = names::advice(name) {
+        return fault.hint(advice);
+    }
     let house: Vec<&str> = names::house_names().collect();
     if let Some(near) = nearest(name, known.iter().copied()).or_else(|| nearest(name, plain(&house))) {
         return fault.hint(format!("did you mean `{near}`?"));
