@@ -2,7 +2,7 @@
 
 use super::args::*;
 use super::natives;
-use crate::base::{Fault, Result, Shape};
+use crate::base::{Fault, Result, Shape, memory};
 use crate::graph::Expr;
 use crate::lang::Value;
 use crate::ops::{self, Pad, arrange::checked};
@@ -313,6 +313,8 @@ fn split(a: &Args, even: bool) -> Result<Value> {
                     fault
                 });
             }
+            // Every piece is a node of the graph.
+            memory::room(parts.saturating_mul(256), "a tuple")?;
             let (size, longer) = (n / parts, n % parts);
             (1..parts).map(|i| i * size + i.min(longer)).collect()
         }
