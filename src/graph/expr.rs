@@ -121,6 +121,7 @@ impl Expr {
             pending: Cell::new(1),
             span: Span::default(),
             seen: Cell::new(false),
+            read: Cell::new(false),
             ins: RefCell::default(),
             data: OnceCell::new(),
         })
