@@ -184,15 +184,19 @@ fn shared(t: &Trace, written: &mut [bool], weight: &[u32], class: &[u32]) {
 /// The kernels, in an order in which they can run.
 fn groups(t: &Trace, written: &[bool], class: &[u32]) -> Vec<Group> {
     let n = t.items.len();
-    // The longest path of kernels below each item: equal depth means no one needs the other's memory.
-    let mut depth = vec![0u32; n];
+    // The longest path of kernels below each item: equal depth means no one needs the other's memory. `seen` is the depth
+    // at which a kernel stands that reads the item, or what the item is made of, from memory.
+    let (mut depth, mut seen) = (vec![0u32; n], vec![0u32; n]);
     let mut by_key: HashMap<(u32, u32, u64), usize> = HashMap::new();
     let mut groups: Vec<(u32, Group)> = vec![];
     for i in 0..n {
         let ins: &[u32] = op(&t.items[i]).map_or(&[], |(_, ins)| ins);
-        let below =
-            |&k: &u32| depth[k as usize] + (written[k as usize] && !in_register(t, i, k as usize, class)) as u32;
+        let below = |&k: &u32| if in_register(t, i, k as usize, class) { depth[k as usize] } else { seen[k as usize] };
         depth[i] = ins.iter().map(below).max().unwrap_or(0);
+        seen[i] = match written[i] {
+            true => depth[i] + 1,
+            false => ins.iter().map(|&k| seen[k as usize]).max().unwrap_or(0),
+        };
         if !written[i] {
             continue;
         }
@@ -211,9 +215,9 @@ fn groups(t: &Trace, written: &[bool], class: &[u32]) -> Vec<Group> {
     groups.into_iter().map(|(_, g)| g).collect()
 }
 
-/// Whether item `i` can take the written item `k` from a register of the kernel that writes it: both are maps over one
-/// domain at one stage, and nothing (no view, no stretch) lies between. Any other way to `k` counts as a step deeper, so
-/// that a kernel never needs, through another kernel, what it writes itself.
+/// Whether item `i` can take item `k` from a register of the kernel that makes it: both are maps over one domain at one
+/// stage, and nothing (no view, no stretch) lies between. Any other way to a written item, also through maps that a fold
+/// makes for itself, counts as a step deeper, so that a kernel never runs before one that writes what it reads.
 fn in_register(t: &Trace, i: usize, k: usize, class: &[u32]) -> bool {
     let is_map = |i: usize| op(&t.items[i]).is_some_and(|(p, _)| p.is_map());
     is_map(i) && is_map(k) && class[i] == class[k]
