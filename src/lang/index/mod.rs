@@ -224,9 +224,11 @@ pub fn clip(start: Option<i64>, stop: Option<i64>, step: i64, n: usize) -> (usiz
     let stop = stop.map_or(if step > 0 { high } else { low }, bound);
     let span = if step > 0 { stop - start } else { start - stop };
     if span <= 0 {
-        return (0, 0, step);
+        return (0, 0, 1);
     }
-    (start as usize, (span as u64).div_ceil(step.unsigned_abs()) as usize, step)
+    let n = (span as u64).div_ceil(step.unsigned_abs()) as usize;
+    // The step of one element means nothing, and a huge one would overflow as a stride.
+    (start as usize, n, if n > 1 { step } else { 1 })
 }
 
 /// The position in a tuple.
