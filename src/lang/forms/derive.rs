@@ -84,7 +84,7 @@ impl Interp {
                 (None, None) => zeros(&leaf.expr),
             });
         }
-        Ok(out.into_iter().zip(leaves).map(|(g, leaf)| tied(g, &leaf.expr)).collect())
+        Ok(out)
     }
 
     fn vjp(&mut self, at: At, v: &Value, run: Run) -> Result<Value> {
@@ -321,17 +321,6 @@ fn uses_any(y: &Expr, leaves: &[Leaf], at: At, level: &Level) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A derivative that does not depend on an outer variable, though x does, still says that the variable was used: its own
-/// derivative is zero then, not a fault.
-fn tied(g: Expr, x: &Expr) -> Expr {
-    if !tape::recording() || g.node().marks.live() {
-        return g;
-    }
-    let never = Expr::full(Shape::scalar(), 0, DType::Bool, g.place());
-    let both = ops::where_(&never, x, &g);
-    if both.node().marks.live() { both } else { g }
 }
 
 /// The cotangent that starts a walk back.
