@@ -273,7 +273,7 @@ fn imports() {
     assert_eq!(run("from \"lib.nev\" import f; f(5)"), "15");
     assert_eq!(run("from \"lib.nev\" import g"), "\"lib.nev\" defines no `g`");
     assert!(run("import \"a.nev\"").contains("is being imported already"));
-    assert!(run("import \"none.nev\"").contains("cannot read"));
+    assert!(run("import \"none.nev\"").contains("there is no file"));
     std::fs::remove_dir_all(&dir).unwrap();
 }
 
