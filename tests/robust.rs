@@ -181,7 +181,8 @@ fn number(variable: &str, usual: u64) -> u64 {
 }
 
 /// Runs programs one after the other; what is wrong with them. Stops after `most` seconds.
-fn run(programs: impl Iterator<Item = String> + Send + 'static, most: u64) -> (usize, Vec<String>) {
+fn run(name: &str, programs: impl Iterator<Item = String> + Send + 'static, most: u64) -> (usize, Vec<String>) {
+    let last = format!("{}/robust-{name}.txt", env!("CARGO_TARGET_TMPDIR"));
     let dog = Watchdog { since: AtomicU64::new(0), over: AtomicBool::new(false), begin: Instant::now() };
     let running = std::sync::Mutex::new(String::new());
     std::thread::scope(|scope| {
@@ -201,6 +202,8 @@ fn run(programs: impl Iterator<Item = String> + Send + 'static, most: u64) -> (u
                     break;
                 }
                 *running.lock().expect("the lock") = text.clone();
+                // Where the whole process ends nobody is left to say which program did it.
+                std::fs::write(&last, &text).expect("the log is written");
                 dog.since.store(dog.now(), Relaxed);
                 let outcome = session.run_cell("<robust>", &text);
                 let shown = outcome.value.as_ref().map(|v| nevel::lang::text::text(v, &nevel::show::Style::PLAIN));
@@ -234,7 +237,7 @@ fn random_calls_end_in_values_or_faults() {
             Some(maker.program())
         }
     });
-    let (ran, wrong) = run(programs.take(runs as usize), if runs == 2500 { 8 } else { u64::MAX });
+    let (ran, wrong) = run("calls", programs.take(runs as usize), if runs == 2500 { 8 } else { u64::MAX });
     assert!(ran > 100, "{ran} programs");
     assert!(wrong.is_empty(), "{} of {ran}:\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -252,7 +255,7 @@ fn programs_of_the_grammar_run() {
             format!("x = [1.5, 2]; y = 3; w1 = {{x: x}}; loss = 1.0; f(a=1) = a + y; _a = (1, x)\n{body}")
         })
         .collect();
-    let (ran, wrong) = run(programs.into_iter(), 5);
+    let (ran, wrong) = run("grammar", programs.into_iter(), 5);
     assert!(ran > 20, "{ran} programs");
     assert!(wrong.is_empty(), "{} of {ran}:\n{}", wrong.len(), wrong.join("\n"));
 }
