@@ -112,6 +112,7 @@ fn plan(t: &Trace) -> Result<Rc<Plan>> {
         return Ok(plan);
     }
     let plan = Rc::new(schedule(t)?);
+    sound(&plan)?;
     PLANS.with(|p| {
         let mut plans = p.borrow_mut();
         if plans.len() >= KEPT {
@@ -120,6 +121,19 @@ fn plan(t: &Trace) -> Result<Rc<Plan>> {
         plans.insert(t.key.clone(), plan.clone());
     });
     Ok(plan)
+}
+
+/// Every kernel reads what is there when it runs. Asked once per plan: a plan that is wrong must not reach memory.
+fn sound(plan: &Plan) -> Result<()> {
+    let mut there: Vec<bool> = plan.slots.iter().map(|s| !matches!(s.kind, SlotKind::Made(_))).collect();
+    for (kernel, dead) in plan.kernels.iter().zip(&plan.dead_after) {
+        if kernel.reads().iter().any(|&slot| !there[slot]) {
+            return Err(Fault::new("internal: a kernel runs before one that writes what it reads"));
+        }
+        kernel.writes().iter().for_each(|&slot| there[slot] = true);
+        dead.iter().for_each(|&slot| there[slot] = false);
+    }
+    Ok(())
 }
 
 fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
