@@ -223,7 +223,7 @@ fn formats_out() {
         prints(&run(&["-o", &path, "-e", "[1, 2, 3]"]), "");
         prints(&run(&["-e", &format!("load(\"{path}\")")]), "[1, 2, 3]\n");
     }
-    fails(&run(&["-o", "/nosuchdir/x.npy", "-e", "1"]), 3, "/nosuchdir/x.npy");
+    fails(&run(&["-o", "/nosuchdir/x.npy", "-e", "1"]), 1, "/nosuchdir/x.npy");
     prints(&feed(&["-e", "input * 2", "--to", "csv"], b"1,2\n"), "2,4\n");
 }
 
