@@ -76,7 +76,7 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn word(&mut self, words: &'static str) -> &'static str {
         let all: Vec<&str> = words.split_whitespace().collect();
-        *self.dice.pick(&all)
+        self.dice.pick(&all)
     }
 
     fn value(&mut self, depth: usize) -> String {
