@@ -76,7 +76,8 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn word(&mut self, words: &'static str) -> &'static str {
         let all: Vec<&str> = words.split_whitespace().collect();
-        self.dice.pick(&all)
+        let word: &&str = self.dice.pick(&all);
+        word
     }
 
     fn value(&mut self, depth: usize) -> String {
