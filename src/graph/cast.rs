@@ -56,6 +56,7 @@ macro_rules! casts {
                     lane: |from, _| Some(crate::dispatch!(from, S => lane1::<S, $t, Convert>())),
                     wgsl: $wgsl,
                     cost: 1,
+                    basic: None,
                 }),
                 vjp: $vjp,
                 formula: "",

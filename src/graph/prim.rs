@@ -217,6 +217,18 @@ pub struct MapBody {
     pub wgsl: &'static str,
     /// Rough cost of one element in tenths of a nanosecond (add is 1, exp 15).
     pub cost: u32,
+    /// One of the operations that a back end may do two at a time.
+    pub basic: Option<Basic>,
+}
+
+/// The operations of arithmetic that cost less than bringing their operands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Basic {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Negate,
 }
 
 /// Computes `n` elements. Inputs and output are 64-byte aligned or at least element-aligned; `out` may be an input.

@@ -12,7 +12,7 @@ prims! {
     add(a, b) {
         dtype: rule::number,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "a + b", f: a + b, i: a.wrapping_add(b) },
+        map: { cost: 1, wgsl: "a + b", basic: Add, f: a + b, i: a.wrapping_add(b) },
         vjp(g, _): [g.clone(), g.clone()],
     }
 
@@ -23,7 +23,7 @@ prims! {
     subtract(a, b) {
         dtype: rule::number,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "a - b", f: a - b, i: a.wrapping_sub(b) },
+        map: { cost: 1, wgsl: "a - b", basic: Sub, f: a - b, i: a.wrapping_sub(b) },
         vjp(g, _): [g.clone(), -g],
     }
 
@@ -34,7 +34,7 @@ prims! {
     multiply(a, b) {
         dtype: rule::number,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "a * b", f: a * b, i: a.wrapping_mul(b) },
+        map: { cost: 1, wgsl: "a * b", basic: Mul, f: a * b, i: a.wrapping_mul(b) },
         vjp(g, _): [g * b, g * a],
     }
 
@@ -45,7 +45,7 @@ prims! {
     divide(a, b) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 4, wgsl: "a / b", f: a / b },
+        map: { cost: 4, wgsl: "a / b", basic: Div, f: a / b },
         vjp(g, y): [g / b, -(g * y / b)],
     }
 
@@ -84,7 +84,7 @@ prims! {
     negative(x) {
         dtype: rule::number,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "-x", f: -x, i: x.wrapping_neg() },
+        map: { cost: 1, wgsl: "-x", basic: Negate, f: -x, i: x.wrapping_neg() },
         vjp(g, _): [-g],
     }
 

@@ -82,6 +82,7 @@ macro_rules! body {
             lane: |dtype, _| $crate::graph::lane::math1::<$crate::base::math::$math>(dtype),
             wgsl: $wgsl,
             cost: $cost,
+            basic: None,
         })
     };
     (map [$x:ident $z:ident] { cost: $cost:literal, wgsl: $wgsl:literal, math: $math:ident $(, $($lanes:tt)+)? }) => {
@@ -94,6 +95,15 @@ macro_rules! body {
             },
             wgsl: $wgsl,
             cost: $cost,
+            basic: None,
+        })
+    };
+    (map $xs:tt { cost: $cost:literal, wgsl: $wgsl:literal, basic: $basic:ident, $($lanes:tt)+ }) => {
+        $crate::graph::Body::Map($crate::graph::prim::MapBody {
+            lane: |dtype, operands| { $crate::lanes!($xs dtype operands $($lanes)+) },
+            wgsl: $wgsl,
+            cost: $cost,
+            basic: Some($crate::graph::prim::Basic::$basic),
         })
     };
     (map $xs:tt { cost: $cost:literal, wgsl: $wgsl:literal, $($lanes:tt)+ }) => {
@@ -101,6 +111,7 @@ macro_rules! body {
             lane: |dtype, operands| { $crate::lanes!($xs dtype operands $($lanes)+) },
             wgsl: $wgsl,
             cost: $cost,
+            basic: None,
         })
     };
     (reduce $xs:tt { $fold:ident }) => { $crate::graph::Body::Reduce($crate::graph::Fold::$fold) };

@@ -9,9 +9,10 @@ use std::cell::RefCell;
 
 use smallvec::SmallVec;
 
+use super::step::{Step, allocate, steps};
 use crate::base::{DType, Fault, Layout, Result};
 use crate::device::Memory;
-use crate::graph::prim::{Body, Lane, MapBody, Operands, PositionFn};
+use crate::graph::prim::{Body, PositionFn};
 use crate::plan::kernel::BASE;
 use crate::plan::{From, Inst, Load, Reg};
 
@@ -24,6 +25,8 @@ pub struct Code {
     pub dims: SmallVec<[usize; 4]>,
     loads: Vec<Operand>,
     steps: Vec<Step>,
+    /// Bytes of an element of each register.
+    sizes: Vec<usize>,
     /// Scratch register of each register that has one.
     scratch_of: Vec<Option<usize>>,
     scratch: usize,
@@ -48,14 +51,6 @@ struct Operand {
 enum Source {
     Slot(usize),
     Position { fill: PositionFn, ins: SmallVec<[(usize, usize); 2]> },
-}
-
-struct Step {
-    args: SmallVec<[Reg; 3]>,
-    vectors: Lane,
-    /// Two operands: the lanes for one number on one side.
-    mixed: Option<(Lane, Lane)>,
-    sizes: SmallVec<[usize; 3]>,
 }
 
 /// Where the registers of the running block are.
@@ -151,14 +146,16 @@ impl Code {
         let dtype = |r: Reg| loads.get(r as usize).map_or_else(|| code[r as usize - loads.len()].dtype, |l| l.dtype);
         let mut cost = loads.len();
         let bytes = operands.iter().filter(|o| !o.single).map(|o| o.size).sum();
-        let mut steps = vec![];
         for inst in code {
             let Body::Map(map) = &inst.prim.body else { return Err(Fault::new("internal: only maps are inlined")) };
             cost += map.cost as usize;
-            steps.push(step(map, inst, &dtype)?);
         }
-        let (scratch_of, scratch) = allocate(&operands, &steps, outputs);
-        Ok(Code { dims, loads: operands, steps, scratch_of, scratch, cost, bytes })
+        let steps = steps(loads.len(), code, &dtype, outputs)?;
+        let registers = loads.len() + code.len();
+        let collected: Vec<bool> = operands.iter().map(|l| !l.contiguous && !l.single).collect();
+        let (scratch_of, scratch) = allocate(registers, &collected, &steps, outputs);
+        let sizes = (0..registers).map(|r| dtype(r as Reg).size()).collect();
+        Ok(Code { dims, loads: operands, steps, sizes, scratch_of, scratch, cost, bytes })
     }
 
     /// Estimated nanoseconds for `n` elements: what does not fit the caches comes from memory, at some 15 GB/s a core.
@@ -179,10 +176,7 @@ impl Code {
     }
 
     pub fn size_of(&self, reg: Reg) -> usize {
-        let reg = reg as usize;
-        self.loads
-            .get(reg)
-            .map_or_else(|| *self.steps[reg - self.loads.len()].sizes.last().expect("a result"), |l| l.size)
+        self.sizes[reg as usize]
     }
 
     /// The length of the block from `start` that fits: at most `BLOCK`, and within a row where rows are long, so that loads are read in place.
@@ -207,9 +201,9 @@ impl Code {
             frame.at[r] = at;
             frame.single[r] = single;
         }
-        for (k, step) in self.steps.iter().enumerate() {
-            let r = self.loads.len() + k;
-            let single = step.args.iter().all(|&a| frame.single[a as usize]);
+        for step in &self.steps {
+            let r = step.result as usize;
+            let single = step.is_single(frame);
             let to = match direct.iter().find(|(d, _)| *d as usize == r) {
                 Some((_, p)) => *p,
                 None => frame.scratch(self.scratch_of[r]),
@@ -290,52 +284,6 @@ fn memory_size(memory: &Memory, slot: usize) -> usize {
     }
 }
 
-fn step(map: &MapBody, inst: &Inst, dtype: &dyn Fn(Reg) -> DType) -> Result<Step> {
-    let missing = || Fault::new(format!("internal: {} has no lane for this dtype", inst.prim.name));
-    // The last operand's dtype is the one computed in (a condition comes first).
-    let d = dtype(*inst.args.last().ok_or_else(missing)?);
-    let vectors = (map.lane)(d, Operands::Vectors).ok_or_else(missing)?;
-    let mixed = match inst.args.len() {
-        2 => Some((
-            (map.lane)(d, Operands::FirstScalar).ok_or_else(missing)?,
-            (map.lane)(d, Operands::LastScalar).ok_or_else(missing)?,
-        )),
-        _ => None,
-    };
-    let mut sizes: SmallVec<[usize; 3]> = inst.args.iter().map(|&a| dtype(a).size()).collect();
-    sizes.push(inst.dtype.size());
-    Ok(Step { args: inst.args.clone(), vectors, mixed, sizes })
-}
-
-impl Step {
-    /// # Safety
-    /// Registers hold `n` elements, or one where single; `to` holds `n`.
-    unsafe fn run(&self, frame: &mut Frame, to: *mut u8, n: usize, single: bool) {
-        let mut at: SmallVec<[*const u8; 3]> = self.args.iter().map(|&a| frame.at[a as usize]).collect();
-        let is_single = |i: usize| frame.single[self.args[i] as usize];
-        let lane = match (&self.mixed, single) {
-            (Some((first, _)), false) if is_single(0) => *first,
-            (Some((_, last)), false) if is_single(1) => *last,
-            (None, false) if self.args.len() == 3 => {
-                let mut stretched = [const { std::mem::MaybeUninit::<[u64; BLOCK]>::uninit() }; 3];
-                for i in 0..3 {
-                    if is_single(i) {
-                        // SAFETY: one element is there; the array holds a block.
-                        unsafe { fill(at[i], stretched[i].as_mut_ptr().cast(), n, self.sizes[i]) };
-                        at[i] = stretched[i].as_ptr().cast();
-                    }
-                }
-                // SAFETY: as above.
-                unsafe { (self.vectors)(at.as_ptr(), to, n) };
-                return;
-            }
-            _ => self.vectors,
-        };
-        // SAFETY: the lane fits its operands.
-        unsafe { lane(at.as_ptr(), to, n) };
-    }
-}
-
 /// Repeats one element.
 ///
 /// # Safety
@@ -351,66 +299,9 @@ pub unsafe fn fill(from: *const u8, to: *mut u8, n: usize, size: usize) {
     }
 }
 
-/// Which scratch register each register gets: by liveness; outputs keep theirs to the end.
-fn allocate(loads: &[Operand], steps: &[Step], outputs: &[Reg]) -> (Vec<Option<usize>>, usize) {
-    let n = loads.len() + steps.len();
-    let mut last_use = vec![0usize; n];
-    for (k, step) in steps.iter().enumerate() {
-        for &a in &step.args {
-            last_use[a as usize] = k;
-        }
-    }
-    for &o in outputs {
-        last_use[o as usize] = usize::MAX;
-    }
-    let mut out = vec![None; n];
-    let mut free: Vec<usize> = vec![];
-    let mut count = 0;
-    let mut take = |free: &mut Vec<usize>| {
-        free.pop().unwrap_or_else(|| {
-            count += 1;
-            count - 1
-        })
-    };
-    for (r, load) in loads.iter().enumerate() {
-        if !load.contiguous && !load.single {
-            out[r] = Some(take(&mut free));
-        }
-    }
-    for (k, step) in steps.iter().enumerate() {
-        let r = loads.len() + k;
-        // Operands that end here may be overwritten in place: lanes allow it. But not by a result of another size.
-        let mut released: SmallVec<[usize; 3]> = SmallVec::new();
-        for (i, &a) in step.args.iter().enumerate() {
-            if last_use[a as usize] == k
-                && let Some(s) = out[a as usize]
-                && !released.contains(&s)
-            {
-                released.push(s);
-                if step.sizes[i] == step.sizes[step.args.len()] {
-                    free.push(s);
-                }
-            }
-        }
-        let mine = take(&mut free);
-        out[r] = Some(mine);
-        for (i, &a) in step.args.iter().enumerate() {
-            if let Some(s) = out[a as usize]
-                && released.contains(&s)
-                && step.sizes[i] != step.sizes[step.args.len()]
-                && s != mine
-                && !free.contains(&s)
-            {
-                free.push(s);
-            }
-        }
-    }
-    (out, count)
-}
-
 impl Frame {
     fn prepare(&mut self, code: &Code) {
-        let n = code.loads.len() + code.steps.len();
+        let n = code.sizes.len();
         self.at.resize(n.max(self.at.len()), std::ptr::null());
         self.single.resize(n.max(self.single.len()), false);
         // Eight spare words let the registers begin at a multiple of 64 bytes.

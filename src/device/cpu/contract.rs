@@ -71,6 +71,9 @@ impl Contract {
         self.batches(flops, |at_a, at_b, at_c, alone| {
             let (a, b, c) = (a, b, c);
             let par = if alone && flops > 1 << 18 { Par::rayon(0) } else { Par::Seq };
+            if !matches!(par, Par::Seq) {
+                tasks::rest();
+            }
             // SAFETY: layouts stay inside their arrays; each product writes its own part of the output.
             unsafe {
                 let a = MatRef::from_raw_parts(a.get().cast_const().offset(at_a), m, k, ar, ac);

@@ -4,15 +4,17 @@
 
 use smallvec::SmallVec;
 
-use super::block::{Code, fill, merge, spread, strides_in, with_frame};
+use super::block::{BLOCK, Code, fill, merge, spread, strides_in, with_frame};
 use super::tasks;
 use crate::base::Result;
 use crate::device::{Memory, Program};
 use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Reg, Slot};
 
-/// Elements of one task: large enough to be worth handing over, small enough to balance.
+/// The most elements of one task: small enough to balance, and for Ctrl-C.
 const TASK: usize = 64 * 1024;
+/// The fewest: a few blocks, so that handing over costs little.
+const LEAST: usize = 4 * BLOCK;
 
 pub struct Map {
     code: Code,
@@ -124,11 +126,12 @@ impl Program for Map {
         if n == 0 {
             return Ok(());
         }
-        let count = n.div_ceil(TASK);
         let written = self.outs.iter().map(|o| o.size).sum();
-        tasks::run(count, self.code.estimate(n, written), |i| {
+        // Elements do not depend on each other, so here the cut may follow the number of threads.
+        let share = n.div_ceil(4 * tasks::threads()).next_multiple_of(BLOCK).clamp(LEAST, TASK);
+        tasks::run(n.div_ceil(share), self.code.estimate(n, written), |i| {
             // SAFETY: tasks write disjoint elements.
-            unsafe { self.piece(memory, i * TASK, ((i + 1) * TASK).min(n)) };
+            unsafe { self.piece(memory, i * share, ((i + 1) * share).min(n)) };
         })
     }
 }

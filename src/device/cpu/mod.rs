@@ -11,7 +11,10 @@ mod fold;
 mod index;
 mod map;
 mod scan;
+mod simd;
+mod step;
 mod tasks;
+mod team;
 
 use super::{Device, Memory, Program};
 use crate::base::{Host, Layout, Result};
@@ -19,7 +22,7 @@ use crate::graph::Body;
 use crate::plan::{Finish, From, Kernel, Slot};
 
 pub use bandwidth::bandwidth;
-pub use tasks::{set_threads, threads};
+pub use tasks::{rest, set_threads, threads};
 
 /// The device of arrays, and of tensors on `cpu`.
 pub struct Cpu;

@@ -1,48 +1,60 @@
 //! Tasks: a fixed number of pieces of work, shared by the cores.
 //!
-//! How work is cut is the caller's business and depends on shapes only; here it is only decided who does which piece,
-//! and whether it is worth waking anybody: a fork and join costs some 20 µs.
+//! How work is cut is the caller's business and depends on shapes only where results depend on it; here it is only decided
+//! who does which piece, and whether it is worth asking anybody.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use rayon::prelude::*;
-
+use super::team;
 use crate::base::{Result, interrupt};
 
-/// Estimated nanoseconds from which threads pay.
-const WORTH: usize = 60_000;
+/// Estimated nanoseconds from which threads pay: when helpers are awake, and when they must be woken.
+const WORTH: usize = 8_000;
+const WORTH_WAKING: usize = 50_000;
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets the number of threads, before the first kernel runs; 0 is the number of cores.
+/// Sets the number of threads, before the first kernel runs; 0 is the number of cores. Kernels run on a team of their own,
+/// sorts and factorizations in rayon's pool.
 pub fn set_threads(n: usize) {
+    let n = if n == 0 { std::thread::available_parallelism().map_or(1, |n| n.get()) } else { n };
     THREADS.store(n, Relaxed);
     // A second call finds the pool built; then the number stays.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(n).thread_name(|i| format!("nevel-{i}")).build_global();
 }
 
 pub fn threads() -> usize {
-    rayon::current_num_threads()
+    match THREADS.load(Relaxed) {
+        0 => {
+            set_threads(0);
+            THREADS.load(Relaxed)
+        }
+        n => n,
+    }
+}
+
+/// Whether work of so many nanoseconds, estimated, is worth sharing now.
+pub fn pays(cost: usize) -> bool {
+    cost >= WORTH && (cost >= WORTH_WAKING || team::awake()) && threads() > 1
 }
 
 /// Runs `work(i)` for every `i < count`. `cost` is the whole work in nanoseconds, estimated. Between pieces Ctrl-C is
 /// looked at.
 pub fn run(count: usize, cost: usize, work: impl Fn(usize) + Sync) -> Result<()> {
-    if count <= 1 || cost < WORTH || THREADS.load(Relaxed) == 1 {
-        for i in 0..count {
-            interrupt::check()?;
+    let piece = |i: usize| {
+        if !interrupt::asked() {
             work(i);
         }
-        return Ok(());
+    };
+    if count <= 1 || !pays(cost) || !team::run(threads(), count, &piece) {
+        (0..count).for_each(piece);
     }
-    let done = (0..count).into_par_iter().try_for_each(|i| {
-        if interrupt::asked() {
-            return Err(());
-        }
-        work(i);
-        Ok(())
-    });
-    done.map_err(|()| interrupt::fault())
+    interrupt::check()
+}
+
+/// Before rayon's pool uses the cores: the team lets go of them.
+pub fn rest() {
+    team::rest();
 }
 
 /// A pointer that threads may share: each writes its own part.

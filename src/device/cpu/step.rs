@@ -1,0 +1,319 @@
+//! Steps: the instructions of a kernel as calls of lanes, some of them two at a time.
+//!
+//! In: instructions. Out: steps, each with the registers it reads and the one it writes, and which scratch each
+//! register gets. Two operations of arithmetic in a row, the first needed by nobody else, become one step: the value
+//! between them never leaves the machine's registers. A division by one number that is a power of two is done as a multiplication by its
+//! reciprocal, which is exact and so gives the same bits.
+
+use smallvec::{SmallVec, smallvec};
+
+use super::block::{BLOCK, Frame, fill};
+use super::simd::{self, Arith, BasicLane, Outer};
+use crate::base::{DType, Fault, Result};
+use crate::graph::prim::{Basic, Body, Lane, MapBody, Operands};
+use crate::plan::{Inst, Reg};
+
+/// One pass over a block.
+pub struct Step {
+    pub args: SmallVec<[Reg; 3]>,
+    pub result: Reg,
+    work: Work,
+    /// Bytes of an element of each argument, then of the result.
+    pub sizes: SmallVec<[usize; 4]>,
+}
+
+/// The argument that stands for the number -1, which negating multiplies by.
+const MINUS_ONE: Reg = Reg::MAX;
+static MINUS_ONE_F64: f64 = -1.0;
+static MINUS_ONE_F32: f32 = -1.0;
+
+enum Work {
+    Lane {
+        vectors: Lane,
+        /// Two operands: the lanes for one number on one side.
+        mixed: Option<(Lane, Lane)>,
+    },
+    Basic {
+        lane: BasicLane,
+        dtype: DType,
+        /// Which argument divides, and the lane that multiplies by it instead.
+        divisor: Option<(usize, BasicLane)>,
+    },
+}
+
+/// An operation of arithmetic on its way to a step.
+struct Plain {
+    op: Arith,
+    args: [Reg; 2],
+    dtype: DType,
+}
+
+/// The steps of some instructions after `loads` loads. `outputs` are registers that others read at the end.
+pub fn steps(loads: usize, code: &[Inst], dtype: &dyn Fn(Reg) -> DType, outputs: &[Reg]) -> Result<Vec<Step>> {
+    let plain: Vec<Option<Plain>> = code.iter().map(|inst| plain(inst, dtype)).collect();
+    let mut uses = vec![0u32; loads + code.len()];
+    for inst in code {
+        inst.args.iter().for_each(|&a| uses[a as usize] += 1);
+    }
+    outputs.iter().for_each(|&o| uses[o as usize] += 1);
+    // Which instruction each one is done together with.
+    let mut taken = vec![false; code.len()];
+    let mut first_of: Vec<Option<usize>> = vec![None; code.len()];
+    for (k, inst) in code.iter().enumerate() {
+        let Some(outer) = &plain[k] else { continue };
+        let squares = outer.args[0] == outer.args[1];
+        for &arg in &inst.args {
+            let Some(j) = (arg as usize).checked_sub(loads) else { continue };
+            let Some(inner) = &plain[j] else { continue };
+            let alone = uses[arg as usize] == if squares { 2 } else { 1 };
+            if alone
+                && !taken[j]
+                && first_of[j].is_none()
+                && inner.dtype == outer.dtype
+                && (!squares || outer.op == Arith::Mul)
+            {
+                (taken[j], first_of[k]) = (true, Some(j));
+                break;
+            }
+        }
+    }
+    let mut out = vec![];
+    for (k, inst) in code.iter().enumerate().filter(|(k, _)| !taken[*k]) {
+        let result = (loads + k) as Reg;
+        out.push(match (&plain[k], first_of[k].and_then(|j| plain[j].as_ref().map(|p| (j, p)))) {
+            (Some(outer), Some((j, inner))) => pair(inner, outer, (loads + j) as Reg, result)?,
+            (Some(p), None) => alone(p, result)?,
+            _ => {
+                let Body::Map(map) = &inst.prim.body else { return Err(Fault::new("internal: only maps are inlined")) };
+                general(map, inst, result, dtype)?
+            }
+        });
+    }
+    Ok(out)
+}
+
+fn plain(inst: &Inst, dtype: &dyn Fn(Reg) -> DType) -> Option<Plain> {
+    let Body::Map(MapBody { basic: Some(op), .. }) = &inst.prim.body else { return None };
+    let fits = inst.dtype.is_float() && inst.args.iter().all(|&a| dtype(a) == inst.dtype);
+    let args = match (op, &inst.args[..]) {
+        (Basic::Negate, &[x]) => [x, MINUS_ONE],
+        (_, &[a, b]) => [a, b],
+        _ => return None,
+    };
+    let op = match op {
+        Basic::Add => Arith::Add,
+        Basic::Sub => Arith::Sub,
+        Basic::Mul | Basic::Negate => Arith::Mul,
+        Basic::Div => Arith::Div,
+    };
+    fits.then_some(Plain { op, args, dtype: inst.dtype })
+}
+
+fn missing() -> Fault {
+    Fault::new("internal: arithmetic has no lane for this dtype")
+}
+
+fn alone(p: &Plain, result: Reg) -> Result<Step> {
+    let lane = |op| simd::lane(op, p.dtype).ok_or_else(missing);
+    let divisor = if p.op == Arith::Div { Some((1, lane(Arith::Mul)?)) } else { None };
+    let work = Work::Basic { lane: lane(p.op)?, dtype: p.dtype, divisor };
+    Ok(Step { args: SmallVec::from_slice(&p.args), result, work, sizes: smallvec![p.dtype.size(); 3] })
+}
+
+/// `inner`, whose value is called `between`, and then `outer`.
+fn pair(inner: &Plain, outer: &Plain, between: Reg, result: Reg) -> Result<Step> {
+    let lane = |op, then| simd::pair_lane(op, then, outer.dtype).ok_or_else(missing);
+    let (then, other) = match outer.args {
+        [a, b] if a == between && b == between => (Outer::Square, None),
+        [a, b] if a == between => (Outer::Left(outer.op), Some(b)),
+        [a, _] => (Outer::Right(outer.op), Some(a)),
+    };
+    let divisor = if then == Outer::Left(Arith::Div) {
+        Some((2, lane(inner.op, Outer::Left(Arith::Mul))?))
+    } else if inner.op == Arith::Div {
+        Some((1, lane(Arith::Mul, then)?))
+    } else {
+        None
+    };
+    let work = Work::Basic { lane: lane(inner.op, then)?, dtype: outer.dtype, divisor };
+    let mut args: SmallVec<[Reg; 3]> = SmallVec::from_slice(&inner.args);
+    args.extend(other);
+    let sizes = SmallVec::from_elem(outer.dtype.size(), args.len() + 1);
+    Ok(Step { args, result, work, sizes })
+}
+
+fn general(map: &MapBody, inst: &Inst, result: Reg, dtype: &dyn Fn(Reg) -> DType) -> Result<Step> {
+    let missing = || Fault::new(format!("internal: {} has no lane for this dtype", inst.prim.name));
+    // The last operand's dtype is the one computed in (a condition comes first).
+    let d = dtype(*inst.args.last().ok_or_else(missing)?);
+    let vectors = (map.lane)(d, Operands::Vectors).ok_or_else(missing)?;
+    let mixed = match inst.args.len() {
+        2 => Some((
+            (map.lane)(d, Operands::FirstScalar).ok_or_else(missing)?,
+            (map.lane)(d, Operands::LastScalar).ok_or_else(missing)?,
+        )),
+        _ => None,
+    };
+    let mut sizes: SmallVec<[usize; 4]> = inst.args.iter().map(|&a| dtype(a).size()).collect();
+    sizes.push(inst.dtype.size());
+    Ok(Step { args: inst.args.clone(), result, work: Work::Lane { vectors, mixed }, sizes })
+}
+
+impl Step {
+    /// Registers it reads; the number -1 is none.
+    pub fn reads(&self) -> impl Iterator<Item = (usize, Reg)> {
+        self.args.iter().copied().enumerate().filter(|&(_, a)| a != MINUS_ONE)
+    }
+
+    /// Whether every operand is one number, and so the result.
+    pub fn is_single(&self, frame: &Frame) -> bool {
+        self.reads().all(|(_, a)| frame.single[a as usize])
+    }
+
+    /// # Safety
+    /// Registers hold `n` elements, or one where single; `to` holds `n`.
+    pub unsafe fn run(&self, frame: &Frame, to: *mut u8, n: usize, single: bool) {
+        match &self.work {
+            // SAFETY: the caller's.
+            Work::Lane { vectors, mixed } => unsafe { self.run_lane(*vectors, mixed, frame, to, n, single) },
+            Work::Basic { lane, dtype, divisor } => {
+                let mut at = [std::ptr::null::<u8>(); 3];
+                let mut mask = 0u8;
+                for (i, &a) in self.args.iter().enumerate() {
+                    (at[i], mask) = if a == MINUS_ONE {
+                        let one: *const u8 = match dtype {
+                            DType::F32 => (&raw const MINUS_ONE_F32).cast(),
+                            _ => (&raw const MINUS_ONE_F64).cast(),
+                        };
+                        (one, mask | 1 << i)
+                    } else {
+                        (frame.at[a as usize], mask | (frame.single[a as usize] as u8) << i)
+                    };
+                }
+                let mut reciprocal = 0u64;
+                let mut lane = *lane;
+                if let Some((i, multiplies)) = divisor
+                    && mask & 1 << i != 0
+                    // SAFETY: one element is there.
+                    && let Some(bits) = unsafe { reciprocal_of(at[*i], *dtype) }
+                {
+                    reciprocal = bits;
+                    (at[*i], lane) = ((&raw const reciprocal).cast(), *multiplies);
+                }
+                // SAFETY: the lane fits its operands.
+                unsafe { lane(at.as_ptr(), mask, to, n) };
+                let _ = reciprocal;
+            }
+        }
+    }
+
+    /// # Safety
+    /// As `run`.
+    unsafe fn run_lane(
+        &self,
+        vectors: Lane,
+        mixed: &Option<(Lane, Lane)>,
+        frame: &Frame,
+        to: *mut u8,
+        n: usize,
+        single: bool,
+    ) {
+        let mut at: SmallVec<[*const u8; 3]> = self.args.iter().map(|&a| frame.at[a as usize]).collect();
+        let is_single = |i: usize| frame.single[self.args[i] as usize];
+        let lane = match (mixed, single) {
+            (Some((first, _)), false) if is_single(0) => *first,
+            (Some((_, last)), false) if is_single(1) => *last,
+            (None, false) if self.args.len() == 3 => {
+                let mut stretched = [const { std::mem::MaybeUninit::<[u64; BLOCK]>::uninit() }; 3];
+                for i in 0..3 {
+                    if is_single(i) {
+                        // SAFETY: one element is there; the array holds a block.
+                        unsafe { fill(at[i], stretched[i].as_mut_ptr().cast(), n, self.sizes[i]) };
+                        at[i] = stretched[i].as_ptr().cast();
+                    }
+                }
+                // SAFETY: as above.
+                unsafe { vectors(at.as_ptr(), to, n) };
+                return;
+            }
+            _ => vectors,
+        };
+        // SAFETY: the lane fits its operands.
+        unsafe { lane(at.as_ptr(), to, n) };
+    }
+}
+
+/// The bits of 1/x where x is a power of two whose reciprocal is a normal number: then x * (1/x) rounds as division does.
+///
+/// # Safety
+/// One element is there.
+unsafe fn reciprocal_of(at: *const u8, dtype: DType) -> Option<u64> {
+    // SAFETY: the caller's.
+    unsafe {
+        match dtype {
+            DType::F64 => {
+                let x = at.cast::<f64>().read_unaligned();
+                (x.to_bits() << 12 == 0 && x.is_normal() && (1.0 / x).is_normal()).then(|| (1.0 / x).to_bits())
+            }
+            DType::F32 => {
+                let x = at.cast::<f32>().read_unaligned();
+                let plain = x.to_bits() << 9 == 0 && x.is_normal() && (1.0 / x).is_normal();
+                plain.then(|| u64::from((1.0 / x).to_bits()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Which scratch register each register gets: by liveness; outputs keep theirs to the end. `collected` says which loads
+/// need one.
+pub fn allocate(n: usize, collected: &[bool], steps: &[Step], outputs: &[Reg]) -> (Vec<Option<usize>>, usize) {
+    let mut last_use = vec![0usize; n];
+    for (k, step) in steps.iter().enumerate() {
+        step.reads().for_each(|(_, a)| last_use[a as usize] = k);
+    }
+    for &o in outputs {
+        last_use[o as usize] = usize::MAX;
+    }
+    let mut out = vec![None; n];
+    let mut free: Vec<usize> = vec![];
+    let mut count = 0;
+    let mut take = |free: &mut Vec<usize>| {
+        free.pop().unwrap_or_else(|| {
+            count += 1;
+            count - 1
+        })
+    };
+    for (r, _) in collected.iter().enumerate().filter(|(_, c)| **c) {
+        out[r] = Some(take(&mut free));
+    }
+    for (k, step) in steps.iter().enumerate() {
+        let size = step.sizes[step.args.len()];
+        // Operands that end here may be overwritten in place: lanes allow it. But not by a result of another size.
+        let mut released: SmallVec<[usize; 3]> = SmallVec::new();
+        for (i, a) in step.reads() {
+            if last_use[a as usize] == k
+                && let Some(s) = out[a as usize]
+                && !released.contains(&s)
+            {
+                released.push(s);
+                if step.sizes[i] == size {
+                    free.push(s);
+                }
+            }
+        }
+        let mine = take(&mut free);
+        out[step.result as usize] = Some(mine);
+        for (i, a) in step.reads() {
+            if let Some(s) = out[a as usize]
+                && released.contains(&s)
+                && step.sizes[i] != size
+                && s != mine
+                && !free.contains(&s)
+            {
+                free.push(s);
+            }
+        }
+    }
+    (out, count)
+}
