@@ -31,6 +31,7 @@ pub struct Memory {
     pub bound: Vec<Bound>,
 }
 
+#[derive(Clone)]
 pub enum Bound {
     Nothing,
     Number(u64),

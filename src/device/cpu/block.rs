@@ -179,6 +179,14 @@ impl Code {
         self.sizes[reg as usize]
     }
 
+    /// Where a register's values lie in memory, if it is a load of all of the domain in its order.
+    pub fn in_place(&self, memory: &Memory, reg: Reg) -> Option<*const u8> {
+        let load = self.loads.get(reg as usize).filter(|l| l.contiguous)?;
+        let Source::Slot(slot) = load.from else { return None };
+        // SAFETY: layouts stay inside their arrays.
+        Some(unsafe { memory.pointer(slot, load.size).offset(load.offset * load.size as isize) })
+    }
+
     /// The length of the block from `start` that fits: at most `BLOCK`, and within a row where rows are long, so that loads are read in place.
     pub fn block(&self, start: usize, end: usize) -> usize {
         let row = self.row();

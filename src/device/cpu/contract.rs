@@ -2,6 +2,7 @@
 //!
 //! The products themselves are faer's. Floor: 2·m·n·k over the machine's multiply-add peak, or the bytes for thin ones.
 
+use faer::linalg::matmul::matmul;
 use faer::mat::{MatMut, MatRef};
 use faer::reborrow::ReborrowMut;
 use faer::{Accum, Par};
@@ -11,6 +12,9 @@ use super::{Whole, loads};
 use crate::base::{DType, Fault, Result, Shape};
 use crate::device::{Memory, Program};
 use crate::plan::Kernel;
+
+/// Operations from which faer's own parallel product pays: it shares what is packed.
+const LARGE: usize = 1 << 30;
 
 pub struct Contract {
     ins: Vec<Whole>,
@@ -70,16 +74,28 @@ impl Contract {
         let flops = (2 * m).saturating_mul(n).saturating_mul(k);
         self.batches(flops, |at_a, at_b, at_c, alone| {
             let (a, b, c) = (a, b, c);
-            let par = if alone && flops > 1 << 18 { Par::rayon(0) } else { Par::Seq };
-            if !matches!(par, Par::Seq) {
-                tasks::rest();
-            }
             // SAFETY: layouts stay inside their arrays; each product writes its own part of the output.
-            unsafe {
+            let (a, b) = unsafe {
                 let a = MatRef::from_raw_parts(a.get().cast_const().offset(at_a), m, k, ar, ac);
-                let b = MatRef::from_raw_parts(b.get().cast_const().offset(at_b), k, n, br, bc);
-                let c = MatMut::from_raw_parts_mut(c.get().add(at_c), m, n, n as isize, 1);
-                panels(c, a, b, flops, par);
+                (a, MatRef::from_raw_parts(b.get().cast_const().offset(at_b), k, n, br, bc))
+            };
+            // SAFETY: as above; a part is one call's.
+            let part = |i: usize, j: usize, rows: usize, columns: usize| unsafe {
+                MatMut::from_raw_parts_mut(c.get().add(at_c + i * n + j), rows, columns, n as isize, 1)
+            };
+            if alone && flops >= LARGE {
+                tasks::rest();
+                panels(part(0, 0, m, n), a, b, flops, Par::rayon(0));
+            } else if alone {
+                let pieces = Pieces::new(m, n, flops);
+                // Ctrl-C is looked at by `batches`.
+                let _ = tasks::run(pieces.count, flops / 50, |p| {
+                    let (i, j, rows, columns) = pieces.at(p);
+                    let (a, b) = (a.submatrix(i, 0, rows, k), b.submatrix(0, j, k, columns));
+                    matmul(part(i, j, rows, columns), Accum::Replace, a, b, T::one_impl(), Par::Seq);
+                });
+            } else {
+                panels(part(0, 0, m, n), a, b, flops, Par::Seq);
             }
         })
     }
@@ -110,10 +126,38 @@ impl Contract {
     }
 }
 
+/// A product of medium size cut along the longer side of the result: a fixed number of pieces by shape, for the team, which is asked in less than
+/// a microsecond. faer's own parallel products wake rayon's pool.
+struct Pieces {
+    m: usize,
+    n: usize,
+    rows: bool,
+    each: usize,
+    count: usize,
+}
+
+impl Pieces {
+    fn new(m: usize, n: usize, flops: usize) -> Pieces {
+        let (rows, side) = if m > n { (true, m) } else { (false, n) };
+        // Every piece packs the operand that they share, so pieces are few and not thin.
+        let most = (flops / 400_000).min(side / 64).clamp(1, 8);
+        let each = side.div_ceil(most).next_multiple_of(16).max(1);
+        Pieces { m, n, rows, each, count: side.div_ceil(each).max(1) }
+    }
+
+    /// First row and column, numbers of rows and columns.
+    fn at(&self, p: usize) -> (usize, usize, usize, usize) {
+        let from = p * self.each;
+        match self.rows {
+            true => (from, 0, self.each.min(self.m - from), self.n),
+            false => (0, from, self.m, self.each.min(self.n - from)),
+        }
+    }
+}
+
 /// One product; a long one in panels of some 20 ms each, so that Ctrl-C is seen between them. How it is cut depends on
 /// the sizes only.
 fn panels<T: faer::traits::ComplexField + Copy>(mut c: MatMut<T>, a: MatRef<T>, b: MatRef<T>, flops: usize, par: Par) {
-    use faer::linalg::matmul::matmul;
     const LONG: usize = 10_000_000_000;
     let (m, n, k) = (a.nrows(), b.ncols(), a.ncols());
     if flops < LONG {

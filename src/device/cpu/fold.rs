@@ -14,14 +14,14 @@
 
 use smallvec::SmallVec;
 
-use super::block::{BLOCK, Code, fill, merge, strides_in, with_frame};
+use super::block::{BLOCK, Code, collect, fill, merge, strides_in, with_frame};
 use super::tasks::{self, Shared};
-use crate::base::{DType, Elem, Fault, Result};
-use crate::device::{Memory, Program};
+use crate::base::{Buffer, DType, Elem, Fault, Result};
+use crate::device::{Bound, Memory, Program};
 use crate::graph::Fold;
 use crate::graph::lane::{Cpu, cpu};
-use crate::plan::kernel::FoldOut;
-use crate::plan::{Kernel, Slot};
+use crate::plan::kernel::{BASE, FoldOut};
+use crate::plan::{From, Kernel, Load, Slot};
 
 /// Elements of one chunk.
 const CHUNK: usize = 64 * BLOCK;
@@ -30,11 +30,20 @@ const RADIX: usize = 64;
 
 pub struct Folds {
     code: Code,
+    packs: Vec<Pack>,
     outs: Vec<Target>,
     /// Outputs before the folded axes, folded elements, outputs inside.
     outer: usize,
     folded: usize,
     inner: usize,
+}
+
+/// A load that is copied before the loop, so that it lies as the loop reads it: `y` in the distances between the rows of
+/// `x` and `y`, which every row of `x` reads again.
+struct Pack {
+    from: Load,
+    dims: SmallVec<[usize; 4]>,
+    strides: SmallVec<[isize; 4]>,
 }
 
 struct Target {
@@ -66,19 +75,25 @@ impl Folds {
         let rank = kernel.domain.rank();
         let arg = outs.iter().any(|o| o.fold.is_arg());
         let last_folded = (0..rank).rev().find(|k| axes.contains(k) && kernel.domain[*k] > 1);
-        let inside: Vec<usize> =
-            (0..rank).filter(|k| !axes.contains(k) && !arg && last_folded.is_some_and(|l| *k > l)).collect();
+        let turned = if arg { None } else { turn(kernel, axes) };
+        let inside: Vec<usize> = match turned {
+            Some(k) => vec![k],
+            None => (0..rank).filter(|k| !axes.contains(k) && !arg && last_folded.is_some_and(|l| *k > l)).collect(),
+        };
         let before: Vec<usize> = (0..rank).filter(|k| !axes.contains(k) && !inside.contains(k)).collect();
         let size = |axes: &[usize]| axes.iter().map(|&k| kernel.domain[k]).product::<usize>();
         let (outer, folded, inner) = (size(&before), size(axes), size(&inside));
         let order: Vec<usize> = before.iter().chain(axes).chain(&inside).copied().collect();
         let shape: Vec<usize> = order.iter().map(|&k| kernel.domain[k]).collect();
-        let mut strides: Vec<SmallVec<[isize; 4]>> =
-            kernel.loads.iter().map(|l| strides_in(&l.layout, &order)).collect();
+        let (loads, packs) = match turned {
+            Some(_) => packed(kernel, &order, slots.len()),
+            None => (kernel.loads.clone(), vec![]),
+        };
+        let mut strides: Vec<SmallVec<[isize; 4]>> = loads.iter().map(|l| strides_in(&l.layout, &order)).collect();
         // Rows and lines may merge with each other where loads allow it: blocks are addressed by flat positions.
         let dims = merge(&shape, &mut strides);
         let regs: Vec<u16> = outs.iter().map(|o| o.reg).collect();
-        let code = Code::new(dims, &kernel.loads, &strides, &kernel.code, &regs)?;
+        let code = Code::new(dims, &loads, &strides, &kernel.code, &regs)?;
         let target = |o: &FoldOut| -> Result<Target> {
             let dtype = kernel.dtype(o.reg);
             let functions = functions(o.fold, dtype).ok_or_else(|| Fault::new("internal: no fold for this dtype"))?;
@@ -86,7 +101,31 @@ impl Folds {
             Ok(Target { reg: o.reg, slot: o.slot, fold: o.fold, dtype, functions })
         };
         let outs = outs.iter().map(target).collect::<Result<_>>()?;
-        Ok(Folds { code, outs, outer, folded, inner })
+        Ok(Folds { code, packs, outs, outer, folded, inner })
+    }
+
+    /// The memory with what is packed in slots behind the plan's.
+    fn pack(&self, memory: &Memory) -> Result<Memory> {
+        let mut bound = memory.bound.clone();
+        for pack in &self.packs {
+            let n: usize = pack.dims.iter().product();
+            let size = pack.from.dtype.size();
+            let buffer = Buffer::new(n * size)?;
+            let From::Slot(slot) = pack.from.from else { continue };
+            let offset = pack.from.layout.offset as isize - BASE as isize;
+            // SAFETY: layouts stay inside their arrays; the buffer is fresh.
+            unsafe {
+                let base = memory.pointer(slot, size).offset(offset * size as isize);
+                let (dims, strides, to) = (&pack.dims, &pack.strides, buffer.ptr());
+                match size {
+                    1 => collect::<u8>(base, dims, strides, 0, n, to),
+                    4 => collect::<u32>(base.cast(), dims, strides, 0, n, to.cast()),
+                    _ => collect::<u64>(base.cast(), dims, strides, 0, n, to.cast()),
+                }
+            }
+            bound.push(Bound::Buffer { buffer, offset: 0 });
+        }
+        Ok(Memory { bound })
     }
 
     fn cost(&self) -> usize {
@@ -160,6 +199,20 @@ impl Folds {
         let mut partials: SmallVec<[Vec<u64>; 2]> =
             self.outs.iter().map(|_| Vec::with_capacity(most.min(4096))).collect();
         let mut start = from;
+        if let [o] = &self.outs[..]
+            && let Some(base) = self.code.in_place(memory, o.reg)
+        {
+            // Memory is folded where it lies.
+            let (f, partial) = (&o.functions, &mut partials[0]);
+            while start < to {
+                let n = BLOCK.min(to - start);
+                let mut bits = 0u64;
+                // SAFETY: within the array.
+                unsafe { (f.segment)(base.add(start * f.size), n, (&raw mut bits).cast()) };
+                partial.push(bits);
+                start += n;
+            }
+        }
         while start < to {
             let n = self.code.block(start, to);
             // SAFETY: within the domain.
@@ -214,7 +267,8 @@ impl Folds {
         // How lines are cut depends on the shape only. Few chunks: each has accumulators of its own.
         let lines = (CHUNK / inner.max(1)).max(RADIX).max(n.div_ceil(16));
         let chunks = n.div_ceil(lines).max(1);
-        let tile = inner.min(BLOCK);
+        let in_place = self.outs.iter().all(|o| self.code.in_place(memory, o.reg).is_some());
+        let tile = inner.min(if in_place { 4 * BLOCK } else { BLOCK });
         let tiles = inner.div_ceil(tile);
         let bytes: Vec<usize> = self.outs.iter().map(|o| chunks * outer * inner * o.functions.size).collect();
         let mut partials: Vec<Vec<u64>> =
@@ -230,12 +284,12 @@ impl Folds {
             let (o, first) = (rest / tiles, rest % tiles * tile);
             let width = tile.min(inner - first);
             let lines = (chunk * lines)..((chunk + 1) * lines).min(n);
-            let at = |k: usize| {
+            let into = |k: usize| {
                 // SAFETY: each task writes its own part of the accumulators.
                 unsafe { into[k].get().add(((chunk * outer + o) * inner + first) * self.outs[k].functions.size) }
             };
             // SAFETY: as above.
-            unsafe { self.lines(memory, o, lines, first, width, at) };
+            unsafe { self.lines(memory, o, lines, first, width, into) };
         })?;
         for (o, partial) in self.outs.iter().zip(&mut partials) {
             // SAFETY: the accumulators and the output hold `outer * inner` elements each.
@@ -259,7 +313,7 @@ impl Folds {
     unsafe fn lines(
         &self,
         memory: &Memory,
-        o: usize,
+        at: usize,
         lines: std::ops::Range<usize>,
         first: usize,
         width: usize,
@@ -271,9 +325,18 @@ impl Folds {
         with_frame(|frame| {
             let mut levels: SmallVec<[Levels; 2]> = self.outs.iter().map(|o| Levels::new(o.functions, width)).collect();
             let mut line = lines.start;
+            if let [o] = &self.outs[..]
+                && let Some(base) = self.code.in_place(memory, o.reg)
+            {
+                for l in lines.clone() {
+                    // SAFETY: within the array.
+                    unsafe { levels[0].add(base.add(((self.folded * at + l) * inner + first) * o.functions.size)) };
+                }
+                line = lines.end;
+            }
             while line < lines.end {
                 let count = together.min(lines.end - line);
-                let start = (o * n + line) * inner + first;
+                let start = (at * n + line) * inner + first;
                 // SAFETY: within the domain; a block holds `count` lines.
                 unsafe {
                     self.code.run(memory, frame, start, count * width, &[]);
@@ -364,6 +427,13 @@ impl Program for Folds {
             }
             return Ok(());
         }
+        let packed;
+        let memory = if self.packs.is_empty() {
+            memory
+        } else {
+            packed = self.pack(memory)?;
+            &packed
+        };
         if self.outs.iter().any(|o| o.fold.is_arg()) {
             self.positions(memory)
         } else if self.inner > 1 {
@@ -372,6 +442,55 @@ impl Program for Folds {
             self.rows(memory)
         }
     }
+}
+
+/// Few elements are folded per output, and next to each other, but outputs are many: then the loop runs along an axis of
+/// outputs, which this is, and lines are folded instead of short rows.
+fn turn(kernel: &Kernel, axes: &[usize]) -> Option<usize> {
+    const SHORT: usize = 48;
+    let rank = kernel.domain.rank();
+    let folded: usize = axes.iter().map(|&k| kernel.domain[k]).product();
+    let last = (0..rank).rev().find(|&k| kernel.domain[k] > 1)?;
+    let along = (0..rank).rev().find(|k| !axes.contains(k) && kernel.domain[*k] > 1)?;
+    if folded > SHORT || kernel.domain[along] < 64 || !axes.contains(&last) || kernel.code.is_empty() {
+        return None;
+    }
+    let total = kernel.domain.size();
+    let fits = |l: &Load| {
+        matches!(l.from, From::Slot(_))
+            && (matches!(l.layout.strides[along], 0 | 1) || distinct(kernel, l) * 8 <= total)
+    };
+    kernel.loads.iter().all(fits).then_some(along)
+}
+
+/// Elements of the domain that a load reads without reading any twice.
+fn distinct(kernel: &Kernel, load: &Load) -> usize {
+    let axes = kernel.domain.iter().zip(&load.layout.strides);
+    axes.filter(|(_, s)| **s != 0).map(|(n, _)| *n).product()
+}
+
+/// The loads of a turned fold: those that do not lie along the last axis of the order are packed so that they do.
+fn packed(kernel: &Kernel, order: &[usize], slots: usize) -> (Vec<Load>, Vec<Pack>) {
+    let along = order[order.len() - 1];
+    let mut packs = vec![];
+    let mut loads = kernel.loads.clone();
+    for load in &mut loads {
+        if matches!(load.layout.strides[along], 0 | 1) {
+            continue;
+        }
+        let kept: Vec<usize> = order.iter().copied().filter(|&k| load.layout.strides[k] != 0).collect();
+        let dims: SmallVec<[usize; 4]> = kept.iter().map(|&k| kernel.domain[k]).collect();
+        let strides = kept.iter().map(|&k| load.layout.strides[k]).collect();
+        packs.push(Pack { from: load.clone(), dims: dims.clone(), strides });
+        let mut step = 1isize;
+        for (k, n) in kept.iter().zip(&dims).rev() {
+            load.layout.strides[*k] = step;
+            step *= *n as isize;
+        }
+        load.layout.offset = BASE;
+        load.from = From::Slot(slots + packs.len() - 1);
+    }
+    (loads, packs)
 }
 
 /// A register as n elements: where it is one number, stretched.

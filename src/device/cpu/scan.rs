@@ -14,6 +14,8 @@ use crate::device::{Memory, Program};
 use crate::graph::Fold;
 use crate::plan::Kernel;
 
+/// Lines from which each is one piece of work.
+const MANY: usize = 16;
 /// Elements per chunk of a long line.
 const CHUNK: usize = 1 << 16;
 
@@ -53,7 +55,8 @@ impl Scan {
         };
         let step = strides[self.axis];
         let chunks = n.div_ceil(CHUNK);
-        if chunks == 1 || lines >= 2 * tasks::threads() {
+        // Not a question of threads: how a line is cut shows in the last bit of a sum.
+        if chunks == 1 || lines >= MANY {
             let per = (CHUNK / n).max(1);
             return tasks::run(lines.div_ceil(per), lines * n, |t| {
                 let (from, to) = (from, to);
