@@ -16,6 +16,10 @@ use crate::plan::{Kernel, Slot};
 pub trait Device {
     /// What `device(t)` says: `cpu`.
     fn name(&self) -> &'static str;
+    /// Whether it runs kernels of rows; otherwise their parts come as kernels of their own.
+    fn takes_rows(&self) -> bool {
+        false
+    }
     /// Makes a kernel ready to be launched many times.
     fn prepare(&self, kernel: &Kernel, slots: &[Slot]) -> Result<Box<dyn Program>>;
 }

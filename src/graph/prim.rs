@@ -325,6 +325,10 @@ impl Prim {
         matches!(self.body, Body::Map(_))
     }
 
+    pub fn is_reduce(&self) -> bool {
+        matches!(self.body, Body::Reduce(_))
+    }
+
     pub fn is_view(&self) -> bool {
         matches!(self.body, Body::View(_))
     }

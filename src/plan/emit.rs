@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use smallvec::{SmallVec, smallvec};
 
-use super::fuse::Group;
+use super::fuse::{self, Group};
 use super::kernel::*;
+use super::rows::Rows;
 use super::trace::{Trace, What};
 use crate::base::{Layout, Shape};
 use crate::graph::prim::Body;
@@ -26,6 +27,8 @@ enum Step {
     View(u32),
     /// Stretched to the shape of this item.
     Stretch(u32),
+    /// From the result of this fold to what it folds.
+    Unfold(u32),
 }
 
 /// Steps, the last one taken first.
@@ -47,8 +50,10 @@ struct Body_ {
     /// Instructions with arguments as (is_load, index); registers are numbered at the end.
     code: Vec<(&'static Prim, SmallVec<[Value; 3]>, crate::base::DType)>,
     known: HashMap<(u32, Path), Value>,
-    /// The items that this kernel writes: read from their registers, not from memory.
+    /// The items that this kernel computes: read from their registers, not from memory.
     own: Vec<u32>,
+    /// It goes row by row.
+    rows: Option<Rows>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -61,6 +66,9 @@ impl Emitter<'_> {
     /// The kernels that write a group.
     pub fn kernels(&self, group: &Group) -> Emitted<Vec<Kernel>> {
         let first = group.items[0];
+        if let Some(rows) = &group.rows {
+            return Ok(vec![self.rows(group, rows)?]);
+        }
         match &self.trace.items[first as usize].what {
             What::Op { prim, attrs, ins } => match &prim.body {
                 Body::Map(_) | Body::View(_) | Body::Leaf(_) => Ok(vec![self.store(group)?]),
@@ -94,6 +102,26 @@ impl Emitter<'_> {
             values.push((self.root_value(&mut b, i)?, self.slot(i), Layout::contiguous(domain.clone())));
         }
         Ok(b.store(values))
+    }
+
+    /// A kernel of rows: every item that is memory is stored, what they need of each other stays in registers.
+    fn rows(&self, group: &Group, rows: &Rows) -> Emitted<Kernel> {
+        let mut b = Body_::new(rows.domain.clone());
+        b.own = group.items.clone();
+        b.rows = Some(rows.clone());
+        let is_fold = |&i: &u32| matches!(fuse::op(&self.trace.items[i as usize]), Some((p, _)) if p.is_reduce());
+        let fold = group.items.iter().copied().find(is_fold).ok_or(MustWrite(group.items[0]))?;
+        let mut values = vec![];
+        for &i in group.items.iter().filter(|i| self.written[**i as usize]) {
+            let full = *self.shape(i) == rows.domain;
+            let path: Path = if full { Path::new() } else { smallvec![Step::Unfold(fold)] };
+            let v = self.value(&mut b, i, path).map_err(|_| MustWrite(i))?;
+            let layout = if full { Layout::contiguous(rows.domain.clone()) } else { row_layout(rows) };
+            values.push((v, self.slot(i), layout));
+        }
+        let n = b.loads.len();
+        let outs = values.into_iter().map(|(v, slot, layout)| Out { reg: v.reg(n), slot, layout }).collect();
+        Ok(b.finish(Finish::Rows { axes: rows.axes.clone(), outs }))
     }
 
     fn copy(&self, item: u32) -> Emitted<Kernel> {
@@ -259,8 +287,12 @@ impl Emitter<'_> {
         if let Some(&v) = b.known.get(&key) {
             return Ok(v);
         }
-        let v = if b.own.contains(&item) && key.1.is_empty() {
-            self.compute(b, item, Path::new())?
+        let v = if b.own.contains(&item) && (key.1.is_empty() || b.rows.is_some()) {
+            if self.shape(item) == &b.domain && !key.1.is_empty() && b.rows.is_some() {
+                // Elements of a row seen another way are not in its registers.
+                return Err(MustWrite(item));
+            }
+            self.compute(b, item, key.1.clone())?
         } else if self.is_memory(item) {
             b.load(self.load_through(item, &key.1, Some(&b.domain))?)
         } else {
@@ -288,6 +320,7 @@ impl Emitter<'_> {
                 b.code.push((prim, args, it.dtype));
                 Ok(Value::Code(b.code.len() - 1))
             }
+            Body::Reduce(_) if b.own.contains(&item) => self.row_value(b, item, prim, ins[0], &path),
             Body::Leaf(Leaf::Position(fill)) => {
                 let mut layout = Layout::contiguous(it.shape.clone());
                 layout.offset = BASE;
@@ -297,6 +330,28 @@ impl Emitter<'_> {
             }
             _ => Err(MustWrite(item)),
         }
+    }
+
+    /// The value of a fold in a kernel of rows, where each element takes that of its own row.
+    fn row_value(&self, b: &mut Body_, item: u32, prim: &'static Prim, input: u32, path: &Path) -> Emitted<Value> {
+        let rows = b.rows.clone().ok_or(MustWrite(item))?;
+        let it = &self.trace.items[item as usize];
+        let layout = Layout { offset: BASE, ..Layout::contiguous(it.shape.clone()) };
+        let seen = self.walk(layout, path, Some(&b.domain))?;
+        let own = row_layout(&rows);
+        let same = seen.strides.iter().zip(&own.strides).zip(rows.domain.iter()).all(|((a, b), &n)| n == 1 || a == b);
+        if seen.offset != BASE || !same || *self.shape(input) != rows.domain {
+            return Err(MustWrite(item));
+        }
+        let key = (item, Path::new());
+        if let Some(&v) = b.known.get(&key) {
+            return Ok(v);
+        }
+        let x = self.value(b, input, Path::new())?;
+        b.code.push((prim, smallvec![x], it.dtype));
+        let v = Value::Code(b.code.len() - 1);
+        b.known.insert(key, v);
+        Ok(v)
     }
 
     /// The slot of an input that must be one number.
@@ -328,11 +383,22 @@ impl Emitter<'_> {
         Ok(Load { from: From::Slot(self.read_slot(item)?), dtype: it.dtype, layout })
     }
 
+    /// The layout of a fold's result (the folded axes left out, or of size 1) over what it folds.
+    fn unfold(&self, mut layout: Layout, fold: u32) -> Layout {
+        let Some((_, ins)) = fuse::op(&self.trace.items[fold as usize]) else { return layout };
+        let domain = self.shape(ins[0]);
+        while layout.shape.rank() < domain.rank() {
+            layout = with_axis(&layout, layout.shape.rank());
+        }
+        layout.broadcast(domain)
+    }
+
     /// A layout after the steps of a path, stretched to the domain.
     fn walk(&self, mut layout: Layout, path: &Path, domain: Option<&Shape>) -> Emitted<Layout> {
         for &step in path.iter().rev() {
             layout = match step {
                 Step::Stretch(to) => layout.broadcast(self.shape(to)),
+                Step::Unfold(fold) => self.unfold(layout, fold),
                 Step::View(v) => {
                     let What::Op { prim, attrs, ins } = &self.trace.items[v as usize].what else { continue };
                     let Body::View(index) = &prim.body else { continue };
@@ -346,6 +412,17 @@ impl Emitter<'_> {
             _ => layout,
         })
     }
+}
+
+/// The layout of one value a row, over the domain.
+fn row_layout(rows: &Rows) -> Layout {
+    let kept: Shape = rows.domain[..rows.domain.rank() - rows.axes.len()].iter().copied().collect();
+    let mut layout = Layout::contiguous(kept);
+    for &k in &rows.axes {
+        layout.shape.0.push(rows.domain[k]);
+        layout.strides.push(0);
+    }
+    layout
 }
 
 fn extend(path: &Path, step: Step) -> Path {
@@ -372,7 +449,7 @@ impl Value {
 
 impl Body_ {
     fn new(domain: Shape) -> Body_ {
-        Body_ { domain, loads: vec![], code: vec![], known: HashMap::new(), own: vec![] }
+        Body_ { domain, loads: vec![], code: vec![], known: HashMap::new(), own: vec![], rows: None }
     }
 
     /// The register of a load; equal loads are one.

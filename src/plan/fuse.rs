@@ -8,12 +8,14 @@
 //! - chains longer than `LONGEST` are cut, so that a kernel's registers stay in cache;
 //! - everything else is inlined.
 //!
-//! Kernels that store over one domain at one stage are one kernel with several outputs; folds alike.
+//! Kernels that store over one domain at one stage are one kernel with several outputs; folds alike. `rows` then merges
+//! what goes over the same rows.
 
 use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
+use super::rows::Rows;
 use super::trace::{Item, Trace, What};
 use crate::base::Shape;
 use crate::graph::prim::Body;
@@ -35,6 +37,8 @@ pub struct Fusion {
 /// Items that one kernel writes. Items of a `Join` or `Place` stand alone and become several kernels.
 pub struct Group {
     pub items: Vec<u32>,
+    /// The kernel goes over its domain row by row, in stages.
+    pub rows: Option<Rows>,
 }
 
 /// Where an inlined item ends up: the kernels that compute it.
@@ -56,7 +60,7 @@ pub fn fuse(t: &Trace, must: &[bool]) -> Fusion {
     Fusion { written, groups }
 }
 
-fn op(item: &Item) -> Option<(&'static Prim, &[u32])> {
+pub(super) fn op(item: &Item) -> Option<(&'static Prim, &[u32])> {
     match &item.what {
         What::Op { prim, ins, .. } => Some((prim, ins)),
         _ => None,
@@ -207,7 +211,7 @@ fn groups(t: &Trace, written: &[bool], class: &[u32]) -> Vec<Group> {
                 if let Some(k) = key {
                     by_key.insert(k, groups.len());
                 }
-                groups.push((depth[i], Group { items: vec![i as u32] }));
+                groups.push((depth[i], Group { items: vec![i as u32], rows: None }));
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Kernels: what back ends see. A kernel is a tree of maps over views, finished by at most one fold, scan, product,
-//! pick or put. Back ends know families and layouts, never an op's name.
+//! pick or put; or maps and folds over the rows of one domain. Back ends know families and layouts, never an op's name.
 
 use smallvec::SmallVec;
 
@@ -60,7 +60,7 @@ pub enum From {
     },
 }
 
-/// One elementwise instruction.
+/// One elementwise instruction; in a kernel of rows also a fold of each row.
 #[derive(Debug, Clone)]
 pub struct Inst {
     pub prim: &'static Prim,
@@ -74,6 +74,9 @@ pub struct Inst {
 pub enum Finish {
     /// Registers written to memory.
     Store(Vec<Out>),
+    /// Row by row, the rows being these axes, the last ones: instructions may be folds of a row, whose value other
+    /// instructions take for every element of it. What is stored of a row's value has stride 0 along the axes.
+    Rows { axes: SmallVec<[usize; 4]>, outs: Vec<Out> },
     /// Registers folded over some axes of the domain.
     Fold { axes: SmallVec<[usize; 4]>, outs: Vec<FoldOut> },
     /// Register 0 folded along one axis, every intermediate value kept.
@@ -127,7 +130,7 @@ impl Kernel {
     /// The slots it writes.
     pub fn writes(&self) -> SmallVec<[usize; 4]> {
         match &self.finish {
-            Finish::Store(outs) => outs.iter().map(|o| o.slot).collect(),
+            Finish::Store(outs) | Finish::Rows { outs, .. } => outs.iter().map(|o| o.slot).collect(),
             Finish::Fold { outs, .. } => outs.iter().map(|o| o.slot).collect(),
             Finish::Scan { slot, .. }
             | Finish::Contract { slot }
@@ -140,6 +143,7 @@ impl Kernel {
     pub fn family(&self) -> &'static str {
         match &self.finish {
             Finish::Store(_) => "map",
+            Finish::Rows { .. } => "rows",
             Finish::Fold { .. } => "reduce",
             Finish::Scan { .. } => "scan",
             Finish::Contract { .. } => "contract",

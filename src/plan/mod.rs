@@ -7,6 +7,7 @@ pub mod emit;
 pub mod fuse;
 pub mod kernel;
 pub mod print;
+pub mod rows;
 pub mod run;
 pub mod schedule;
 pub mod trace;

@@ -78,7 +78,7 @@ fn strides(l: &Layout) -> String {
 fn finish_lines(p: &Plan, kernel: &Kernel) -> Vec<String> {
     let to = |slot: usize| slot_name(p, slot);
     match &kernel.finish {
-        Finish::Store(outs) => {
+        Finish::Store(outs) | Finish::Rows { outs, .. } => {
             let layout = |o: &Out| {
                 if o.layout.is_contiguous() && o.layout.offset == 0 {
                     String::new()

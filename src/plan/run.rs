@@ -111,7 +111,7 @@ fn plan(t: &Trace) -> Result<Rc<Plan>> {
     if let Some(plan) = PLANS.with(|p| p.borrow().get(&t.key).cloned()) {
         return Ok(plan);
     }
-    let plan = Rc::new(schedule(t)?);
+    let plan = Rc::new(schedule(t, crate::device::cpu().takes_rows())?);
     sound(&plan)?;
     PLANS.with(|p| {
         let mut plans = p.borrow_mut();

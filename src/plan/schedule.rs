@@ -1,10 +1,14 @@
 //! Schedule: from a trace to a plan: kernels in order, slots, and which slot is last read where.
 
 use super::emit::Emitter;
-use super::fuse::fuse;
+use super::fuse::{Group, fuse};
 use super::kernel::*;
+use super::rows::{Refused, cluster};
 use super::trace::{Trace, What};
 use crate::base::{Fault, Result};
+
+/// Tries at kernels of rows before they are given up for a trace.
+const TRIES: usize = 8;
 
 /// What runs when a graph is forced; made once per structure.
 pub struct Plan {
@@ -22,12 +26,18 @@ pub struct Plan {
     pub programs: std::cell::OnceCell<Vec<Box<dyn crate::device::Program>>>,
 }
 
-/// Plans a trace.
-pub fn schedule(t: &Trace) -> Result<Plan> {
+/// Plans a trace; `by_rows` for a device that takes kernels of rows.
+pub fn schedule(t: &Trace, by_rows: bool) -> Result<Plan> {
     let mut must = vec![false; t.items.len()];
-    // Each failed try names one more item that has to be memory, so this ends.
-    for _ in 0..=t.items.len() {
-        let fusion = fuse(t, &must);
+    let mut refused = Refused::new();
+    let mut by_rows = by_rows;
+    // Each failed try names one more item that has to be memory, or one more pair that stays apart, so this ends.
+    for tries in 0..=t.items.len() + 2 * TRIES {
+        let mut fusion = fuse(t, &must);
+        by_rows &= tries < TRIES;
+        if by_rows {
+            cluster(t, &mut fusion, &refused);
+        }
         let (slots, of_item) = slots(t, &fusion.written);
         let emitter = Emitter { trace: t, written: &fusion.written, slots: &of_item };
         let (mut kernels, mut computed) = (vec![], vec![]);
@@ -42,12 +52,17 @@ pub fn schedule(t: &Trace) -> Result<Plan> {
                     kernels.extend(more);
                 }
                 Err(must) => {
-                    failed = Some(must.0);
+                    failed = Some((must.0, group));
                     break;
                 }
             }
         }
-        if let Some(item) = failed {
+        if let Some((item, Group { rows: Some(_), .. })) = failed {
+            // That item does not fit into its rows: alone from now on.
+            refused.insert(item);
+            continue;
+        }
+        if let Some((item, _)) = failed {
             if must[item as usize] {
                 return Err(Fault::new("internal: a view cannot be planned"));
             }

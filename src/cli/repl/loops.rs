@@ -68,7 +68,7 @@ fn lines(plan: &Plan, kernel: &Kernel) -> Vec<String> {
 /// What is written, from which register, through which fold.
 fn results(plan: &Plan, kernel: &Kernel) -> Vec<(String, u16, Option<String>)> {
     match &kernel.finish {
-        Finish::Store(outs) => {
+        Finish::Store(outs) | Finish::Rows { outs, .. } => {
             let place = |o: &crate::plan::kernel::Out| index(&o.layout.strides, o.layout.offset as i64);
             outs.iter().map(|o| (format!("{}{}", slot(plan, o.slot), place(o)), o.reg, None)).collect()
         }

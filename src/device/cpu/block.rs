@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use smallvec::SmallVec;
 
 use super::step::{Step, allocate, steps};
-use crate::base::{DType, Fault, Layout, Result};
+use crate::base::{DType, Layout, Result};
 use crate::device::Memory;
 use crate::graph::prim::{Body, PositionFn};
 use crate::plan::kernel::BASE;
@@ -23,10 +23,10 @@ pub const BLOCK: usize = 1024;
 pub struct Code {
     /// The domain, neighbouring axes merged where every load allows it; never empty.
     pub dims: SmallVec<[usize; 4]>,
-    loads: Vec<Operand>,
-    steps: Vec<Step>,
+    pub(super) loads: Vec<Operand>,
+    pub(super) steps: Vec<Step>,
     /// Bytes of an element of each register.
-    sizes: Vec<usize>,
+    pub(super) sizes: Vec<usize>,
     /// Scratch register of each register that has one.
     scratch_of: Vec<Option<usize>>,
     scratch: usize,
@@ -36,16 +36,16 @@ pub struct Code {
     pub bytes: usize,
 }
 
-struct Operand {
+pub(super) struct Operand {
     from: Source,
     size: usize,
     dtype: DType,
     strides: SmallVec<[isize; 4]>,
     offset: isize,
     /// Row-major over the whole domain.
-    contiguous: bool,
+    pub(super) contiguous: bool,
     /// One number everywhere.
-    single: bool,
+    pub(super) single: bool,
 }
 
 enum Source {
@@ -59,6 +59,8 @@ pub struct Frame {
     /// The register is one number.
     pub single: Vec<bool>,
     memory: Vec<u64>,
+    /// What a kernel of rows keeps for longer than a block.
+    room: Vec<u64>,
     positions: Vec<u64>,
 }
 
@@ -72,6 +74,7 @@ pub fn with_frame<R>(f: impl FnOnce(&mut Frame) -> R) -> R {
         at: vec![],
         single: vec![],
         memory: vec![],
+        room: vec![],
         positions: vec![],
     });
     let r = f(&mut frame);
@@ -147,13 +150,17 @@ impl Code {
         let mut cost = loads.len();
         let bytes = operands.iter().filter(|o| !o.single).map(|o| o.size).sum();
         for inst in code {
-            let Body::Map(map) = &inst.prim.body else { return Err(Fault::new("internal: only maps are inlined")) };
-            cost += map.cost as usize;
+            // A fold of a row costs what an addition does.
+            cost += match &inst.prim.body {
+                Body::Map(map) => map.cost as usize,
+                _ => 1,
+            };
         }
-        let steps = steps(loads.len(), code, &dtype, outputs)?;
+        let single: Vec<bool> = operands.iter().map(|l| l.single).collect();
+        let steps = steps(&single, code, &dtype, outputs)?;
         let registers = loads.len() + code.len();
         let collected: Vec<bool> = operands.iter().map(|l| !l.contiguous && !l.single).collect();
-        let (scratch_of, scratch) = allocate(registers, &collected, &steps, outputs);
+        let (scratch_of, scratch) = allocate(registers, &collected, &steps.iter().collect::<Vec<_>>(), outputs);
         let sizes = (0..registers).map(|r| dtype(r as Reg).size()).collect();
         Ok(Code { dims, loads: operands, steps, sizes, scratch_of, scratch, cost, bytes })
     }
@@ -177,6 +184,14 @@ impl Code {
 
     pub fn size_of(&self, reg: Reg) -> usize {
         self.sizes[reg as usize]
+    }
+
+    /// Where a load that is one number lies.
+    pub(super) fn single_at(&self, memory: &Memory, load: usize) -> *const u8 {
+        let load = &self.loads[load];
+        let Source::Slot(slot) = load.from else { return std::ptr::null() };
+        // SAFETY: layouts stay inside their arrays.
+        unsafe { memory.pointer(slot, load.size).offset(load.offset * load.size as isize) }
     }
 
     /// Where a register's values lie in memory, if it is a load of all of the domain in its order.
@@ -225,7 +240,7 @@ impl Code {
 
     /// # Safety
     /// As `run`.
-    unsafe fn load(
+    pub(super) unsafe fn load(
         &self,
         load: &Operand,
         memory: &Memory,
@@ -276,12 +291,13 @@ impl Code {
     }
 }
 
+/// A run of elements: the flat position of the first, how many, and which line and column of the merged domain that is.
 #[derive(Clone, Copy)]
-struct Run {
-    start: usize,
-    n: usize,
-    line: usize,
-    column: usize,
+pub(super) struct Run {
+    pub start: usize,
+    pub n: usize,
+    pub line: usize,
+    pub column: usize,
 }
 
 /// Single numbers are passed as eight bytes of bits; a made 0-d array may be shorter.
@@ -309,17 +325,32 @@ pub unsafe fn fill(from: *const u8, to: *mut u8, n: usize, size: usize) {
 
 impl Frame {
     fn prepare(&mut self, code: &Code) {
-        let n = code.sizes.len();
+        self.prepare_for(code.sizes.len(), code.scratch, 0);
+    }
+
+    /// Makes room for `n` registers, `scratch` blocks, and `room` words beside them.
+    pub(super) fn prepare_for(&mut self, n: usize, scratch: usize, room: usize) {
         self.at.resize(n.max(self.at.len()), std::ptr::null());
         self.single.resize(n.max(self.single.len()), false);
         // Eight spare words let the registers begin at a multiple of 64 bytes.
-        let words = code.scratch * BLOCK + 8;
+        let words = scratch * BLOCK + 8;
         if self.memory.len() < words {
             self.memory.resize(words, 0);
         }
+        if self.room.len() < room + 8 {
+            self.room.resize(room + 8, 0);
+        }
     }
 
-    fn scratch(&mut self, register: Option<usize>) -> *mut u8 {
+    /// Word `at` of the room, which begins at a multiple of 64 bytes.
+    pub(super) fn room(&mut self, at: usize) -> *mut u8 {
+        let base = self.room.as_mut_ptr();
+        let skip = base.align_offset(64).min(7);
+        // SAFETY: `prepare_for` made room for every word.
+        unsafe { base.add(skip + at).cast() }
+    }
+
+    pub(super) fn scratch(&mut self, register: Option<usize>) -> *mut u8 {
         let Some(register) = register else { return std::ptr::null_mut() };
         let base = self.memory.as_mut_ptr();
         let skip = base.align_offset(64).min(7);

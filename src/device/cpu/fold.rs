@@ -60,12 +60,12 @@ type Stretch = unsafe fn(*const u8, usize, *mut u8);
 
 /// A fold over one element type.
 #[derive(Clone, Copy)]
-struct Functions {
+pub(super) struct Functions {
     size: usize,
     /// Writes the value of folding nothing.
     start: unsafe fn(*mut u8),
     /// Folds n elements into one.
-    segment: Stretch,
+    pub(super) segment: Stretch,
     /// Folds n elements into n accumulators.
     line: Stretch,
 }
@@ -494,13 +494,13 @@ fn packed(kernel: &Kernel, order: &[usize], slots: usize) -> (Vec<Load>, Vec<Pac
 }
 
 /// A register as n elements: where it is one number, stretched.
-enum Stretched {
+pub(super) enum Stretched {
     At(*const u8),
     Own(Box<[u64; BLOCK]>),
 }
 
 impl Stretched {
-    fn pointer(&self) -> *const u8 {
+    pub(super) fn pointer(&self) -> *const u8 {
         match self {
             Stretched::At(p) => *p,
             Stretched::Own(b) => b.as_ptr().cast(),
@@ -510,7 +510,7 @@ impl Stretched {
 
 /// # Safety
 /// `at` holds n elements, or one where single.
-unsafe fn whole(at: *const u8, single: bool, n: usize, size: usize) -> Stretched {
+pub(super) unsafe fn whole(at: *const u8, single: bool, n: usize, size: usize) -> Stretched {
     if !single {
         return Stretched::At(at);
     }
@@ -524,7 +524,7 @@ unsafe fn whole(at: *const u8, single: bool, n: usize, size: usize) -> Stretched
 ///
 /// # Safety
 /// `out` holds one element.
-unsafe fn pairwise(f: &Functions, values: &mut [u64], out: *mut u8) {
+pub(super) unsafe fn pairwise(f: &Functions, values: &mut [u64], out: *mut u8) {
     let mut n = values.len();
     while n > 1 {
         let half = n / 2;
@@ -759,7 +759,7 @@ fn of<T: Copy, F: Combine<T>>() -> Functions {
     Functions { size: size_of::<T>(), start: start::<T, F>, segment, line }
 }
 
-fn functions(fold: Fold, dtype: DType) -> Option<Functions> {
+pub(super) fn functions(fold: Fold, dtype: DType) -> Option<Functions> {
     Some(match (fold, dtype) {
         (Fold::Sum, DType::F64) => of::<f64, Add>(),
         (Fold::Sum, DType::F32) => of::<f32, Add>(),

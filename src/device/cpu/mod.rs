@@ -10,6 +10,7 @@ mod contract;
 mod fold;
 mod index;
 mod map;
+mod rows;
 mod scan;
 mod simd;
 mod step;
@@ -32,8 +33,13 @@ impl Device for Cpu {
         "cpu"
     }
 
+    fn takes_rows(&self) -> bool {
+        true
+    }
+
     fn prepare(&self, kernel: &Kernel, slots: &[Slot]) -> Result<Box<dyn Program>> {
         Ok(match &kernel.finish {
+            Finish::Rows { axes, outs } => Box::new(rows::Rows::new(kernel, axes, outs, slots)?),
             Finish::Store(outs) => Box::new(map::Map::new(kernel, outs, slots)?),
             Finish::Fold { axes, outs } => Box::new(fold::Folds::new(kernel, axes, outs, slots)?),
             Finish::Scan { axis, fold, slot } => Box::new(scan::Scan::new(kernel, *axis, *fold, *slot)),

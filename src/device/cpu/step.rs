@@ -48,8 +48,9 @@ struct Plain {
     dtype: DType,
 }
 
-/// The steps of some instructions after `loads` loads. `outputs` are registers that others read at the end.
-pub fn steps(loads: usize, code: &[Inst], dtype: &dyn Fn(Reg) -> DType, outputs: &[Reg]) -> Result<Vec<Step>> {
+/// The steps of some instructions (those that are maps) after some loads, which are one number where `single`. `outputs` are registers that others read at the end.
+pub fn steps(single: &[bool], code: &[Inst], dtype: &dyn Fn(Reg) -> DType, outputs: &[Reg]) -> Result<Vec<Step>> {
+    let loads = single.len();
     let plain: Vec<Option<Plain>> = code.iter().map(|inst| plain(inst, dtype)).collect();
     let mut uses = vec![0u32; loads + code.len()];
     for inst in code {
@@ -59,6 +60,8 @@ pub fn steps(loads: usize, code: &[Inst], dtype: &dyn Fn(Reg) -> DType, outputs:
     // Which instruction each one is done together with.
     let mut taken = vec![false; code.len()];
     let mut first_of: Vec<Option<usize>> = vec![None; code.len()];
+    // Not a row's value with an element's: that would be computed for every element.
+    let reach = reach(single, code);
     for (k, inst) in code.iter().enumerate() {
         let Some(outer) = &plain[k] else { continue };
         let squares = outer.args[0] == outer.args[1];
@@ -70,6 +73,7 @@ pub fn steps(loads: usize, code: &[Inst], dtype: &dyn Fn(Reg) -> DType, outputs:
                 && !taken[j]
                 && first_of[j].is_none()
                 && inner.dtype == outer.dtype
+                && reach[arg as usize] == reach[loads + k]
                 && (!squares || outer.op == Arith::Mul)
             {
                 (taken[j], first_of[k]) = (true, Some(j));
@@ -78,7 +82,7 @@ pub fn steps(loads: usize, code: &[Inst], dtype: &dyn Fn(Reg) -> DType, outputs:
         }
     }
     let mut out = vec![];
-    for (k, inst) in code.iter().enumerate().filter(|(k, _)| !taken[*k]) {
+    for (k, inst) in code.iter().enumerate().filter(|(k, inst)| !taken[*k] && !inst.prim.is_reduce()) {
         let result = (loads + k) as Reg;
         out.push(match (&plain[k], first_of[k].and_then(|j| plain[j].as_ref().map(|p| (j, p)))) {
             (Some(outer), Some((j, inner))) => pair(inner, outer, (loads + j) as Reg, result)?,
@@ -90,6 +94,17 @@ pub fn steps(loads: usize, code: &[Inst], dtype: &dyn Fn(Reg) -> DType, outputs:
         });
     }
     Ok(out)
+}
+
+/// What each register has a value for: 0 everything, 1 a row (folds, and what is made of them), 2 an element. `single` says
+/// which loads are one number.
+pub fn reach(single: &[bool], code: &[Inst]) -> Vec<u8> {
+    let mut out: Vec<u8> = single.iter().map(|&s| if s { 0 } else { 2 }).collect();
+    for inst in code {
+        let args = inst.args.iter().map(|&a| out[a as usize]).max().unwrap_or(0);
+        out.push(if inst.prim.is_reduce() { 1 } else { args });
+    }
+    out
 }
 
 fn plain(inst: &Inst, dtype: &dyn Fn(Reg) -> DType) -> Option<Plain> {
@@ -267,7 +282,7 @@ unsafe fn reciprocal_of(at: *const u8, dtype: DType) -> Option<u64> {
 
 /// Which scratch register each register gets: by liveness; outputs keep theirs to the end. `collected` says which loads
 /// need one.
-pub fn allocate(n: usize, collected: &[bool], steps: &[Step], outputs: &[Reg]) -> (Vec<Option<usize>>, usize) {
+pub fn allocate(n: usize, collected: &[bool], steps: &[&Step], outputs: &[Reg]) -> (Vec<Option<usize>>, usize) {
     let mut last_use = vec![0usize; n];
     for (k, step) in steps.iter().enumerate() {
         step.reads().for_each(|(_, a)| last_use[a as usize] = k);
