@@ -244,6 +244,26 @@ fn a_closed_pipe_ends_it_quietly() {
 }
 
 #[test]
+fn more_text_than_memory_goes_on_its_way() {
+    // A number stretched to 10^12 elements: a reader gets the first of them at once and may go.
+    for args in [&["-e", "print(broadcast_to(1, (10^6, 10^6)))"][..], &["-e", "broadcast_to(1, (10^6, 10^6))"]] {
+        let mut child = nevel(args).spawn().expect("it starts");
+        let mut first = [0; 5];
+        let mut stdout = child.stdout.take().expect("a pipe");
+        stdout.read_exact(&mut first).expect("it prints");
+        drop(stdout);
+        assert_eq!((&first, ended(&mut child, Duration::from_secs(30)).signal()), (b"[[1, ", Some(libc::SIGPIPE)));
+    }
+    fails(&run(&["--to", "csv", "-e", "broadcast_to(1, (10^7, 10^7))"]), 1, "not enough memory for an array");
+    fails(&run(&["-e", "nonzero(broadcast_to(1, (10^7, 10^7)))"]), 1, "not enough memory for an array");
+}
+
+#[test]
+fn a_quote_that_never_closes_is_said() {
+    fails(&feed(&["-e", "input"], b"a,b\n1,\"x\n2,y\n"), 3, "standard input: line 2 opens a quote that never closes");
+}
+
+#[test]
 fn a_full_disk_is_said() {
     if let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") {
         let o = nevel(&["-e", "1"]).stdout(full).output().expect("it starts");
@@ -263,6 +283,31 @@ fn control_c_ends_a_script() {
     child.stderr.take().expect("a pipe").read_to_string(&mut e).expect("UTF-8");
     // What a shell calls 130; what was printed is not lost.
     assert_eq!((status.signal(), o.as_str(), e.as_str()), (Some(libc::SIGINT), "on\n", ""));
+}
+
+/// Presses Ctrl-C after a while; the program must be gone at once, before the clock that ends what does not look.
+fn stops(program: &str) {
+    let mut child = nevel(&["-e", program]).stdout(Stdio::null()).spawn().expect("it starts");
+    std::thread::sleep(Duration::from_millis(700));
+    assert!(child.try_wait().expect("it can be asked").is_none(), "{program} was done already");
+    let start = Instant::now();
+    // SAFETY: a plain call.
+    unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
+    let status = ended(&mut child, Duration::from_secs(10));
+    assert_eq!(status.signal(), Some(libc::SIGINT), "{program}");
+    assert!(start.elapsed() < Duration::from_millis(800), "{program}: {:?}", start.elapsed());
+}
+
+#[test]
+fn control_c_stops_what_takes_long() {
+    // faer does not look for Ctrl-C; printing is text without an end.
+    stops("solve(rand(6000, 6000), ones(6000))");
+    stops("x = inv(rand(5000, 5000)); x[0, 0]");
+    stops("x = eigh(rand(3000, 3000)); print(x)");
+    stops("x = svd(rand(3000, 3000)); print(x)");
+    stops("x = qr(rand(5000, 5000)); print(x)");
+    stops("print(broadcast_to(1, (10^6, 10^6)))");
+    stops("save(\"/dev/null\", rand(3 * 10^7), format=\"csv\")");
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn start() {
 }
 
 fn values(e: &Expr) -> Vec<f64> {
-    e.host().expect("computes").to_f64s()
+    e.host().expect("computes").to_f64s().expect("fits in memory")
 }
 
 fn close(a: f64, b: f64) -> bool {

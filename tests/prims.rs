@@ -71,9 +71,9 @@ fn exprs(s: &Sample) -> Vec<Expr> {
             return Expr::from_host(h.clone(), Place::Array);
         }
         match h.dtype {
-            DType::Bool => Expr::weak(h.to_vec::<bool>()[0]),
-            DType::I64 => Expr::weak(h.to_vec::<i64>()[0]),
-            _ => Expr::weak(h.to_f64s()[0]),
+            DType::Bool => Expr::weak(h.to_vec::<bool>().expect("fits in memory")[0]),
+            DType::I64 => Expr::weak(h.to_vec::<i64>().expect("fits in memory")[0]),
+            _ => Expr::weak(h.to_f64s().expect("fits in memory")[0]),
         }
     };
     s.ins.iter().zip(&s.weak).map(one).collect()
@@ -101,7 +101,9 @@ fn check_values(s: &Sample) {
     let tolerance = if s.prim.is_map() || s.prim.is_view() { 0.0 } else { 1e-12 };
     device::with_reference(|| {
         let slow = run(s).host().unwrap_or_else(|f| panic!("{} on the reference: {f}", s.prim.name));
-        for (i, (a, b)) in host.to_f64s().iter().zip(slow.to_f64s()).enumerate() {
+        for (i, (a, b)) in
+            host.to_f64s().expect("fits in memory").iter().zip(slow.to_f64s().expect("fits in memory")).enumerate()
+        {
             assert!(same(*a, b, tolerance), "{} element {i}: cpu {a}, reference {b}", s.prim.name);
         }
     });
@@ -131,7 +133,7 @@ fn stretched(s: &Sample, dtype: DType, values: &[f64]) -> Option<Sample> {
 
 fn floats(s: &Sample) -> Sample {
     let convert = |h: &Host| match h.dtype {
-        DType::I64 => Host::from_slice(h.shape().clone(), &h.to_f64s()).expect("fits"),
+        DType::I64 => Host::from_slice(h.shape().clone(), &h.to_f64s().expect("fits in memory")).expect("fits"),
         _ => h.clone(),
     };
     Sample { ins: s.ins.iter().map(convert).collect(), weak: vec![false; s.ins.len()], ..s.clone() }
@@ -184,11 +186,13 @@ fn check_gradient(s: &Sample, twice: bool) {
             let g =
                 grad::backward(&out, &one, &[leaf], level.mark()).unwrap_or_else(|f| panic!("{}: {f}", s.prim.name));
             match &g[0] {
-                Some(g) => g.host().unwrap_or_else(|f| panic!("{}: {f}", s.prim.name)).to_f64s(),
+                Some(g) => {
+                    g.host().unwrap_or_else(|f| panic!("{}: {f}", s.prim.name)).to_f64s().expect("fits in memory")
+                }
                 None => vec![0.0; s.ins[k].layout.size()],
             }
         };
-        let x = s.ins[k].to_f64s();
+        let x = s.ins[k].to_f64s().expect("fits in memory");
         for i in 0..x.len() {
             let h = 1e-5 * (1.0 + x[i].abs());
             let at = |d: f64| -> f64 {

@@ -256,6 +256,14 @@ fn control_c_stops_what_runs_and_keeps_the_rest() {
     let mixed = interrupt(&mut t);
     t.line("kept + 1", "12346\r\n");
     assert!([loops, kernel, mixed].iter().all(|d| *d < AT_ONCE), "{loops:?} {kernel:?} {mixed:?}");
+    // What is left behind disturbs nothing.
+    t.keys("big = eigh(rand(3000, 3000)).eigenvalues; big[0]\r");
+    std::thread::sleep(Duration::from_millis(600));
+    let matrix = interrupt(&mut t);
+    t.line("sum(arange(10))", "45");
+    t.line("solve([[2, 1], [0, 4]], [4, 8])", "[1, 2]");
+    t.line("kept", "12345\r\n");
+    assert!(matrix < AT_ONCE, "{matrix:?}");
     // At the prompt it drops the line.
     t.keys("9999 + garbage");
     t.keys(CTRL_C);

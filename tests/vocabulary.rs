@@ -10,7 +10,7 @@ fn array(shape: &[usize], data: &[f64]) -> Expr {
 }
 
 fn numbers(e: &Expr) -> Vec<f64> {
-    e.host().unwrap().to_f64s()
+    e.host().unwrap().to_f64s().expect("fits in memory")
 }
 
 fn close(a: &[f64], b: &[f64], within: f64) {

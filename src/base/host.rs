@@ -6,7 +6,9 @@ use super::buffer::Buffer;
 use super::dtype::DType;
 use super::elem::Elem;
 use super::fault::Fault;
+use super::interrupt;
 use super::layout::Layout;
+use super::memory::room;
 use super::shape::Shape;
 
 /// An n-d array in memory. Cloning shares the buffer.
@@ -45,30 +47,37 @@ impl Host {
         self.buffer.as_slice::<T>().get(self.layout.offset..self.layout.offset + n)
     }
 
-    /// The elements in row-major order, copied. `T` must be their type.
-    pub fn to_vec<T: Elem>(&self) -> Vec<T> {
+    /// The elements in row-major order, copied; a fault where memory has no room for them or somebody asked to stop.
+    /// `T` must be their type.
+    pub fn to_vec<T: Elem>(&self) -> Result<Vec<T>, Fault> {
         assert_eq!(T::DTYPE, self.dtype, "the element type is the dtype's");
+        // A number stretched to a huge shape has that many elements and next to no memory behind it.
+        room(self.layout.size().saturating_mul(size_of::<T>()), "an array")?;
         if let Some(all) = self.as_slice::<T>() {
-            return all.to_vec();
+            return Ok(all.to_vec());
         }
         let data = self.buffer.as_slice::<T>();
         let mut out = Vec::with_capacity(self.layout.size());
-        self.walk(|at| out.push(data[at]));
-        out
+        self.walk(|at| out.push(data[at]))?;
+        Ok(out)
     }
 
     /// The elements converted to f64, in row-major order.
-    pub fn to_f64s(&self) -> Vec<f64> {
-        crate::dispatch!(self.dtype, T => self.to_vec::<T>().into_iter().map(|x| x.to_f64()).collect())
+    pub fn to_f64s(&self) -> Result<Vec<f64>, Fault> {
+        crate::dispatch!(self.dtype, T => Ok(self.to_vec::<T>()?.into_iter().map(|x| x.to_f64()).collect()))
     }
 
-    /// Calls `visit` with the buffer position of every element, in row-major order.
-    pub fn walk(&self, mut visit: impl FnMut(usize)) {
+    /// Calls `visit` with the buffer position of every element, in row-major order, until
+    /// somebody asks to stop.
+    pub fn walk(&self, mut visit: impl FnMut(usize)) -> Result<(), Fault> {
         let (shape, strides) = (&self.layout.shape, &self.layout.strides);
         let (rank, size) = (shape.rank(), self.layout.size());
         let mut index = vec![0usize; rank];
         let mut at = self.layout.offset as isize;
-        for _ in 0..size {
+        for n in 0..size {
+            if n % (1 << 16) == 0 {
+                interrupt::check()?;
+            }
             visit(at as usize);
             for k in (0..rank).rev() {
                 index[k] += 1;
@@ -80,6 +89,7 @@ impl Host {
                 index[k] = 0;
             }
         }
+        Ok(())
     }
 
     /// The same array, row-major from element 0; copies only where it must.
@@ -87,6 +97,6 @@ impl Host {
         if self.layout.is_contiguous() && self.layout.offset == 0 {
             return Ok(self.clone());
         }
-        crate::dispatch!(self.dtype, T => Host::from_slice(self.shape().clone(), &self.to_vec::<T>()))
+        crate::dispatch!(self.dtype, T => Host::from_slice(self.shape().clone(), &self.to_vec::<T>()?))
     }
 }

@@ -3,6 +3,7 @@
 //! In: texts with their names. Out: what they came to, rendered or not; what is known of names while a line is typed.
 
 use std::cell::{OnceCell, RefCell};
+use std::io::Write;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -12,7 +13,7 @@ use super::repl::complete::Known;
 use crate::base::{Exit, Fault, Result, Span, nearest};
 use crate::graph::Expr;
 use crate::lang::eval::Snapshot;
-use crate::lang::text::{quote, text as text_of};
+use crate::lang::text::{quote, text as text_of, text_to};
 use crate::lang::{Value, builtin, names};
 use crate::session::{Options, Session};
 use crate::show::{self, Style};
@@ -100,8 +101,9 @@ impl Desk {
                 if value.is_none() {
                     return Ok(());
                 }
-                writeln!(out, "{}", text_of(value, &style)?)
-                    .map_err(|e| Fault::new(format!("cannot write the output: {e}")))
+                let mut put = |text: &str| out.write_all(text.as_bytes()).map_err(super::out::unwritten);
+                text_to(value, &style, &mut put)?;
+                put("\n")
             }));
         }
         let outcome = self.session.run_cell(name, text);
@@ -135,9 +137,11 @@ impl Desk {
         shown(value, &self.style)
     }
 
-    /// The text of a value, computed if need be.
-    pub fn text(&self, value: &Value) -> Result<String> {
-        text_of(value, &self.style)
+    /// Writes the text of a value as a line, computed if need be.
+    pub fn write(&mut self, value: &Value) -> Result<()> {
+        let out = &mut self.out;
+        text_to(value, &self.style, &mut |text| out.write_all(text.as_bytes()).map_err(super::out::unwritten))?;
+        out.line("")
     }
 
     pub fn reports(&self, faults: &[Fault], style: &Style) -> String {

@@ -68,7 +68,7 @@ impl Out {
     }
 }
 
-fn unwritten(e: io::Error) -> Fault {
+pub fn unwritten(e: io::Error) -> Fault {
     Fault::new(format!("cannot write the output: {e}"))
 }
 

@@ -120,10 +120,7 @@ fn show(desk: &mut Desk, value: Option<Value>, options: &Options) -> Result<()> 
     match (&options.output, &options.to) {
         (Some(path), to) => io::write_path(path, &data_of(&value)?, to.as_deref()),
         (None, Some(format)) => io::write_to(&mut desk.out, &data_of(&value)?, format),
-        (None, None) => {
-            let text = desk.text(&value)?;
-            desk.out.line(&text)
-        }
+        (None, None) => desk.write(&value),
     }
 }
 

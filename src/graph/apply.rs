@@ -339,7 +339,7 @@ fn operand(e: &Expr, shape: &Shape, single: bool) -> Result<Scratch> {
         _ => {
             let host = e.host()?;
             let host = crate::base::Host { layout: host.layout.broadcast(shape), ..host };
-            crate::dispatch!(e.dtype(), T => Buffer::from_slice(&host.to_vec::<T>())).map(Scratch::Copied)
+            crate::dispatch!(e.dtype(), T => Buffer::from_slice(&host.to_vec::<T>()?)).map(Scratch::Copied)
         }
     }
 }

@@ -185,6 +185,49 @@ fn reader(text: &str, delimiter: u8) -> Reader<&[u8]> {
     ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes())
 }
 
+/// A field that begins with a quote ends with one. The csv crate takes what is wrong here for something: a quote that
+/// does not close swallows what comes up to the next one, or all of it.
+fn quotes_close(text: &[u8], delimiter: u8) -> Result<()> {
+    let (mut at, mut line) = (0, 1);
+    while at < text.len() {
+        if text[at] == b'"' {
+            let opened = line;
+            at += 1;
+            loop {
+                match (text.get(at), text.get(at + 1)) {
+                    (None, _) => return Err(unclosed(opened)),
+                    (Some(b'"'), Some(b'"')) => at += 1,
+                    (Some(b'"'), _) => break,
+                    (Some(b'\n'), _) => line += 1,
+                    _ => {}
+                }
+                at += 1;
+            }
+            at += 1;
+            let behind = text[at..].iter().find(|b| !matches!(b, b' ' | b'\r'));
+            if behind.is_some_and(|&b| b != delimiter && b != b'\n') {
+                return Err(misplaced(line, opened));
+            }
+        }
+        let rest = &text[at..];
+        let end = rest.iter().position(|&b| b == delimiter || b == b'\n').unwrap_or(rest.len());
+        line += (rest.get(end) == Some(&b'\n')) as usize;
+        at += end + 1;
+    }
+    Ok(())
+}
+
+fn unclosed(line: usize) -> Fault {
+    Fault::input(format!("line {line} opens a quote that never closes"))
+        .hint("end the field with `\"`; a quote inside a quoted field is written twice: `\"\"`")
+}
+
+fn misplaced(line: usize, opened: usize) -> Fault {
+    let of = if opened == line { String::new() } else { format!(", which opens on line {opened}") };
+    Fault::input(format!("line {line} has text behind the closing quote of a field{of}"))
+        .hint("a quote inside a quoted field is written twice: `\"\"`")
+}
+
 fn broken(e: csv::Error) -> Fault {
     Fault::input(format!("the table cannot be read: {e}"))
 }
@@ -199,6 +242,7 @@ struct Table {
 
 fn read(bytes: &[u8], options: &ReadOptions, delimiter: u8) -> Result<Data> {
     let text = utf8(bytes)?;
+    quotes_close(text.as_bytes(), delimiter)?;
     let Some(mut table) = first_pass(text, delimiter)? else {
         return Err(Fault::input("it is empty: a table has at least one row").hint("check what wrote it"));
     };
@@ -351,7 +395,7 @@ fn column_of(name: &str, data: &Data) -> Result<Vec<String>> {
     let cells = match data {
         Data::Array(host) if host.shape().rank() <= 1 => dispatch!(host.dtype, T => {
             let text = |x: T| { let mut out = String::new(); x.push(&mut out, Form::Table); out };
-            Some(host.to_vec::<T>().into_iter().map(text).collect())
+            Some(host.to_vec::<T>()?.into_iter().map(text).collect())
         }),
         Data::Tuple(items) => items.iter().map(cell).collect(),
         other => cell(other).map(|c| vec![c]),
@@ -455,6 +499,21 @@ mod tests {
         assert_eq!(shown("a,b\n1,2\n3\n"), "fault: line 3 has 1 field, line 1 has 2");
         assert_eq!(shown("\n1,2\n\"x\ny\",2\n3,4,5\n"), "fault: line 5 has 3 fields, line 2 has 2");
         assert!(shown("").starts_with("fault: it is empty"));
+    }
+
+    #[test]
+    fn a_quote_that_never_closes_is_a_fault() {
+        let fault = |line| format!("fault: line {line} opens a quote that never closes");
+        assert_eq!(shown("a,b\n1,\"x\n2,y\n"), fault(2));
+        assert_eq!(shown("a,b\n\"u\nv\",x\n2,\"y\"\""), fault(4));
+        assert_eq!(shown("a,b\n1,2\n\""), fault(3));
+        assert_eq!(
+            shown("a,b\n1,\"x\n2,y\n3,\"z\"\n"),
+            "fault: line 4 has text behind the closing quote of a field, which opens on line 2"
+        );
+        assert_eq!(shown("a,b\n1,\"x\"y\n"), "fault: line 2 has text behind the closing quote of a field");
+        assert_eq!(shown("a,b\n1,\"x\" \n2,\"y\"\n"), r#"{"a": i64[2][1, 2], "b": ["x ", "y"]}"#);
+        assert_eq!(shown("a,b\r\n1,\"x\"\"y\"\r\n2,5\" disk\r\n"), r#"{"a": i64[2][1, 2], "b": ["x\"y", "5\" disk"]}"#);
     }
 
     #[test]

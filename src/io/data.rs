@@ -50,9 +50,9 @@ impl Data {
             return Data::Array(host);
         }
         match host.dtype {
-            DType::Bool => Data::Bool(host.to_vec::<bool>()[0]),
-            DType::I64 => Data::Int(host.to_vec::<i64>()[0]),
-            DType::F64 => Data::Float(host.to_vec::<f64>()[0]),
+            DType::Bool => Data::Bool(host.buffer.as_slice::<bool>()[host.layout.offset]),
+            DType::I64 => Data::Int(host.buffer.as_slice::<i64>()[host.layout.offset]),
+            DType::F64 => Data::Float(host.buffer.as_slice::<f64>()[host.layout.offset]),
             DType::F32 => Data::Array(host),
         }
     }
@@ -95,12 +95,15 @@ fn stack(items: &[Data]) -> Result<Option<Data>> {
     }
     let dtype = hosts.iter().fold(first.dtype, |d, h| d.promote(h.dtype));
     let shape: Shape = [items.len()].into_iter().chain(first.shape().iter().copied()).collect();
-    let converted = |h: &&Host| -> Vec<f64> { h.to_f64s() };
     // An i64 does not survive the way through f64, so equal types are copied as they are.
     let host = if hosts.iter().all(|h| h.dtype == dtype) {
-        dispatch!(dtype, T => host_from(shape, hosts.iter().flat_map(|h| h.to_vec::<T>()))?)
+        dispatch!(dtype, T => {
+            let all = hosts.iter().map(|h| h.to_vec::<T>()).collect::<Result<Vec<_>>>()?;
+            host_from(shape, all.into_iter().flatten())?
+        })
     } else {
-        host_from(shape, hosts.iter().flat_map(converted))?
+        let all = hosts.iter().map(|h| h.to_f64s()).collect::<Result<Vec<_>>>()?;
+        host_from(shape, all.into_iter().flatten())?
     };
     Ok(Some(Data::Array(host)))
 }
@@ -131,7 +134,13 @@ impl std::fmt::Debug for Data {
             Data::Int(i) => write!(f, "{i}"),
             Data::Float(x) => write!(f, "{x:?}"),
             Data::Text(t) => write!(f, "{t:?}"),
-            Data::Array(h) => write!(f, "{}{}{}", h.dtype, h.shape(), crate::show::line(h, &crate::show::Style::PLAIN)),
+            Data::Array(h) => write!(
+                f,
+                "{}{}{}",
+                h.dtype,
+                h.shape(),
+                crate::show::line(h, &crate::show::Style::PLAIN).unwrap_or_default()
+            ),
             Data::Tuple(items) => f.debug_list().entries(items).finish(),
             Data::Record(fields) => f.debug_map().entries(fields.iter().map(|(k, v)| (k, v))).finish(),
         }

@@ -122,7 +122,7 @@ fn push(text: &mut String, data: &Data, out: &mut dyn Write) -> Result<()> {
         Data::Float(x) => x.push(text, Form::Json),
         Data::Text(t) => text.push_str(&Value::from(&**t).to_string()),
         Data::Array(host) => {
-            dispatch!(host.dtype, T => push_axis::<T>(text, host, &host.to_vec::<T>(), 0, out))?;
+            dispatch!(host.dtype, T => push_axis::<T>(text, host, &host.to_vec::<T>()?, 0, out))?;
         }
         Data::Tuple(items) => {
             for (i, item) in items.iter().enumerate() {

@@ -60,8 +60,8 @@ mod tests {
         host.layout = host.layout.permute(&[1, 0]).slice(0, 2, 3, -1);
         let view = host_view::<i64>(&host);
         assert_eq!(view.shape(), [3, 2]);
-        assert_eq!(view.iter().copied().collect::<Vec<_>>(), host.to_vec::<i64>());
-        assert_eq!(from_ndarray(view).unwrap().to_vec::<i64>(), [2, 5, 1, 4, 0, 3]);
+        assert_eq!(view.iter().copied().collect::<Vec<_>>(), host.to_vec::<i64>().unwrap());
+        assert_eq!(from_ndarray(view).unwrap().to_vec::<i64>().unwrap(), [2, 5, 1, 4, 0, 3]);
     }
 
     #[test]

@@ -333,10 +333,10 @@ fn write_host(host: &Host, out: &mut dyn Write) -> Result<()> {
     };
     out.write_all(&header_bytes(descr, host.shape())).map_err(unwritten)?;
     match host.dtype {
-        DType::Bool => elements(&host.to_vec::<bool>(), |x| [x as u8], out),
-        DType::I64 => elements(&host.to_vec::<i64>(), i64::to_le_bytes, out),
-        DType::F32 => elements(&host.to_vec::<f32>(), f32::to_le_bytes, out),
-        DType::F64 => elements(&host.to_vec::<f64>(), f64::to_le_bytes, out),
+        DType::Bool => elements(&host.to_vec::<bool>()?, |x| [x as u8], out),
+        DType::I64 => elements(&host.to_vec::<i64>()?, i64::to_le_bytes, out),
+        DType::F32 => elements(&host.to_vec::<f32>()?, f32::to_le_bytes, out),
+        DType::F64 => elements(&host.to_vec::<f64>()?, f64::to_le_bytes, out),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::unwritten;
-use crate::base::{Elem, Host, Result};
+use crate::base::{Elem, Host, Result, interrupt};
 use crate::dispatch;
 use crate::show::number::push_shortest;
 
@@ -58,7 +58,7 @@ float! { f32 f64 }
 pub fn write_rows(host: &Host, between: char, form: Form, out: &mut dyn Write) -> Result<()> {
     let columns = if host.shape().rank() == 2 { host.shape()[1] } else { 1 };
     let mut text = String::new();
-    dispatch!(host.dtype, T => for (i, x) in host.to_vec::<T>().into_iter().enumerate() {
+    dispatch!(host.dtype, T => for (i, x) in host.to_vec::<T>()?.into_iter().enumerate() {
         x.push(&mut text, form);
         text.push(if (i + 1) % columns == 0 { '\n' } else { between });
         flush(&mut text, out, 1 << 16)?;
@@ -66,9 +66,10 @@ pub fn write_rows(host: &Host, between: char, form: Form, out: &mut dyn Write) -
     flush(&mut text, out, 0)
 }
 
-/// Hands text on once there is more than `limit` of it.
+/// Hands text on once there is more than `limit` of it, unless somebody asks to stop.
 pub fn flush(text: &mut String, out: &mut dyn Write, limit: usize) -> Result<()> {
     if text.len() > limit {
+        interrupt::check()?;
         out.write_all(text.as_bytes()).map_err(unwritten)?;
         text.clear();
     }

@@ -102,7 +102,7 @@ impl Value {
                 let host = e.host()?;
                 Ok(crate::dispatch!(host.dtype, T => {
                     use crate::base::Elem;
-                    host.to_vec::<T>().into_iter().map(|x| x.to_i64()).collect()
+                    host.to_vec::<T>()?.into_iter().map(|x| x.to_i64()).collect()
                 }))
             }
             _ => Ok(vec![self.to_int().map_err(|_| self.unlike("an int or a tuple of ints"))?]),

@@ -149,7 +149,7 @@ fn push_elements<T: Elem>(e: &Expr, n: usize, out: &mut Vec<T>) -> Result<()> {
             _ => {
                 let host = e.host()?;
                 let data = host.buffer.as_slice::<S>();
-                host.walk(|at| out.push(convert(data[at])));
+                host.walk(|at| out.push(convert(data[at])))?;
             }
         }
     });

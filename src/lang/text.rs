@@ -14,11 +14,19 @@ pub fn text(value: &Value, style: &Style) -> Result<String> {
     }
 }
 
+/// The text of a value, to somebody who takes it in pieces.
+pub fn text_to(value: &Value, style: &Style, to: show::array::Sink) -> Result<()> {
+    match value {
+        Value::Array(e) => show::array_to(&e.host()?, style, to),
+        other => to(&text(other, style)?),
+    }
+}
+
 /// The text of a value laid out by a format: `.3f`.
 pub fn formatted(value: &Value, format: &str) -> Result<String> {
     match value {
         // Inside other text an array stays on its line.
-        Value::Array(e) if format.is_empty() => Ok(show::line(&e.host()?, &Style::PLAIN)),
+        Value::Array(e) if format.is_empty() => show::line(&e.host()?, &Style::PLAIN),
         _ if format.is_empty() => text(value, &Style::PLAIN),
         Value::Bool(b) => show::format_spec(FormatArg::Bool(*b), format),
         Value::Int(i) => show::format_spec(FormatArg::Int(*i), format),
@@ -39,7 +47,7 @@ fn quoted(value: &Value, style: &Style, indent: usize) -> Result<String> {
         Value::Int(i) => i.to_string(),
         Value::Float(x) => show::number::float(*x, style),
         Value::Text(t) => quote(t),
-        Value::Array(e) => show::array_at(&e.host()?, style, indent),
+        Value::Array(e) => show::array_at(&e.host()?, style, indent)?,
         Value::Tuple(items) => tuple(items, style, indent)?,
         Value::Record(r) => {
             let fields: Result<Vec<String>> = r

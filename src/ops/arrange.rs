@@ -168,7 +168,7 @@ pub fn repeat(x: &Expr, n: usize, axis: usize) -> Result<Expr> {
 pub fn repeat_each(x: &Expr, counts: &Expr, axis: usize) -> Result<Expr> {
     let n = x.shape()[axis];
     let host = crate::graph::cast(counts, DType::I64)?.host()?;
-    let counts = host.to_vec::<i64>();
+    let counts = host.to_vec::<i64>()?;
     if counts.len() != n {
         let fault = Fault::new(format!("repeat: {} counts for an axis of size {n}", counts.len()));
         return Err(fault.side(1, "needs one count for each element, or one for all"));

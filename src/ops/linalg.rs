@@ -20,7 +20,7 @@ prims! {
     solve(a, b) {
         dtype: rule::float,
         shape: solved,
-        host: { |ins, _, out| real!(out.dtype, T => Stack { name: "solve", ins, out }.solve::<T>()) },
+        host: { |ins, _, out| real!(out.dtype, T => Stack::new("solve", ins, out).solve::<T>()) },
         vjp(g, y): [-matmul(&solve_columns(g, a, b), &swap(&columns(y, b))), {
             let back = solve_columns(g, a, b);
             if b.rank() == 1 { last_dropped(&back) } else { back }
@@ -34,7 +34,7 @@ prims! {
     inv(x) {
         dtype: rule::float,
         shape: square,
-        host: { |ins, _, out| real!(out.dtype, T => Stack { name: "inv", ins, out }.inv::<T>()) },
+        host: { |ins, _, out| real!(out.dtype, T => Stack::new("inv", ins, out).inv::<T>()) },
         vjp(g, y): [-matmul(&swap(y), &matmul(g, &swap(y)))],
     }
 
@@ -45,7 +45,7 @@ prims! {
     det(x) {
         dtype: rule::float,
         shape: one_each,
-        host: { |ins, _, out| real!(out.dtype, T => Stack { name: "det", ins, out }.det::<T>()) },
+        host: { |ins, _, out| real!(out.dtype, T => Stack::new("det", ins, out).det::<T>()) },
         vjp(g, y): [matrix_of(g) * match any_zero(y) {
             Ok(true) => cofactors(x),
             Ok(false) => matrix_of(y) * swap(&inv(x)),
@@ -60,7 +60,7 @@ prims! {
     cofactors(x) {
         dtype: rule::float,
         shape: square,
-        host: { |ins, _, out| real!(out.dtype, T => Stack { name: "cofactors", ins, out }.cofactors::<T>()) },
+        host: { |ins, _, out| real!(out.dtype, T => Stack::new("cofactors", ins, out).cofactors::<T>()) },
         vjp(g, y): [cofactors_back(g, x, y)],
     }
 
@@ -71,7 +71,7 @@ prims! {
     slogdet_parts(x) {
         dtype: rule::float,
         shape: |c| { let mut s = one_each(c)?; s.0.push(2); Ok(s) },
-        host: { |ins, _, out| real!(out.dtype, T => Stack { name: "slogdet", ins, out }.slogdet::<T>()) },
+        host: { |ins, _, out| real!(out.dtype, T => Stack::new("slogdet", ins, out).slogdet::<T>()) },
         vjp(g, _): [matrix_of(&part(g, 1, &[])) * swap(&inv(x))],
     }
 
@@ -83,7 +83,7 @@ prims! {
     cholesky(x; upper: Bool = Bool(false)) {
         dtype: rule::float,
         shape: square,
-        host: { |ins, attrs, out| real!(out.dtype, T => Stack { name: "cholesky", ins, out }.cholesky::<T>(attrs[0].as_bool())) },
+        host: { |ins, attrs, out| real!(out.dtype, T => Stack::new("cholesky", ins, out).cholesky::<T>(attrs[0].as_bool())) },
         vjp(g, y): [match upper.as_bool() {
             true => cholesky_back(&swap(g), &swap(y)),
             false => cholesky_back(g, y),
@@ -100,7 +100,7 @@ prims! {
             let complete = c.attr("complete").as_bool();
             packed(c, |m, n| { let k = if complete { m } else { m.min(n) }; m * k + k * n })
         },
-        host: { |ins, attrs, out| real!(out.dtype, T => Stack { name: "qr", ins, out }.qr::<T>(attrs[0].as_bool())) },
+        host: { |ins, attrs, out| real!(out.dtype, T => Stack::new("qr", ins, out).qr::<T>(attrs[0].as_bool())) },
         vjp(g, y): [{
             let (m, n) = sides(x);
             if complete.as_bool() && m > n {
@@ -120,7 +120,7 @@ prims! {
     eigh_parts(x) {
         dtype: rule::float,
         shape: |c| { square(c)?; packed(c, |n, _| n + n * n) },
-        host: { |ins, _, out| real!(out.dtype, T => Stack { name: "eigh", ins, out }.eigh::<T>()) },
+        host: { |ins, _, out| real!(out.dtype, T => Stack::new("eigh", ins, out).eigh::<T>()) },
         vjp(g, y): [{
             let (n, _) = sides(x);
             let cut = |e: &Expr| (part(e, 0, &[n]), part(e, n, &[n, n]));
@@ -139,7 +139,7 @@ prims! {
             let full = c.attr("full_matrices").as_bool();
             packed(c, |m, n| if full { m * m + m.min(n) + n * n } else { m.min(n) * (m + n + 1) })
         },
-        host: { |ins, attrs, out| real!(out.dtype, T => Stack { name: "svd", ins, out }.svd::<T>(attrs[0].as_bool())) },
+        host: { |ins, attrs, out| real!(out.dtype, T => Stack::new("svd", ins, out).svd::<T>(attrs[0].as_bool())) },
         vjp(g, y): [{
             let (m, n) = sides(x);
             if full_matrices.as_bool() && m != n {

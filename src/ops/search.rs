@@ -2,21 +2,31 @@
 
 use super::arrange::checked;
 use super::*;
-use crate::base::{Elem, Result};
+use crate::base::{Elem, Result, interrupt};
 
 /// Positions of the elements that are not zero, one index array per axis. Looks at x: the shape depends on it.
 pub fn nonzero(x: &Expr) -> Result<Vec<Expr>> {
     let host = x.host()?;
     let shape = host.shape().clone();
-    let truth: Vec<bool> =
-        crate::dispatch!(host.dtype, T => host.to_vec::<T>().into_iter().map(|v| v.to_bool()).collect());
-    let flat: Vec<usize> = truth.iter().enumerate().filter_map(|(i, &t)| t.then_some(i)).collect();
+    let mut flat: Vec<usize> = vec![];
+    crate::dispatch!(host.dtype, T => each(&host.to_vec::<T>()?, |i, v| if v.to_bool() { flat.push(i) })?);
     let strides = shape.strides();
     let axis = |k: usize| {
-        let at: Vec<i64> = flat.iter().map(|&i| (i / strides[k] as usize % shape[k]) as i64).collect();
+        let mut at: Vec<i64> = Vec::with_capacity(flat.len());
+        each(&flat, |_, &i| at.push((i / strides[k] as usize % shape[k]) as i64))?;
         Expr::from_slice(&[at.len()], &at)
     };
     (0..shape.rank()).map(axis).collect()
+}
+
+/// Calls `look` with every item and its number, until somebody asks to stop.
+fn each<T>(all: &[T], mut look: impl FnMut(usize, &T)) -> Result<()> {
+    const PIECE: usize = 1 << 16;
+    for (k, piece) in all.chunks(PIECE).enumerate() {
+        interrupt::check()?;
+        piece.iter().enumerate().for_each(|(i, x)| look(k * PIECE + i, x));
+    }
+    Ok(())
 }
 
 /// What `unique` finds; index arrays refer to the flattened input.
@@ -35,20 +45,23 @@ pub fn unique(x: &Expr) -> Result<Unique> {
     let row = flat(x);
     let order = checked(argsort(&row, 0usize, false, true))?;
     let sorted = checked(gather(&row, std::slice::from_ref(&order)))?;
-    let order = order.host()?.to_vec::<i64>();
+    let order = order.host()?.to_vec::<i64>()?;
     let host = sorted.host()?;
-    let starts: Vec<usize> = crate::dispatch!(host.dtype, T => {
-        let v = host.to_vec::<T>();
-        (0..v.len()).filter(|&i| i == 0 || v[i] != v[i - 1]).collect()
+    let mut starts: Vec<usize> = vec![];
+    crate::dispatch!(host.dtype, T => {
+        let v = host.to_vec::<T>()?;
+        each(&v, |i, x| if i == 0 || *x != v[i - 1] { starts.push(i) })?;
     });
     let n = x.size();
     let ends = starts.iter().skip(1).copied().chain([n]);
     let counts: Vec<i64> = starts.iter().zip(ends).map(|(&s, e)| (e - s) as i64).collect();
     let indices: Vec<i64> = starts.iter().map(|&s| order[s]).collect();
     let mut inverse = vec![0i64; n];
-    for (number, (&start, &count)) in starts.iter().zip(&counts).enumerate() {
-        (start..start + count as usize).for_each(|i| inverse[order[i] as usize] = number as i64);
-    }
+    let mut number = 0;
+    each(&order, |i, &at| {
+        number += starts.get(number + 1).is_some_and(|&next| i == next) as usize;
+        inverse[at as usize] = number as i64;
+    })?;
     let indices = Expr::from_slice(&[indices.len()], &indices)?;
     Ok(Unique {
         values: checked(gather(&row, std::slice::from_ref(&indices)))?,

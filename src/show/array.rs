@@ -2,31 +2,86 @@
 //!
 //! In: host data and a `Style`. Out: text without a final newline. One axis is one line, `[1, 2, 3]`; from two axes on
 //! every row is a line, as in NumPy. For a person the columns line up at the decimal point, long rows wrap, and a big
-//! array keeps the ends of its axes, with `…` between and its type behind. For a pipe nothing is left out.
+//! array keeps the ends of its axes, with `…` between and its type behind. For a pipe nothing is left out: text goes on
+//! its way as it is made, for a small number stretched to a huge shape has more text than memory has room.
 
-use crate::base::{DType, Host};
+use crate::base::{DType, Host, Result, interrupt};
 
 use super::{EDGE, Style, THRESHOLD, number};
 
+/// Takes text that is ready.
+pub type Sink<'a> = &'a mut dyn FnMut(&str) -> Result<()>;
+
+/// Text as it is made.
+struct Page<'a> {
+    text: String,
+    /// Who takes it in pieces; without one all is kept.
+    to: Option<Sink<'a>>,
+    /// How long it gets before somebody looks at it again.
+    next: usize,
+}
+
+/// Characters between two looks.
+const PIECE: usize = 1 << 16;
+
+impl<'a> Page<'a> {
+    fn new(to: Option<Sink<'a>>) -> Page<'a> {
+        Page { text: String::new(), to, next: PIECE }
+    }
+
+    /// Looks for Ctrl-C and hands on what is there, now and then.
+    #[inline]
+    fn turn(&mut self) -> Result<()> {
+        if self.text.len() >= self.next { self.hand_on() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn hand_on(&mut self) -> Result<()> {
+        interrupt::check()?;
+        match &mut self.to {
+            Some(to) => {
+                to(&self.text)?;
+                self.text.clear();
+            }
+            None => self.next = self.text.len() + PIECE,
+        }
+        Ok(())
+    }
+}
+
 /// The array, its lines joined by newlines.
-pub fn array(host: &Host, style: &Style) -> String {
+pub fn array(host: &Host, style: &Style) -> Result<String> {
     array_at(host, style, 0)
 }
 
+/// As `array`, to somebody who takes it in pieces.
+pub fn array_to(host: &Host, style: &Style, to: Sink) -> Result<()> {
+    if style.terminal || host.layout.size() == 0 || host.shape().rank() == 0 {
+        return to(&array(host, style)?);
+    }
+    let mut page = Page::new(Some(to));
+    plain_rows(host, style, 0, &mut page)?;
+    page.hand_on()
+}
+
 /// As `array`, for text that starts in column `indent` (after `x: `, say): further lines are indented as much.
-pub fn array_at(host: &Host, style: &Style, indent: usize) -> String {
+pub fn array_at(host: &Host, style: &Style, indent: usize) -> Result<String> {
     let cut = style.terminal && host.layout.size() > THRESHOLD;
     let mut out = match (host.layout.size(), host.shape().rank()) {
         (0, _) if lists(host) > THRESHOLD => "[]".into(),
-        (_, 0) | (0, _) => line(host, style),
+        (_, 0) | (0, _) => line(host, style)?,
         _ if cut && shown(host) > 4 * THRESHOLD => format!("[{}]", style.ellipsis()),
         _ if style.terminal => Block::new(host, style, indent, cut).text(),
-        _ => plain_rows(host, style, indent),
+        _ => {
+            let mut page = Page::new(None);
+            plain_rows(host, style, indent, &mut page)?;
+            page.text
+        }
     };
     if cut || (host.layout.size() == 0 && host.shape()[..] != [0]) {
         out.push_str(&style.faint(&format!("  {}{}", host.dtype, host.shape())));
     }
-    out
+    Ok(out)
 }
 
 /// How many empty lists stand in an array without elements.
@@ -35,15 +90,21 @@ fn lists(host: &Host) -> usize {
 }
 
 /// Everything in one line: `[[1, 2], [3, 4]]`. Never cut.
-pub fn line(host: &Host, style: &Style) -> String {
-    line_with(host, &mut |at, out| push_element(out, host, at, style))
+pub fn line(host: &Host, style: &Style) -> Result<String> {
+    line_with(host, &mut |at, out| {
+        push_element(out, host, at, style);
+        Ok(())
+    })
 }
 
+/// Writes the element at a buffer position.
+pub(super) type Element<'a> = &'a mut dyn FnMut(usize, &mut String) -> Result<()>;
+
 /// As `line`, with `element` writing the element at a buffer position.
-pub(super) fn line_with(host: &Host, element: &mut dyn FnMut(usize, &mut String)) -> String {
-    let mut out = String::new();
-    nest(host, 0, host.layout.offset as isize, None, element, &mut out);
-    out
+pub(super) fn line_with(host: &Host, element: Element) -> Result<String> {
+    let mut page = Page::new(None);
+    nest(host, 0, host.layout.offset as isize, None, element, &mut page)?;
+    Ok(page.text)
 }
 
 /// Appends the element at a buffer position.
@@ -71,30 +132,25 @@ fn push_int(out: &mut String, x: i64) {
 }
 
 /// Writes axis `axis` and all below it. `rows` is the indent of rows on lines of their own, or `None` for one line.
-fn nest(
-    host: &Host,
-    axis: usize,
-    at: isize,
-    rows: Option<usize>,
-    element: &mut dyn FnMut(usize, &mut String),
-    out: &mut String,
-) {
+fn nest(host: &Host, axis: usize, at: isize, rows: Option<usize>, element: Element, out: &mut Page) -> Result<()> {
     let rank = host.shape().rank();
     if axis == rank {
-        return element(at as usize, out);
+        element(at as usize, &mut out.text)?;
+        return out.turn();
     }
-    out.push('[');
+    out.text.push('[');
     for i in 0..host.shape()[axis] {
         if i > 0 {
-            out.push(',');
+            out.text.push(',');
             match rows {
-                Some(indent) if axis + 1 < rank => new_row(out, rank - axis - 1, indent + axis + 1),
-                _ => out.push(' '),
+                Some(indent) if axis + 1 < rank => new_row(&mut out.text, rank - axis - 1, indent + axis + 1),
+                _ => out.text.push(' '),
             }
         }
-        nest(host, axis + 1, at + i as isize * host.layout.strides[axis], rows, element, out);
+        nest(host, axis + 1, at + i as isize * host.layout.strides[axis], rows, element, out)?;
     }
-    out.push(']');
+    out.text.push(']');
+    Ok(())
 }
 
 /// A blank line for every axis below the row's own, then the indent under the brackets that are open.
@@ -103,11 +159,12 @@ fn new_row(out: &mut String, newlines: usize, indent: usize) {
     out.extend(std::iter::repeat_n(' ', indent));
 }
 
-fn plain_rows(host: &Host, style: &Style, indent: usize) -> String {
-    let mut out = String::new();
-    let mut element = |at: usize, out: &mut String| push_element(out, host, at, style);
-    nest(host, 0, host.layout.offset as isize, Some(indent), &mut element, &mut out);
-    out
+fn plain_rows(host: &Host, style: &Style, indent: usize, page: &mut Page) -> Result<()> {
+    let mut element = |at: usize, out: &mut String| {
+        push_element(out, host, at, style);
+        Ok(())
+    };
+    nest(host, 0, host.layout.offset as isize, Some(indent), &mut element, page)
 }
 
 /// How many elements are left of an array that is cut.
@@ -275,6 +332,16 @@ mod tests {
     use super::*;
     use crate::base::{Elem, Shape};
 
+    fn array(host: &Host, style: &Style) -> String {
+        super::array(host, style).unwrap()
+    }
+    fn array_at(host: &Host, style: &Style, indent: usize) -> String {
+        super::array_at(host, style, indent).unwrap()
+    }
+    fn line(host: &Host, style: &Style) -> String {
+        super::line(host, style).unwrap()
+    }
+
     const TERMINAL: Style = Style { terminal: true, width: 40, color: false, digits: Some(6), ascii: false };
 
     fn host<T: Elem>(shape: &[usize], data: &[T]) -> Host {
@@ -356,6 +423,19 @@ mod tests {
         let mut big = x.clone();
         big.layout = x.layout.broadcast(&Shape::new(&[2; 40]));
         assert!(array(&big, &TERMINAL).starts_with("[…]  f64[2, 2,"));
+    }
+
+    #[test]
+    fn text_is_handed_on_in_pieces() {
+        let x = counting(&[300, 300]);
+        let mut pieces = vec![];
+        array_to(&x, &Style::PLAIN, &mut |text| {
+            pieces.push(text.to_string());
+            Ok(())
+        })
+        .unwrap();
+        assert!(pieces.len() > 5 && pieces.iter().all(|p| p.len() < PIECE + 100), "{}", pieces.len());
+        assert_eq!(pieces.concat(), array(&x, &Style::PLAIN));
     }
 
     #[test]

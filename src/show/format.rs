@@ -79,20 +79,16 @@ fn one(value: FormatArg, spec: &Spec) -> Result<String> {
 
 /// The one-line form, each element formatted by itself.
 fn array_with(host: &Host, spec: &Spec) -> Result<String> {
-    let mut fault = None;
-    let text = array::line_with(host, &mut |at, out| {
+    array::line_with(host, &mut |at, out| {
         let element = match host.dtype {
             crate::base::DType::Bool => FormatArg::Bool(host.buffer.as_slice::<bool>()[at]),
             crate::base::DType::I64 => FormatArg::Int(host.buffer.as_slice::<i64>()[at]),
             crate::base::DType::F32 => FormatArg::Float(widened(host.buffer.as_slice::<f32>()[at], spec)),
             crate::base::DType::F64 => FormatArg::Float(host.buffer.as_slice::<f64>()[at]),
         };
-        match one(element, spec) {
-            Ok(text) => out.push_str(&text),
-            Err(f) => fault = Some(f),
-        }
-    });
-    fault.map_or(Ok(text), Err)
+        out.push_str(&one(element, spec)?);
+        Ok(())
+    })
 }
 
 /// An f32 for formatting: where nothing asks for digits, the f64 whose shortest text is the f32's.

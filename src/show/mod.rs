@@ -9,7 +9,7 @@ pub mod format;
 pub mod number;
 pub mod report;
 
-pub use array::{array, array_at, line};
+pub use array::{array, array_at, array_to, line};
 pub use format::{FormatArg, format_spec};
 pub use report::{report, report_json, reports};
 

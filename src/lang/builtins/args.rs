@@ -140,7 +140,11 @@ fn sizes(given: &[i64]) -> Result<Shape> {
 /// The items of an array along its first axis.
 pub fn rows(x: &Expr) -> Result<Vec<Expr>> {
     let n = x.shape().first().copied().unwrap_or(0);
-    (0..n).map(|i| row(x, i)).collect()
+    let row = |i| {
+        crate::base::interrupt::check()?;
+        row(x, i)
+    };
+    (0..n).map(row).collect()
 }
 
 /// Item i of an array along its first axis.

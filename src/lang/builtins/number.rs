@@ -157,6 +157,7 @@ fn nested(x: &Expr) -> Result<Value> {
     if x.rank() == 0 {
         return Value::number_of(x);
     }
+    crate::base::interrupt::check()?;
     Ok(Value::tuple(rows(x)?.iter().map(nested).collect::<Result<_>>()?))
 }
 

@@ -127,7 +127,7 @@ pub fn order(interp: &mut Interp, n: usize) -> Expr {
 
 fn shuffled(a: &Args, interp: &mut Interp) -> Result<Value> {
     if let Value::Tuple(items) = a.get(0) {
-        let order = order(interp, items.len()).host()?.to_vec::<i64>();
+        let order = order(interp, items.len()).host()?.to_vec::<i64>()?;
         return Ok(Value::tuple(order.into_iter().map(|i| items[i as usize].clone()).collect()));
     }
     let x = a.expr(0)?;
@@ -172,7 +172,7 @@ fn head(order: &Expr, shape: &Shape) -> Expr {
 /// With weights: by the running sum where one may come twice; else the largest of log p + Gumbel noise.
 fn weighed(a: &Args, interp: &mut Interp, n: usize, shape: &Shape, replace: bool) -> Result<Expr> {
     let p = cast(&a.expr(3)?, DType::F64)?;
-    let weights = p.host()?.to_vec::<f64>();
+    let weights = p.host()?.to_vec::<f64>()?;
     let total: f64 = weights.iter().sum();
     let possible = weights.iter().filter(|&&w| w > 0.0).count();
     if p.rank() != 1 || weights.len() != n || weights.iter().any(|&w| w < 0.0 || !w.is_finite()) || total <= 0.0 {

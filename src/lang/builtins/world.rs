@@ -7,7 +7,7 @@ use super::args::*;
 use super::natives;
 use crate::base::{Fault, Result};
 use crate::graph::Expr;
-use crate::lang::text::text;
+use crate::lang::text::{text, text_to};
 use crate::lang::{Interp, Value};
 use crate::show::Style;
 
@@ -17,9 +17,7 @@ natives! {
     /// > print("loss", 0.5)
     /// loss 0.5
     "print(*values, sep=\" \", end=\"\\n\")" => |interp, a| {
-        let parts: Vec<String> = a.rest(0).iter().map(|v| text(v, &interp.style)).collect::<Result<_>>()?;
-        let line = format!("{}{}", parts.join(a.text(1)?), a.text(2)?);
-        super::stream::above_bar(|| interp.print(&line))?;
+        super::stream::above_bar(|| print(interp, &a))?;
         Ok(Value::None)
     };
 
@@ -63,6 +61,18 @@ natives! {
         let _ = interp.out.flush();
         std::process::exit(status.clamp(0, 255) as i32)
     };
+}
+
+fn print(interp: &mut Interp, a: &Args) -> Result<()> {
+    let style = interp.style;
+    let (sep, end) = (a.text(1)?, a.text(2)?);
+    for (i, value) in a.rest(0).iter().enumerate() {
+        if i > 0 {
+            interp.print(sep)?;
+        }
+        text_to(value, &style, &mut |text| interp.print(text))?;
+    }
+    interp.print(end)
 }
 
 /// What was printed so far is shown first: it may be the question.

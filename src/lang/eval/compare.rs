@@ -111,7 +111,7 @@ pub fn equal(a: &Value, b: &Value) -> Result<bool> {
         (Value::Space(x), Value::Space(y)) => x == y,
         (Value::Array(_), _) | (_, Value::Array(_)) => {
             let (Ok(x), Ok(y)) = (a.to_expr(), b.to_expr()) else { return Ok(false) };
-            x.shape() == y.shape() && x.host()?.to_f64s() == y.host()?.to_f64s()
+            x.shape() == y.shape() && x.host()?.to_f64s()? == y.host()?.to_f64s()?
         }
         _ => false,
     })
@@ -152,7 +152,7 @@ fn contains(whole: &Value, x: &Value) -> Result<bool> {
         },
         Value::Array(e) => {
             let needle = x.to_float().map_err(|f| f.side(0, "is not one number"))?;
-            Ok(e.host()?.to_f64s().contains(&needle))
+            Ok(e.host()?.to_f64s()?.contains(&needle))
         }
         _ => Err(whole
             .unlike("something with elements: a tuple, record, range, text or array")

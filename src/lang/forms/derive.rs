@@ -206,7 +206,7 @@ impl Interp {
         let (xs, grads) = (arrays(x)?, arrays(&grad)?);
         for (k, (e, g)) in xs.iter().zip(&grads).enumerate() {
             let single = e.dtype() == DType::F32;
-            let (values, exact) = (e.host()?.to_f64s(), g.host()?.to_f64s());
+            let (values, exact) = (e.host()?.to_f64s()?, g.host()?.to_f64s()?);
             for (i, (&at, &exact)) in values.iter().zip(&exact).enumerate() {
                 interrupt::check()?;
                 let h = if single { 4e-3 } else { 6e-6 } * at.abs().max(1.0);

@@ -164,7 +164,7 @@ pub fn plan(subs: &Subs, shape: &Shape) -> Result<Plan> {
 fn positions(e: &Expr, n: usize, axis: usize, side: usize) -> Result<Expr> {
     let host = e.host()?;
     let ints: Vec<i64> =
-        crate::dispatch!(host.dtype, T => host.to_vec::<T>().into_iter().map(|x| x.to_i64()).collect());
+        crate::dispatch!(host.dtype, T => host.to_vec::<T>()?.into_iter().map(|x| x.to_i64()).collect());
     let size = n as i64;
     if let Some(bad) = ints.iter().find(|i| !(-size..size).contains(i)) {
         return Err(position(*bad, n, side, &format!("axis {axis}"))
@@ -185,7 +185,7 @@ fn mask(e: &Expr, shape: &Shape, axis: usize, side: usize) -> Result<Vec<Expr>> 
         let what = format!("a mask of shape {} does not fit axes of shape {covered:?}", e.shape());
         return Err(Fault::new(what).side(side, format!("has shape {}", e.shape())));
     }
-    let holds = e.host()?.to_vec::<bool>();
+    let holds = e.host()?.to_vec::<bool>()?;
     let strides = e.shape().strides();
     let at: Vec<usize> = holds.iter().enumerate().filter(|(_, b)| **b).map(|(i, _)| i).collect();
     if e.rank() == 0 {
@@ -257,6 +257,6 @@ pub fn own(e: Expr) -> Result<Own, (Expr, Fault)> {
 fn copy<T: Elem>(host: &Host) -> Result<Arc<Buffer>> {
     match host.as_slice::<T>() {
         Some(all) => Buffer::from_slice(all),
-        None => Buffer::from_slice(&host.to_vec::<T>()),
+        None => Buffer::from_slice(&host.to_vec::<T>()?),
     }
 }

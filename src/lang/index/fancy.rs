@@ -99,7 +99,7 @@ impl Pick {
             .map(|(axis, e)| {
                 let host = e.host()?;
                 let host = crate::base::Host { layout: host.layout.broadcast(&self.b), ..host };
-                Ok((*axis, host.to_vec::<i64>()))
+                Ok((*axis, host.to_vec::<i64>()?))
             })
             .collect()
     }

@@ -1,7 +1,7 @@
 //! Factorisations and what follows from them, through faer: one matrix after the other of a stack.
 //!
 //! Matrices of a stack run in parallel, each by one thread: faer's own threads would make the last bits depend on
-//! their number. What a factorisation leaves free is fixed, so that there is one answer: R's diagonal is not negative;
+//! their number. faer does not look for Ctrl-C, so a large matrix is worked on by a thread that can be left. What a factorisation leaves free is fixed, so that there is one answer: R's diagonal is not negative;
 //! of each singular or eigenvector the largest component is positive.
 
 use faer::linalg::solvers::{DenseSolveCore, Solve};
@@ -32,12 +32,16 @@ macro_rules! real {
 }
 pub(crate) use real;
 
-/// What the matrix routines are called with.
-pub struct Stack<'a> {
+/// Steps of a factorisation, in multiplications, from which on it may take longer than Ctrl-C may wait.
+const LARGE: usize = 1 << 21;
+
+/// What the matrix routines are called with. A clone shares the memory and keeps it there.
+#[derive(Clone)]
+pub struct Stack {
     /// The primitive, for messages.
     pub name: &'static str,
-    pub ins: &'a [Host],
-    pub out: &'a Host,
+    pub ins: Vec<Host>,
+    pub out: Host,
 }
 
 fn zero<T: Real>() -> T {
@@ -58,29 +62,57 @@ fn store<T: Real>(m: MatRef<T>, out: &mut [T]) {
     }
 }
 
-impl Stack<'_> {
+impl Stack {
     /// Rows and columns of the first input's matrices.
     fn sides(&self) -> (usize, usize) {
         let s = self.ins[0].shape();
         (s[s.rank() - 2], s[s.rank() - 1])
     }
 
+    pub fn new(name: &'static str, ins: &[Host], out: &Host) -> Stack {
+        Stack { name, ins: ins.to_vec(), out: out.clone() }
+    }
+
     /// Calls `work(number, matrix, its part of the output)` for every matrix; `size` is what one gives.
-    fn each<T: Real>(&self, size: usize, work: impl Fn(usize, &[T], &mut [T]) -> Result<()> + Sync) -> Result<()> {
+    fn each<T: Real>(
+        &self,
+        size: usize,
+        work: impl Fn(&Stack, usize, &[T], &mut [T]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<()> {
         let (m, n) = self.sides();
-        let x = super::input::<T>(&self.ins[0])?;
-        // SAFETY: the family's promise: the output is ours, and has the input's dtype.
-        let out = unsafe { super::output::<T>(self.out) };
-        if size == 0 || out.is_empty() {
+        self.split(size, move |stack, k, out| {
+            let x = super::input::<T>(&stack.ins[0])?;
+            work(stack, k, &x[k * m * n..][..m * n], out)
+        })
+    }
+
+    /// Calls `work(number, its part of the output)` for every `size` elements of the output.
+    fn split<T: Real>(
+        &self,
+        size: usize,
+        work: impl Fn(&Stack, usize, &mut [T]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<()> {
+        let (m, n) = self.sides();
+        let total = self.out.layout.size();
+        if size == 0 || total == 0 {
             return Ok(());
         }
         sequential();
+        if m.max(n).pow(2).max(size).saturating_mul(m.min(n)) >= LARGE {
+            let stack = self.clone();
+            return super::away::away(total / size, move |k| {
+                // SAFETY: the family's promise: the output is ours, and has the input's dtype; pieces are disjoint.
+                work(&stack, k, unsafe { super::part::<T>(&stack.out, k * size, size) })
+            });
+        }
+        // SAFETY: as above.
+        let out = unsafe { super::part::<T>(&self.out, 0, total) };
         let all: Vec<Result<()>> = out
             .par_chunks_mut(size)
             .enumerate()
             .map(|(k, out)| {
                 interrupt::check()?;
-                work(k, &x[k * m * n..][..m * n], out)
+                work(self, k, out)
             })
             .collect();
         all.into_iter().collect()
@@ -116,43 +148,31 @@ impl Stack<'_> {
     /// `a x = b`, leading axes broadcast; a vector b is one column.
     pub fn solve<T: Real>(&self) -> Result<()> {
         let (n, _) = self.sides();
-        let (a, b) = (super::input::<T>(&self.ins[0])?, super::input::<T>(&self.ins[1])?);
-        // SAFETY: as in `each`.
-        let out = unsafe { super::output::<T>(self.out) };
         let (sa, sb, so) = (self.ins[0].shape(), self.ins[1].shape(), self.out.shape());
         let vector = sb.rank() == 1;
         let columns = if vector { 1 } else { sb[sb.rank() - 1] };
-        if out.is_empty() {
-            return Ok(());
-        }
-        sequential();
         let lead = |s: &Shape, tail: usize| -> Shape { s[..s.rank() - tail].iter().copied().collect() };
         let batch = lead(so, if vector { 1 } else { 2 });
         let from_a = offsets(&lead(sa, 2), &batch);
         let from_b = if vector { vec![0; batch.size()] } else { offsets(&lead(sb, 2), &batch) };
-        let all: Vec<Result<()>> = out
-            .par_chunks_mut(n * columns)
-            .enumerate()
-            .map(|(k, out)| {
-                interrupt::check()?;
-                let lu = view(&a[from_a[k] * n * n..][..n * n], n, n).partial_piv_lu();
-                if let Some(i) = (0..n).find(|&i| lu.U()[(i, i)] == zero()) {
-                    return Err(self.singular(from_a[k], i));
-                }
-                out.copy_from_slice(&b[from_b[k] * n * columns..][..n * columns]);
-                lu.solve_in_place(MatMut::from_row_major_slice_mut(out, n, columns));
-                Ok(())
-            })
-            .collect();
-        all.into_iter().collect()
+        self.split::<T>(n * columns, move |stack, k, out| {
+            let (a, b) = (super::input::<T>(&stack.ins[0])?, super::input::<T>(&stack.ins[1])?);
+            let lu = view(&a[from_a[k] * n * n..][..n * n], n, n).partial_piv_lu();
+            if let Some(i) = (0..n).find(|&i| lu.U()[(i, i)] == zero()) {
+                return Err(stack.singular(from_a[k], i));
+            }
+            out.copy_from_slice(&b[from_b[k] * n * columns..][..n * columns]);
+            lu.solve_in_place(MatMut::from_row_major_slice_mut(out, n, columns));
+            Ok(())
+        })
     }
 
     pub fn inv<T: Real>(&self) -> Result<()> {
         let (n, _) = self.sides();
-        self.each::<T>(n * n, |k, x, out| {
+        self.each::<T>(n * n, move |stack, k, x, out| {
             let lu = view(x, n, n).partial_piv_lu();
             if let Some(i) = (0..n).find(|&i| lu.U()[(i, i)] == zero()) {
-                return Err(self.singular(k, i));
+                return Err(stack.singular(k, i));
             }
             store(lu.inverse().as_ref(), out);
             Ok(())
@@ -161,7 +181,7 @@ impl Stack<'_> {
 
     pub fn det<T: Real>(&self) -> Result<()> {
         let (n, _) = self.sides();
-        self.each::<T>(1, |_, x, out| {
+        self.each::<T>(1, move |_, _, x, out| {
             let (sign, pivots) = pivots(view(x, n, n));
             out[0] = match singular(&pivots) {
                 true => zero(),
@@ -174,9 +194,9 @@ impl Stack<'_> {
     /// `det(U) det(V) U diag(products of the other singular values) V.mT`: right for every rank.
     pub fn cofactors<T: Real>(&self) -> Result<()> {
         let (n, _) = self.sides();
-        self.each::<T>(n * n, |k, x, out| {
-            self.finite(k, x)?;
-            let svd = view(x, n, n).svd().map_err(|_| self.diverged(k))?;
+        self.each::<T>(n * n, move |stack, k, x, out| {
+            stack.finite(k, x)?;
+            let svd = view(x, n, n).svd().map_err(|_| stack.diverged(k))?;
             let (u, s, v) = (svd.U(), svd.S().column_vector(), svd.V());
             let det = |m: MatRef<T>| {
                 let (sign, pivots) = pivots(m);
@@ -193,7 +213,7 @@ impl Stack<'_> {
     /// Sign and logarithm of the determinant's size; 0 and -inf for a singular matrix.
     pub fn slogdet<T: Real>(&self) -> Result<()> {
         let (n, _) = self.sides();
-        self.each::<T>(2, |_, x, out| {
+        self.each::<T>(2, move |_, _, x, out| {
             let (sign, pivots) = pivots(view(x, n, n));
             if singular(&pivots) {
                 (out[0], out[1]) = (zero(), <T as Elem>::from_f64(f64::NEG_INFINITY));
@@ -209,9 +229,9 @@ impl Stack<'_> {
     /// L with `L @ L.mT` the symmetric part of the input.
     pub fn cholesky<T: Real>(&self, upper: bool) -> Result<()> {
         let (n, _) = self.sides();
-        self.each::<T>(n * n, |k, x, out| {
+        self.each::<T>(n * n, move |stack, k, x, out| {
             let llt = symmetric(x, n).llt(Side::Lower).map_err(|_| {
-                let fault = Fault::new(format!("{}: {} is not positive definite", self.name, self.which(k)));
+                let fault = Fault::new(format!("{}: {} is not positive definite", stack.name, stack.which(k)));
                 fault.side(0, "has an eigenvalue that is not positive").hint("eigvalsh({0}) shows its eigenvalues")
             })?;
             let l = llt.L();
@@ -229,7 +249,7 @@ impl Stack<'_> {
     pub fn qr<T: Real>(&self, complete: bool) -> Result<()> {
         let (m, n) = self.sides();
         let k = if complete { m } else { m.min(n) };
-        self.each::<T>(m * k + k * n, |_, x, out| {
+        self.each::<T>(m * k + k * n, move |_, _, x, out| {
             let qr = view(x, m, n).qr();
             let mut q = if complete { qr.compute_Q() } else { qr.compute_thin_Q() };
             let full = qr.R();
@@ -249,9 +269,9 @@ impl Stack<'_> {
     /// Eigenvalues ascending, then the eigenvectors as columns, of the symmetric part of the input.
     pub fn eigh<T: Real>(&self) -> Result<()> {
         let (n, _) = self.sides();
-        self.each::<T>(n + n * n, |k, x, out| {
-            self.finite(k, x)?;
-            let eigen = symmetric(x, n).self_adjoint_eigen(Side::Lower).map_err(|_| self.diverged(k))?;
+        self.each::<T>(n + n * n, move |stack, k, x, out| {
+            stack.finite(k, x)?;
+            let eigen = symmetric(x, n).self_adjoint_eigen(Side::Lower).map_err(|_| stack.diverged(k))?;
             let (w, v) = (eigen.S().column_vector(), eigen.U());
             (0..n).for_each(|i| out[i] = w[i]);
             store(v, &mut out[n..]);
@@ -269,10 +289,10 @@ impl Stack<'_> {
         let (m, n) = self.sides();
         let k = m.min(n);
         let (wide, high) = if full { (m, n) } else { (k, k) };
-        self.each::<T>(m * wide + k + high * n, |number, x, out| {
-            self.finite(number, x)?;
+        self.each::<T>(m * wide + k + high * n, move |stack, number, x, out| {
+            stack.finite(number, x)?;
             let a = view(x, m, n);
-            let svd = if full { a.svd() } else { a.thin_svd() }.map_err(|_| self.diverged(number))?;
+            let svd = if full { a.svd() } else { a.thin_svd() }.map_err(|_| stack.diverged(number))?;
             let (u, s, v) = (svd.U(), svd.S().column_vector(), svd.V());
             store(u, out);
             (0..k).for_each(|i| out[m * wide + i] = s[i]);
