@@ -35,12 +35,14 @@ pub fn check() -> Result<(), Fault> {
     if asked() { Err(fault()) } else { Ok(()) }
 }
 
+/// The message of an evaluation that was stopped because of its memory.
+pub const NO_MEMORY: &str = "memory is nearly used up";
+
 /// What an evaluation that was asked to stop ends with.
 #[cold]
 pub fn fault() -> Fault {
     if ASKED.load(Relaxed) == MEMORY {
-        return Fault::new("memory is nearly used up")
-            .hint("keep less at a time: work in parts, or let go of what is done");
+        return Fault::new(NO_MEMORY).hint("keep less at a time: work in parts, or let go of what is done");
     }
     Fault::interrupted()
 }

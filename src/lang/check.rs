@@ -270,7 +270,7 @@ impl Walk<'_> {
                 }
                 self.code(&c.body);
             }
-            Node::Tuple(items) => items.iter().for_each(|i| self.code(&i.code)),
+            Node::Tuple(items) | Node::Grown(_, items) => items.iter().for_each(|i| self.code(&i.code)),
             Node::Record(entries) => {
                 for entry in entries {
                     match entry {

@@ -31,6 +31,8 @@ pub enum Node {
     List(Box<[Code]>),
     Comprehension(Box<Comprehension>),
     Tuple(Box<[Item]>),
+    /// `(...t, a)` on its way into the variable t, whose value nobody needs any more: it grows in place.
+    Grown(Slot, Box<[Item]>),
     Record(Box<[Entry]>),
     Block(Box<Block>),
     If(Box<If>),

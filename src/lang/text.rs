@@ -3,7 +3,7 @@
 //! Text stands bare at the top and quoted inside tuples and records.
 
 use super::value::Value;
-use crate::base::Result;
+use crate::base::{Result, interrupt};
 use crate::show::{self, FormatArg, Style};
 
 /// The text of a value.
@@ -41,48 +41,79 @@ pub fn formatted(value: &Value, format: &str) -> Result<String> {
 
 /// As it stands inside another value; `indent` is the column it starts in.
 fn quoted(value: &Value, style: &Style, indent: usize) -> Result<String> {
-    Ok(match value {
-        Value::None => "none".into(),
-        Value::Bool(b) => b.to_string(),
-        Value::Int(i) => i.to_string(),
-        Value::Float(x) => show::number::float(*x, style),
-        Value::Text(t) => quote(t),
-        Value::Array(e) => show::array_at(&e.host()?, style, indent)?,
-        Value::Tuple(items) => tuple(items, style, indent)?,
-        Value::Record(r) => {
-            let fields: Result<Vec<String>> = r
-                .fields
-                .iter()
-                .map(|(name, v)| {
-                    let name = if is_name(name) { name.to_string() } else { quote(name) };
-                    Ok(format!("{name}: {}", quoted(v, style, indent + name.chars().count() + 3)?))
-                })
-                .collect();
-            listed("{", &fields?, "}", indent)
+    let mut out = String::new();
+    push(&mut out, value, style, indent)?;
+    Ok(out)
+}
+
+/// Appends what `quoted` gives, and says whether it takes several lines.
+fn push(out: &mut String, value: &Value, style: &Style, indent: usize) -> Result<bool> {
+    interrupt::check()?;
+    match value {
+        Value::None => out.push_str("none"),
+        Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
+        Value::Int(i) => out.push_str(&i.to_string()),
+        Value::Float(x) => out.push_str(&show::number::float(*x, style)),
+        Value::Text(t) => out.push_str(&quote(t)),
+        Value::Array(e) => {
+            let text = show::array_at(&e.host()?, style, indent)?;
+            out.push_str(&text);
+            return Ok(text.contains('\n'));
         }
-        Value::Range(r) => range(r),
-        Value::DType(d) => d.to_string(),
-        Value::Function(f) => f.signature(),
-        Value::Builtin(b) => b.signature.into(),
-        Value::Space(name) => format!("namespace {name}"),
-        Value::Stream(s) => format!("{}(…)", s.name),
-    })
+        Value::Tuple(items) => {
+            let lines = listed(out, ("(", ")"), items, indent, |out, v| push(out, v, style, indent + 1))?;
+            if items.len() == 1 {
+                out.insert(out.len() - 1, ',');
+            }
+            return Ok(lines);
+        }
+        Value::Record(r) => {
+            return listed(out, ("{", "}"), &r.fields, indent, |out, (name, v)| {
+                let quoted = if is_name(name) { name.to_string() } else { quote(name) };
+                out.push_str(&quoted);
+                out.push_str(": ");
+                push(out, v, style, indent + name.chars().count() + 3)
+            });
+        }
+        Value::Range(r) => out.push_str(&range(r)),
+        Value::DType(d) => out.push_str(&d.to_string()),
+        Value::Function(f) => out.push_str(&f.signature()),
+        Value::Builtin(b) => out.push_str(b.signature),
+        Value::Space(name) => out.push_str(&format!("namespace {name}")),
+        Value::Stream(s) => out.push_str(&format!("{}(…)", s.name)),
+    }
+    Ok(false)
 }
 
-fn tuple(items: &[Value], style: &Style, indent: usize) -> Result<String> {
-    let parts: Result<Vec<String>> = items.iter().map(|v| quoted(v, style, indent + 1)).collect();
-    let parts = parts?;
-    Ok(match parts.as_slice() {
-        [one] => format!("({one},)"),
-        _ => listed("(", &parts, ")", indent),
-    })
-}
-
-/// On one line, unless an item needs several.
-fn listed(open: &str, parts: &[String], close: &str, indent: usize) -> String {
-    let pad = format!(",\n{}", " ".repeat(indent + 1));
-    let between = if parts.iter().any(|p| p.contains('\n')) { pad.as_str() } else { ", " };
-    format!("{open}{}{close}", parts.join(between))
+/// Items between brackets, on one line unless an item needs several. What is nested is written where it stands, not
+/// put together and copied, so that a million levels take a million steps.
+fn listed<T>(
+    out: &mut String,
+    (open, close): (&str, &str),
+    items: &[T],
+    indent: usize,
+    mut push: impl FnMut(&mut String, &T) -> Result<bool>,
+) -> Result<bool> {
+    out.push_str(open);
+    let (mut lines, mut between) = (false, vec![]);
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            between.push(out.len());
+            out.push_str(", ");
+        }
+        lines |= push(out, item)?;
+    }
+    if let (true, Some(&first)) = (lines, between.first()) {
+        let pad = format!(",\n{}", " ".repeat(indent + 1));
+        let tail = out.split_off(first);
+        let ends = between[1..].iter().copied().chain([first + tail.len()]);
+        for (at, end) in between.iter().zip(ends) {
+            out.push_str(&pad);
+            out.push_str(&tail[at + 2 - first..end - first]);
+        }
+    }
+    out.push_str(close);
+    Ok(lines)
 }
 
 fn range(r: &super::value::Range) -> String {
@@ -120,6 +151,7 @@ pub fn quote(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::Expr;
 
     #[test]
     fn quoted_as_it_would_be_typed() {
@@ -128,6 +160,14 @@ mod tests {
         assert_eq!(text(&inside, &Style::PLAIN).as_deref().ok(), Some("(\"a\", 1, none)"));
         assert_eq!(text(&Value::text("a"), &Style::PLAIN).as_deref().ok(), Some("a"));
         assert_eq!(formatted(&Value::Int(7), "03d").as_deref().ok(), Some("007"));
+    }
+
+    #[test]
+    fn items_of_several_lines_stand_on_lines_of_their_own() {
+        let x = Value::Array(Expr::from_slice(&[2, 2], &[1i64, 2, 3, 4]).unwrap());
+        let t = Value::tuple(vec![Value::Int(1), x.clone(), Value::tuple(vec![x])]);
+        let want = "(1,\n [[1, 2],\n  [3, 4]],\n ([[1, 2],\n   [3, 4]],))";
+        assert_eq!(text(&t, &Style::PLAIN).as_deref().ok(), Some(want));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::schedule::{Plan, schedule};
 use super::trace::{Fx, Trace, What, trace};
 use crate::base::{Buffer, Fault, Layout, Result, Span, interrupt, trouble};
 use crate::device::{Bound, Memory};
-use crate::graph::prim::Body;
+use crate::graph::prim::{Body, Operands};
 use crate::graph::{Data, Expr};
 
 /// Plans that are kept; past this many all are forgotten (a program that makes that many structures reuses none).
@@ -163,7 +163,10 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
             }
         }
         let start = PROFILING.get().then(Instant::now);
-        program.launch(&memory).and_then(|()| trouble::check()).map_err(|f| placed(f, t, kernel, &wanted))?;
+        let launched = program.launch(&memory);
+        // Asked in any case: a mark that stays would be found by the next kernel.
+        let marked = trouble::check().map_err(|f| blamed(f, t, plan, i));
+        launched.and(marked).map_err(|f| placed(f, t, kernel, &wanted))?;
         if let Some(start) = start {
             let seconds = start.elapsed().as_secs_f64();
             let places = plan.items[i].iter().map(|&item| t.nodes[item as usize].node().span);
@@ -198,6 +201,58 @@ fn placed(mut fault: Fault, t: &Trace, kernel: &Kernel, items: &[Option<u32>]) -
         }
         _ => fault,
     }
+}
+
+/// A fault that a lane marked, at the call that made the node whose lane it was. A kernel is many nodes: those come into
+/// question whose lane marks zeros; of several it is the first that fails when it is computed by itself.
+fn blamed(fault: Fault, t: &Trace, plan: &Plan, kernel: usize) -> Fault {
+    let items = inside(t, plan, kernel);
+    let nodes = || items.iter().map(|&item| &t.nodes[item as usize]).filter(|e| !e.is_realised() && marks_zeros(e));
+    let first = || nodes().find(|e| execute_alone(e).is_err());
+    let guilty = if nodes().nth(1).is_some() { first() } else { nodes().next() };
+    match guilty.map(|e| e.node().span).filter(|s| s.source != u32::MAX && s.end > 0) {
+        Some(span) => fault.at(span),
+        None => fault,
+    }
+}
+
+/// The items that a kernel computes, those that it keeps to itself too, inputs first.
+fn inside(t: &Trace, plan: &Plan, kernel: usize) -> Vec<u32> {
+    let mut found = plan.items[kernel].clone();
+    let mut at = 0;
+    while let Some(&item) = found.get(at) {
+        if let What::Op { ins, .. } = &t.items[item as usize].what {
+            for &below in ins.iter() {
+                let elsewhere = plan.written.iter().any(|&(w, _)| w == below);
+                if !elsewhere && !found.contains(&below) {
+                    found.push(below);
+                }
+            }
+        }
+        at += 1;
+    }
+    found.sort_unstable();
+    found
+}
+
+fn execute_alone(e: &Expr) -> Result<()> {
+    let t = trace(std::slice::from_ref(e));
+    execute(&t, &plan(&t)?)
+}
+
+/// Whether the lane of an elementwise node leaves a mark where its inputs are 0.
+fn marks_zeros(e: &Expr) -> bool {
+    let Body::Map(body) = &e.prim().body else { return false };
+    let Some(dtype) = e.with_ins(|ins| ins.last().map(Expr::dtype)) else { return false };
+    let Some(lane) = (body.lane)(dtype, Operands::Vectors) else { return false };
+    let (zeros, mut out) = ([0u64; 1], 0u64);
+    let ins = [zeros.as_ptr().cast::<u8>(); 8];
+    if e.with_ins(<[Expr]>::len) > ins.len() {
+        return false;
+    }
+    // SAFETY: one element of at most 8 bytes from as many operands as the node has, each of one element.
+    unsafe { lane(ins.as_ptr(), (&raw mut out).cast(), 1) };
+    trouble::check().is_err()
 }
 
 /// Whether somebody besides this plan can still ask for an item: a root, a value that a name holds, or a tape.

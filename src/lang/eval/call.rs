@@ -134,9 +134,14 @@ impl Interp {
         }
     }
 
+    /// Whether a place is in code of the house.
+    pub(super) fn is_house(&self, span: Span) -> bool {
+        self.house_sources.contains(&span.source)
+    }
+
     /// Nodes made from now on belong to this call; code of the house works for the user's call that runs it.
     pub(in crate::lang) fn mark(&self, span: Span) {
-        if !self.house_sources.contains(&span.source) {
+        if !self.is_house(span) {
             crate::graph::apply::set_call(span);
         }
     }

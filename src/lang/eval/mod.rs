@@ -88,6 +88,7 @@ impl Interp {
             Node::List(items) => self.list(items, span),
             Node::Comprehension(c) => self.comprehension(c, span),
             Node::Tuple(items) => self.tuple(items),
+            Node::Grown(slot, items) => self.grown(*slot, items),
             Node::Record(entries) => self.record(entries),
             Node::Block(b) => self.block_value(b),
             Node::If(c) => self.if_value(c),
@@ -300,6 +301,11 @@ impl Interp {
 
     fn tuple(&mut self, items: &[Item]) -> Result<Value> {
         let mut out = Vec::with_capacity(items.len());
+        self.gather(items, &mut out)?;
+        Ok(Value::tuple(out))
+    }
+
+    fn gather(&mut self, items: &[Item], out: &mut Vec<Value>) -> Result<()> {
         for item in items {
             let v = self.eval(&item.code)?;
             if item.spread {
@@ -308,7 +314,32 @@ impl Interp {
                 out.push(v);
             }
         }
-        Ok(Value::tuple(out))
+        Ok(())
+    }
+
+    /// A tuple that begins with all of the variable that it replaces; what comes behind is evaluated first, so that a
+    /// fault leaves the variable as it was.
+    fn grown(&mut self, slot: Slot, items: &[Item]) -> Result<Value> {
+        let Some((first, rest)) = items.split_first().filter(|_| self.dry.is_none()) else { return self.tuple(items) };
+        let mut more = vec![];
+        self.gather(rest, &mut more)?;
+        let mut t = match self.take(slot) {
+            Some(Value::Tuple(t)) => t,
+            other => {
+                self.put_back(slot, other);
+                let v = self.eval(&first.code)?;
+                let mut out = self.spread(v, first.code.span)?;
+                out.append(&mut more);
+                return Ok(Value::tuple(out));
+            }
+        };
+        let fits = Rc::get_mut(&mut t).is_some_and(|t| t.len() + more.len() <= t.capacity());
+        if !fits && let Err(fault) = memory::room(3 * size_of_val(&t[..]), "a tuple") {
+            self.put_back(slot, Some(Value::Tuple(t)));
+            return Err(fault.at(first.code.span));
+        }
+        Rc::make_mut(&mut t).append(&mut more);
+        Ok(Value::Tuple(t))
     }
 
     /// The items of a tuple, range, text or array.

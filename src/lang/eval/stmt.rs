@@ -7,8 +7,10 @@ use crate::lang::code::*;
 use crate::lang::interp::Interp;
 use crate::lang::value::{Range, Value};
 
-/// Of a long tuple that a loop carries only so many items, the last ones, are looked at: earlier iterations saw the rest.
+/// Of a long tuple that a loop carries only so many items, the last ones, are looked at, and of tuples in tuples only so
+/// many levels: earlier iterations saw the rest. What is missed that way is forced when its chain gets long.
 const LAST: usize = 64;
+const LEVELS: usize = 12;
 
 impl Interp {
     #[inline]
@@ -49,6 +51,10 @@ impl Interp {
         match self.flow.take() {
             Some(flow) => Ok(flow),
             None if self.dry.is_some() => self.pass_over(stmt, fault),
+            // Memory that runs out is nobody's mistake in particular: the statement that ran is the place.
+            None if fault.span.is_none() && fault.message == interrupt::NO_MEMORY && !self.is_house(stmt.span) => {
+                Err(fault.at(stmt.span))
+            }
             None => Err(fault),
         }
     }
@@ -323,9 +329,9 @@ impl Interp {
         let mut roots = vec![];
         for &slot in carried {
             match slot {
-                Slot::Local(i) => pending(self.stack[self.base + i as usize].as_ref(), &mut roots),
-                Slot::Global(i) => pending(self.globals.values[i as usize].as_ref(), &mut roots),
-                Slot::Cell(i) => pending(self.cells[self.cell_base + i as usize].borrow().as_ref(), &mut roots),
+                Slot::Local(i) => pending(self.stack[self.base + i as usize].as_ref(), LEVELS, &mut roots),
+                Slot::Global(i) => pending(self.globals.values[i as usize].as_ref(), LEVELS, &mut roots),
+                Slot::Cell(i) => pending(self.cells[self.cell_base + i as usize].borrow().as_ref(), LEVELS, &mut roots),
             }
         }
         if roots.is_empty() { Ok(()) } else { engine::force(&roots) }
@@ -362,11 +368,13 @@ pub struct Frame {
 }
 
 /// The arrays in a value that are not computed yet.
-fn pending(v: Option<&Value>, out: &mut Vec<Expr>) {
+fn pending(v: Option<&Value>, levels: usize, out: &mut Vec<Expr>) {
     match v {
         Some(Value::Array(e)) if !e.is_realised() => out.push(e.clone()),
-        Some(Value::Tuple(t)) => t.iter().rev().take(LAST).for_each(|v| pending(Some(v), out)),
-        Some(Value::Record(r)) => r.fields.iter().for_each(|(_, v)| pending(Some(v), out)),
+        Some(Value::Tuple(t)) if levels > 0 => {
+            t.iter().rev().take(LAST).for_each(|v| pending(Some(v), levels - 1, out));
+        }
+        Some(Value::Record(r)) if levels > 0 => r.fields.iter().for_each(|(_, v)| pending(Some(v), levels - 1, out)),
         _ => {}
     }
 }

@@ -51,11 +51,13 @@ impl Resolver<'_> {
                 }
             }
             StmtKind::Assign { target, value } => {
+                let grows = grows(target, value);
                 let value = self.expr(value);
-                match self.target(target) {
-                    Target::Slot(slot) => Op::Set(slot, value),
-                    Target::Path(path) => Op::Path(path, value),
-                    target => Op::Unpack(target, value),
+                match (self.target(target), value) {
+                    (Target::Slot(slot), Code { node: Node::Tuple(items), span }) if grows => {
+                        Op::Set(slot, Code::new(Node::Grown(slot, items), span))
+                    }
+                    (target, value) => set(target, value),
                 }
             }
             StmtKind::Update { target, op, value, .. } => self.update(target, op.calls, value, stmt.span),
@@ -206,4 +208,23 @@ impl Resolver<'_> {
             uses.assigned.list.iter().filter(|n| !own.contains(n) && read(self, n)).cloned().collect();
         names.iter().map(|n| self.slot(n)).collect()
     }
+}
+
+fn set(target: Target, value: Code) -> Op {
+    match target {
+        Target::Slot(slot) => Op::Set(slot, value),
+        Target::Path(path) => Op::Path(path, value),
+        target => Op::Unpack(target, value),
+    }
+}
+
+/// `t = (...t, a)`, where nothing behind `...t` assigns t.
+fn grows(target: &ast::Target, value: &Ast) -> bool {
+    let (ast::Target::Name(name), ast::Kind::Tuple(items)) = (target, &value.kind) else { return false };
+    let Some((ast::Item::Spread(Ast { kind: ast::Kind::Name(first), .. }), rest)) = items.split_first() else {
+        return false;
+    };
+    let mut uses = Uses::default();
+    rest.iter().for_each(|(ast::Item::One(e) | ast::Item::Spread(e))| uses.expr(e));
+    *first == name.text && !uses.assigned.contains(first)
 }
