@@ -242,7 +242,7 @@ impl<V: Vector> Reader<V> {
 
 #[inline(always)]
 unsafe fn alone<V: Vector, O: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
-    let mut rooms = [const { () }; 2].map(|()| Repeated::new());
+    let mut rooms = [(); 2].map(|()| Repeated::new());
     let [ra, rb] = &mut rooms;
     // SAFETY: the lane's contract.
     unsafe {
@@ -261,7 +261,7 @@ unsafe fn alone<V: Vector, O: Op>(ins: *const *const u8, single: u8, out: *mut u
 
 #[inline(always)]
 unsafe fn pair<V: Vector, I: Op, O: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
-    let mut rooms = [const { () }; 3].map(|()| Repeated::new());
+    let mut rooms = [(); 3].map(|()| Repeated::new());
     let [ra, rb, rc] = &mut rooms;
     // SAFETY: the lane's contract.
     unsafe {
@@ -281,7 +281,7 @@ unsafe fn pair<V: Vector, I: Op, O: Op>(ins: *const *const u8, single: u8, out: 
 
 #[inline(always)]
 unsafe fn squared<V: Vector, I: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
-    let mut rooms = [const { () }; 2].map(|()| Repeated::new());
+    let mut rooms = [(); 2].map(|()| Repeated::new());
     let [ra, rb] = &mut rooms;
     // SAFETY: the lane's contract.
     unsafe {
