@@ -92,7 +92,7 @@ fn float(op: Arith, x: f64, y: f64) -> Result<Option<Value>> {
 }
 
 /// Powers of small whole exponents by multiplication where that is exact enough, the rest by the library.
-fn power(x: f64, y: f64) -> f64 {
+pub fn power(x: f64, y: f64) -> f64 {
     match y {
         2.0 => x * x,
         0.5 if x > 0.0 => x.sqrt(),

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use super::fast::Site;
 use super::value::Value;
 use crate::base::Span;
 use crate::graph::Prim;
@@ -321,12 +322,14 @@ pub struct For {
     /// Cells of the iteration whose value the module's variable takes as well.
     pub export: Box<[(u32, Slot)]>,
     pub carried: Box<[Slot]>,
+    pub site: Site,
 }
 
 pub struct While {
     pub cond: Code,
     pub body: Box<[Stmt]>,
     pub carried: Box<[Slot]>,
+    pub site: Site,
 }
 
 pub struct Import {
@@ -359,6 +362,7 @@ pub struct Lambda {
     /// Written in the house: faults inside are shown where it was called.
     pub house: bool,
     pub span: Span,
+    pub site: Site,
 }
 
 pub struct Param {

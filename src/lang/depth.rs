@@ -37,6 +37,11 @@ fn here() -> usize {
     std::hint::black_box(&raw const mark) as usize
 }
 
+/// How many calls may be inside each other on this thread.
+pub fn most() -> usize {
+    if FLOOR.get() == 0 { 100 } else { DEEPEST }
+}
+
 /// A fault where one more call would be too deep.
 #[inline]
 pub fn guard(depth: usize) -> Result<()> {

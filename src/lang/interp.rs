@@ -56,6 +56,9 @@ pub struct Interp {
     pub(super) scalar_types: Cache<super::prim::ScalarTypes>,
     /// The source of every prelude text starts here; faults in them are shown where they were called.
     pub(super) house_sources: Vec<u32>,
+    /// Loops and functions that ran so often leave the walk; `fast::NEVER` keeps them in it.
+    pub hot: u32,
+    pub(super) machine: super::fast::Machine,
     /// There while a program is only checked.
     pub(super) dry: Option<Box<Dry>>,
 }
@@ -111,6 +114,8 @@ impl Interp {
             signatures: Cache::default(),
             scalar_types: Cache::default(),
             house_sources: vec![],
+            hot: super::fast::HOT,
+            machine: super::fast::Machine::default(),
             dry: None,
         }
     }

@@ -13,6 +13,7 @@ pub mod code;
 pub mod convert;
 pub mod depth;
 pub mod eval;
+pub mod fast;
 pub mod forms;
 pub mod function;
 pub mod index;

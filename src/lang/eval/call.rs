@@ -42,6 +42,13 @@ impl Interp {
                     }
                 }
             }
+            if code.site.is_hot(self.hot)
+                && self.dry.is_none()
+                && let Some(v) = self.fast_call(function, base)?
+            {
+                self.stack.truncate(base);
+                return Ok(v);
+            }
             if code.house {
                 self.mark(span);
             }

@@ -59,7 +59,7 @@ pub fn relate(op: Relation, a: &Value, b: &Value) -> Result<Value> {
     let arrays = |v: &Value| matches!(v, Value::Array(_) | Value::Range(_)) || v.is_number();
     let both_ranges = matches!((a, b), (Value::Range(_), Value::Range(_)));
     if arrays(a) && arrays(b) && !both_ranges {
-        return call_plain(prim_of(op), smallvec![a.to_expr()?, b.to_expr()?]);
+        return call_plain(relation_prim(op), smallvec![a.to_expr()?, b.to_expr()?]);
     }
     match op {
         Relation::Equal => return equal(a, b).map(Value::Bool),
@@ -78,7 +78,7 @@ pub fn relate(op: Relation, a: &Value, b: &Value) -> Result<Value> {
         .hint("`==` and `!=` compare any values"))
 }
 
-fn prim_of(op: Relation) -> &'static crate::graph::Prim {
+pub fn relation_prim(op: Relation) -> &'static crate::graph::Prim {
     match op {
         Relation::NotEqual => &ops::compare::not_equal::PRIM,
         Relation::Less => &ops::compare::less::PRIM,

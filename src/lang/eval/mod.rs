@@ -15,6 +15,7 @@ mod operator;
 mod probe;
 mod program;
 mod range;
+mod resume;
 mod stmt;
 
 use std::cell::RefCell;
@@ -29,7 +30,7 @@ use super::value::{Record, Value};
 use super::{stack, text};
 use crate::base::{Fault, Result, Span, interrupt, memory};
 pub use call::{Site, is_callable};
-pub use compare::equal;
+pub use compare::{equal, relation_prim};
 pub use dry::Dry;
 pub use operator::operate;
 pub use program::Snapshot;
@@ -155,7 +156,7 @@ impl Interp {
 
     /// The number under a name or constant, without moving it.
     #[inline(always)]
-    pub(super) fn number(&self, code: &Code) -> Option<Num> {
+    pub(in crate::lang) fn number(&self, code: &Code) -> Option<Num> {
         match self.peek(code)? {
             Value::Int(i) => Some(Num::Int(*i)),
             Value::Float(x) => Some(Num::Float(*x)),
@@ -165,7 +166,7 @@ impl Interp {
 
     /// The value under a name or constant, without moving it.
     #[inline(always)]
-    pub(super) fn peek<'a>(&'a self, code: &'a Code) -> Option<&'a Value> {
+    pub(in crate::lang) fn peek<'a>(&'a self, code: &'a Code) -> Option<&'a Value> {
         match &code.node {
             Node::Const(v) => Some(v),
             Node::Local(i, _) => self.stack[self.base + *i as usize].as_ref(),
@@ -221,7 +222,7 @@ impl Interp {
 
     /// Writes a variable.
     #[inline(always)]
-    pub(super) fn store(&mut self, slot: Slot, value: Value) {
+    pub(in crate::lang) fn store(&mut self, slot: Slot, value: Value) {
         match slot {
             Slot::Local(i) => self.stack[self.base + i as usize] = Some(value),
             Slot::Global(i) => self.globals.values[i as usize] = Some(value),

@@ -1,6 +1,7 @@
 //! Statements and blocks.
 
 use super::Flow;
+use super::resume::Visit;
 use crate::base::{Fault, Result, interrupt};
 use crate::graph::{Expr, engine, tape};
 use crate::lang::code::*;
@@ -274,12 +275,29 @@ impl Interp {
 
     /// The plainest loop: ints into one variable.
     fn count(&mut self, f: &For, r: Range, slot: Slot) -> Result<Flow> {
-        let (mut next, n) = (r.start, r.len());
-        for _ in 0..n {
-            interrupt::check()?;
-            self.store(slot, Value::Int(next));
-            next = next.wrapping_add(r.step);
-            match self.exec_stmts(&f.body)? {
+        self.count_on(f, slot, r, r.len())
+    }
+
+    /// The turns of a range that are left, from its start on.
+    pub(super) fn count_on(&mut self, f: &For, slot: Slot, r: Range, mut left: usize) -> Result<Flow> {
+        let mut next = r.start;
+        while left > 0 {
+            let visit = match f.site.is_hot(self.hot) {
+                true => self.hurry_range(f, slot, r.step, &mut next, &mut left)?,
+                false => Visit::Not,
+            };
+            let flow = match visit {
+                Visit::Over => break,
+                Visit::Turn(flow) => flow,
+                Visit::Not => {
+                    interrupt::check()?;
+                    self.store(slot, Value::Int(next));
+                    next = next.wrapping_add(r.step);
+                    left -= 1;
+                    self.exec_stmts(&f.body)?
+                }
+            };
+            match flow {
                 Flow::Next | Flow::Continue => {}
                 Flow::Break => break,
                 Flow::Return => return Ok(Flow::Return),
@@ -296,10 +314,24 @@ impl Interp {
         }
     }
 
-    fn while_true(&mut self, w: &While) -> Result<Flow> {
-        while self.condition(&w.cond)? {
-            interrupt::check()?;
-            match self.exec_stmts(&w.body)? {
+    pub(super) fn while_true(&mut self, w: &While) -> Result<Flow> {
+        loop {
+            let visit = match w.site.is_hot(self.hot) {
+                true => self.hurry_while(w)?,
+                false => Visit::Not,
+            };
+            let flow = match visit {
+                Visit::Over => break,
+                Visit::Turn(flow) => flow,
+                Visit::Not => {
+                    if !self.condition(&w.cond)? {
+                        break;
+                    }
+                    interrupt::check()?;
+                    self.exec_stmts(&w.body)?
+                }
+            };
+            match flow {
                 Flow::Next | Flow::Continue => {}
                 Flow::Break => break,
                 Flow::Return => return Ok(Flow::Return),
@@ -312,7 +344,7 @@ impl Interp {
     /// Ends an iteration: what it hands on is computed now, so that no chain grows from one to the next. Not while a
     /// derivative is taken, whose tape wants the chain.
     #[inline]
-    fn carry(&mut self, carried: &[Slot]) -> Result<()> {
+    pub(super) fn carry(&mut self, carried: &[Slot]) -> Result<()> {
         let plain = |v: &Option<Value>| !matches!(v, Some(Value::Array(_) | Value::Tuple(_) | Value::Record(_)));
         let all_plain = carried.iter().all(|slot| match slot {
             Slot::Local(i) => plain(&self.stack[self.base + *i as usize]),

@@ -7,6 +7,8 @@ mod basic;
 mod fancy;
 mod put;
 
+pub(super) use basic::own;
+
 use std::rc::Rc;
 
 use smallvec::SmallVec;
@@ -37,10 +39,25 @@ pub type Subs = SmallVec<[Sub; 4]>;
 
 impl Interp {
     pub(super) fn index(&mut self, x: &Index, span: Span) -> Result<Value> {
+        if let [Subscript::At(at)] = &*x.items
+            && let Some(v) = self.at_once(&x.x, at)
+        {
+            return Ok(v);
+        }
         let v = self.eval(&x.x)?;
         let subs = self.subs(&x.items)?;
         self.mark(span);
         read(&v, &subs).map_err(|f| self.explain_subs(f, &x.items, span))
+    }
+
+    /// A variable's item at a plain int, where nothing can go wrong.
+    fn at_once(&self, x: &super::code::Code, at: &super::code::Code) -> Option<Value> {
+        let super::arith::Num::Int(i) = self.number(at)? else { return None };
+        match self.peek(x)? {
+            Value::Tuple(t) => t.get(position(i, t.len(), 0, "").ok()?).cloned(),
+            Value::Array(e) => fast_read(e, &Subs::from_iter([Sub::Int(i)])),
+            _ => None,
+        }
     }
 
     pub(super) fn subs(&mut self, items: &[Subscript]) -> Result<Subs> {

@@ -6,6 +6,7 @@ use super::Resolver;
 use super::scope::{Scope, Var};
 use crate::base::Span;
 use crate::lang::code::*;
+use crate::lang::fast::Site;
 use crate::lang::uses::Uses;
 use crate::syntax::ast::{self, Ast};
 
@@ -81,6 +82,7 @@ impl Resolver<'_> {
             result: d.result.cloned(),
             house: self.house,
             span,
+            site: Site::default(),
         })
     }
 

@@ -8,6 +8,7 @@ use super::function::Definition;
 use super::scope::Var;
 use crate::base::{Fault, Span};
 use crate::lang::code::*;
+use crate::lang::fast::Site;
 use crate::lang::uses::{Uses, import_name, pattern_names};
 use crate::syntax::ast::{self, Ast, StmtKind};
 
@@ -80,7 +81,7 @@ impl Resolver<'_> {
                 uses.stmts(body);
                 let carried = self.carried(&uses, &[]);
                 let cond = self.expr(cond);
-                Op::While(Box::new(While { cond, body: self.looped(body), carried }))
+                Op::While(Box::new(While { cond, body: self.looped(body), carried, site: Site::default() }))
             }
             StmtKind::Return(value) => {
                 if self.at_top() {
@@ -195,7 +196,7 @@ impl Resolver<'_> {
         };
         let body = self.looped(body);
         self.scope().hiding.truncate(depth);
-        For { target, iter, body, fresh: fresh.into(), export: export.into(), carried }
+        For { target, iter, body, fresh: fresh.into(), export: export.into(), carried, site: Site::default() }
     }
 
     /// The variables that an iteration hands to the next: assigned in it, and read before that.

@@ -1,0 +1,122 @@
+//! Elements of arrays, read and written by plain ints.
+//!
+//! An array is looked up once, when the machine is entered: where its memory is, its sizes and strides. One that is
+//! written to is taken out of its variable first, so that it can be changed in place.
+
+use super::build::Build;
+use super::expr::Val;
+use super::inst::*;
+use super::ty::Ty;
+use crate::base::DType;
+use crate::lang::code::*;
+
+impl<'a> Build<'a, '_> {
+    /// `x[i]`, `x[i, j]`, `x[i][j]`
+    pub fn read_element(&mut self, x: &'a Index, want: Option<Reg>) -> Option<Val> {
+        let (array, items) = match &x.x.node {
+            Node::Index(outer) => {
+                let [Subscript::At(_)] = &*outer.items else { return None };
+                (self.array_of(&outer.x)?, outer.items.iter().chain(x.items.iter()).collect::<Vec<_>>())
+            }
+            _ => (self.array_of(&x.x)?, x.items.iter().collect()),
+        };
+        let (i, j) = self.subscripts(array, &items)?;
+        self.load(array, i, j, want)
+    }
+
+    /// `x[i] = v`, `x[i] += v`
+    pub fn write_element(&mut self, path: &'a Path, code: &'a Code) -> Option<()> {
+        if self.unit.is_some() {
+            return None;
+        }
+        let v = self.expr(code, None)?;
+        let array = self.array_of(&path.read)?;
+        let mut items = vec![];
+        for step in &path.steps {
+            let Step::Index(some, _) = step else { return None };
+            if path.steps.len() > 1 && some.len() != 1 {
+                return None;
+            }
+            items.extend(some.iter());
+        }
+        let (i, j) = self.subscripts(array, &items)?;
+        let v = match path.update {
+            None => v,
+            Some((op, prim)) => {
+                let old = self.load(array, i, j, None)?;
+                self.binary(op, prim, old, v, None)?
+            }
+        };
+        self.store(array, i, j, v)
+    }
+
+    /// The number of the array that a variable holds.
+    pub fn array_of(&mut self, code: &'a Code) -> Option<u16> {
+        let ty = match &code.node {
+            Node::Local(i, _) if self.unit.is_some() => self.type_of(*i as usize),
+            Node::Local(i, _) => {
+                let var = self.sh.var(Slot::Local(*i))?;
+                self.type_of(var)
+            }
+            Node::Global(slot, _) => {
+                let var = self.sh.var(Slot::Global(*slot))?;
+                if self.unit.is_some() { self.outer_type(var) } else { self.type_of(var) }
+            }
+            _ => return None,
+        };
+        let Ty::Array(k) = ty else { return None };
+        self.sh.arrays[k as usize].used = true;
+        Some(k)
+    }
+
+    /// One plain int for every axis.
+    fn subscripts(&mut self, array: u16, items: &[&'a Subscript]) -> Option<(Reg, Option<Reg>)> {
+        if items.len() != self.sh.arrays[array as usize].rank {
+            return None;
+        }
+        let mut regs = vec![];
+        for item in items {
+            let Subscript::At(code) = item else { return None };
+            regs.push(self.index_of(code)?);
+        }
+        match regs[..] {
+            [i] => Some((i, None)),
+            [i, j] => Some((i, Some(j))),
+            _ => None,
+        }
+    }
+
+    fn load(&mut self, array: u16, i: Reg, j: Option<Reg>, want: Option<Reg>) -> Option<Val> {
+        let (dtype, place) = (self.sh.arrays[array as usize].dtype, self.sh.arrays[array as usize].place);
+        let d = self.dest(want)?;
+        self.emit(match (dtype.size(), j) {
+            (8, None) => Inst::Load8 { d, array, i },
+            (4, None) => Inst::Load4 { d, array, i },
+            (_, None) => Inst::Load1 { d, array, i },
+            (8, Some(j)) => Inst::Load8At { d, array, i, j },
+            (4, Some(j)) => Inst::Load4At { d, array, i, j },
+            (_, Some(j)) => Inst::Load1At { d, array, i, j },
+        });
+        Some(Val::Reg(d, Ty::Strong(dtype, place)))
+    }
+
+    fn store(&mut self, array: u16, i: Reg, j: Option<Reg>, v: Val) -> Option<()> {
+        let dtype = self.sh.arrays[array as usize].dtype;
+        let from = self.type_in(v).dtype()?;
+        // What would lose something, and ints to f32, which are rounded once and not twice, are the walk's.
+        if from.kind() > dtype.kind() || (from == DType::I64 && dtype == DType::F32) {
+            return None;
+        }
+        let v = self.as_dtype(v, dtype)?;
+        self.sh.arrays[array as usize].written = true;
+        self.emit(match (dtype.size(), j) {
+            (8, None) => Inst::Store8 { array, i, v },
+            (4, None) => Inst::Store4 { array, i, v },
+            (_, None) => Inst::Store1 { array, i, v },
+            (8, Some(j)) => Inst::Store8At { array, i, j, v },
+            (4, Some(j)) => Inst::Store4At { array, i, j, v },
+            (_, Some(j)) => Inst::Store1At { array, i, j, v },
+        });
+        Some(())
+    }
+}

@@ -1,0 +1,498 @@
+//! Instructions, and a compiled routine.
+//!
+//! Operands are registers of the running frame. Constants lie in registers too; only what loops and recursions
+//! do all the time with small ints has a second form. What may go wrong names no reason: it stops, and the walk finds out.
+
+use super::ty::Ty;
+use crate::base::DType;
+use crate::graph::Place;
+use crate::graph::prim::Lane;
+use crate::lang::code::{Arith, Relation, Slot};
+use crate::lang::value::Value;
+
+/// A register.
+pub type Reg = u16;
+
+/// Where an instruction goes; a label until the routine is finished, then the number of an instruction.
+pub type Label = u32;
+
+#[derive(Clone, Copy, Debug)]
+pub enum Inst {
+    Move {
+        d: Reg,
+        a: Reg,
+    },
+    /// A variable of the frame that entered the machine.
+    Outer {
+        d: Reg,
+        a: Reg,
+    },
+    AddI {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    SubI {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    MulI {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    /// With a small constant, which calls then need not bring along.
+    AddK {
+        d: Reg,
+        a: Reg,
+        k: i32,
+    },
+    /// Floored division by a power of two.
+    ShiftK {
+        d: Reg,
+        a: Reg,
+        k: u16,
+    },
+    DivI {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    FloorI {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    RemI {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    /// The rarer operators of ints whose result is an int.
+    IntI {
+        op: Arith,
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    NegI {
+        d: Reg,
+        a: Reg,
+    },
+    InvI {
+        d: Reg,
+        a: Reg,
+    },
+    AbsI {
+        d: Reg,
+        a: Reg,
+    },
+    AndB {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    OrB {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    XorB {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    NotB {
+        d: Reg,
+        a: Reg,
+    },
+    AddF {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    SubF {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    MulF {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    DivF {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    FloorF {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    RemF {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    PowF {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    /// a * b + c, rounded twice, as the two instructions it stands for.
+    MulAddF {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+        c: Reg,
+    },
+    /// a * b - c
+    MulSubF {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+        c: Reg,
+    },
+    /// c - a * b
+    SubMulF {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+        c: Reg,
+    },
+    NegF {
+        d: Reg,
+        a: Reg,
+    },
+    SqrtF {
+        d: Reg,
+        a: Reg,
+    },
+    AbsF {
+        d: Reg,
+        a: Reg,
+    },
+    IntToF {
+        d: Reg,
+        a: Reg,
+    },
+    /// Cut off; stops where no int is near.
+    FToInt {
+        d: Reg,
+        a: Reg,
+    },
+    /// The bits of a number in another dtype.
+    Convert {
+        d: Reg,
+        a: Reg,
+        from: DType,
+        to: DType,
+    },
+    /// A primitive on single numbers, by its number in the table.
+    Lane {
+        d: Reg,
+        k: u16,
+    },
+    CompareI {
+        op: Relation,
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    CompareF {
+        op: Relation,
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    /// An int with a float, exactly.
+    CompareIF {
+        op: Relation,
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    Jump {
+        to: Label,
+    },
+    /// A jump back: looks for Ctrl-C.
+    Again {
+        to: Label,
+    },
+    If {
+        a: Reg,
+        to: Label,
+    },
+    Unless {
+        a: Reg,
+        to: Label,
+    },
+    IfLessI {
+        a: Reg,
+        b: Reg,
+        to: Label,
+    },
+    IfLessEqualI {
+        a: Reg,
+        b: Reg,
+        to: Label,
+    },
+    IfEqual {
+        a: Reg,
+        b: Reg,
+        to: Label,
+    },
+    IfNotEqual {
+        a: Reg,
+        b: Reg,
+        to: Label,
+    },
+    IfLessK {
+        a: Reg,
+        k: i16,
+        to: Label,
+    },
+    IfLessEqualK {
+        a: Reg,
+        k: i16,
+        to: Label,
+    },
+    IfGreaterK {
+        a: Reg,
+        k: i16,
+        to: Label,
+    },
+    IfGreaterEqualK {
+        a: Reg,
+        k: i16,
+        to: Label,
+    },
+    IfEqualK {
+        a: Reg,
+        k: i16,
+        to: Label,
+    },
+    IfNotEqualK {
+        a: Reg,
+        k: i16,
+        to: Label,
+    },
+    IfLessF {
+        a: Reg,
+        b: Reg,
+        to: Label,
+    },
+    IfLessEqualF {
+        a: Reg,
+        b: Reg,
+        to: Label,
+    },
+    UnlessLessF {
+        a: Reg,
+        b: Reg,
+        to: Label,
+    },
+    UnlessLessEqualF {
+        a: Reg,
+        b: Reg,
+        to: Label,
+    },
+    IfEqualF {
+        a: Reg,
+        b: Reg,
+        to: Label,
+    },
+    IfNotEqualF {
+        a: Reg,
+        b: Reg,
+        to: Label,
+    },
+    /// Registers `counter`, +1, +2: how many turns are left, the next number, the step.
+    Range {
+        counter: Reg,
+        start: Reg,
+        end: Reg,
+        step: Reg,
+    },
+    /// Begins the next turn of a range, or jumps where none is left.
+    Turn {
+        counter: Reg,
+        d: Reg,
+        to: Label,
+    },
+    /// Jumps to the next turn of a range, or goes on where none is left.
+    TurnBack {
+        counter: Reg,
+        d: Reg,
+        to: Label,
+    },
+    Load8 {
+        d: Reg,
+        array: u16,
+        i: Reg,
+    },
+    Load4 {
+        d: Reg,
+        array: u16,
+        i: Reg,
+    },
+    Load1 {
+        d: Reg,
+        array: u16,
+        i: Reg,
+    },
+    Store8 {
+        array: u16,
+        i: Reg,
+        v: Reg,
+    },
+    Store4 {
+        array: u16,
+        i: Reg,
+        v: Reg,
+    },
+    Store1 {
+        array: u16,
+        i: Reg,
+        v: Reg,
+    },
+    /// Two indices.
+    Load8At {
+        d: Reg,
+        array: u16,
+        i: Reg,
+        j: Reg,
+    },
+    Load4At {
+        d: Reg,
+        array: u16,
+        i: Reg,
+        j: Reg,
+    },
+    Load1At {
+        d: Reg,
+        array: u16,
+        i: Reg,
+        j: Reg,
+    },
+    Store8At {
+        array: u16,
+        i: Reg,
+        j: Reg,
+        v: Reg,
+    },
+    Store4At {
+        array: u16,
+        i: Reg,
+        j: Reg,
+        v: Reg,
+    },
+    Store1At {
+        array: u16,
+        i: Reg,
+        j: Reg,
+        v: Reg,
+    },
+    /// The size of an array's first axis.
+    Length {
+        d: Reg,
+        array: u16,
+    },
+    /// Arguments lie from `args` on.
+    Call {
+        d: Reg,
+        unit: u16,
+        args: Reg,
+    },
+    Return {
+        a: Reg,
+    },
+    /// The end, with the types that variables have there.
+    Exit {
+        k: u32,
+    },
+    /// The walk goes on here.
+    Stop,
+}
+
+/// A step on the way to a statement, from the outermost list inwards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Crumb {
+    /// The statement of that number; one behind the last is the list's value.
+    At(u32),
+    Then,
+    Else,
+    /// The body of the block that stands there.
+    Block,
+    /// A turn of the range whose counter is that register.
+    Turn(Reg),
+    /// A turn of a `while`.
+    While,
+    /// The condition of a `while`.
+    Condition,
+}
+
+/// Where the walk goes on, and what the variables are there.
+pub struct Stop {
+    pub place: Vec<Crumb>,
+    pub types: Vec<Ty>,
+}
+
+/// A variable of the loop: where it lives, what it was compiled for.
+pub struct Var {
+    pub slot: Slot,
+    pub entry: Ty,
+    pub reg: Reg,
+    /// Some statement assigns it.
+    pub assigned: bool,
+    /// A function that is called reads it, so nothing may assign it.
+    pub pinned: bool,
+}
+
+/// An array whose elements are read or written.
+pub struct ArrayOf {
+    pub var: usize,
+    pub dtype: DType,
+    pub place: Place,
+    pub rank: usize,
+    pub written: bool,
+    pub used: bool,
+}
+
+/// A primitive on single numbers.
+pub struct LaneCall {
+    pub lane: Lane,
+    pub args: [Reg; 3],
+    pub count: usize,
+}
+
+/// A compiled function: where it begins, and what its frame needs.
+pub struct Unit {
+    pub start: u32,
+    pub regs: usize,
+    pub params: usize,
+    pub consts: Vec<(u64, Reg)>,
+}
+
+/// A compiled loop or function.
+pub struct Routine {
+    pub insts: Vec<Inst>,
+    /// The stop of every instruction; of no meaning inside units.
+    pub stop_of: Vec<u32>,
+    pub stops: Vec<Stop>,
+    pub exits: Vec<Vec<Ty>>,
+    pub vars: Vec<Var>,
+    pub arrays: Vec<ArrayOf>,
+    pub callables: Vec<Value>,
+    pub lanes: Vec<LaneCall>,
+    pub units: Vec<Unit>,
+    pub consts: Vec<(u64, Reg)>,
+    pub regs: usize,
+    /// The counter of the loop itself, where that is one over a range.
+    pub counter: Reg,
+    /// A function: the types of its arguments, which lie from register 0 on, and the register and type of its result.
+    pub call: Option<(Vec<Ty>, Reg, Ty)>,
+}
