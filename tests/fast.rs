@@ -163,6 +163,10 @@ impl Writer {
                 let place = self.element();
                 format!("{place} {} {}", self.dice.pick(&["=", "=", "+=", "*="]), self.number(1))
             }
+            9 if self.dice.roll(3) == 0 => {
+                let (x, y) = (self.dice.pick(FLOATS), self.dice.pick(FLOATS));
+                format!("{x}, {y} = {}", self.dice.pick(&["0.0, 1", "y, x", "x * y + z, x - 1", "1.5, \"no\""]))
+            }
             9 => {
                 let (a, b) = (self.int(1), self.int(1));
                 format!("{}, {} = ({a}) % 50, ({b}) % 50", self.dice.pick(INTS), self.dice.pick(INTS))

@@ -39,6 +39,8 @@ struct Taken {
     slot: Slot,
     host: Host,
     place: Place,
+    /// It was shared.
+    copied: bool,
 }
 
 /// What is compiled.
@@ -170,6 +172,7 @@ impl Interp {
         };
         let deepest = depth::most().saturating_sub(self.depth);
         let end = self.machine.run(r, deepest);
+        let copied = taken.iter().any(|t| t.copied);
         self.give_arrays(taken);
         match end {
             End::Exit(k) => {
@@ -184,9 +187,9 @@ impl Interp {
             End::Stop(k) => {
                 let stop = &r.stops[k as usize];
                 self.write_back(r, &stop.types);
-                // A call that stops begins anew in the walk.
+                // A call that stops begins anew in the walk; an array that is shared again at every stop is copied again.
                 match self.machine.turns {
-                    SHORT.. if r.call.is_none() => site.bad.set(0),
+                    SHORT.. if r.call.is_none() && !copied => site.bad.set(0),
                     _ => site.disappoint(),
                 }
                 Ok(Ran::Stopped(stop.place.clone(), self.counters(r, &stop.place)))
@@ -235,8 +238,11 @@ impl Interp {
             return None;
         };
         let (dtype, place) = (e.dtype(), e.place());
+        let memory = |data: Option<&Data>| if let Some(Data::Buffer(b, _)) = data { b.ptr() } else { std::ptr::null_mut() };
+        let before = memory(e.data());
         match own(e) {
-            Ok((buffer, layout, ..)) => Some(Taken { slot, host: Host { dtype, layout, buffer }, place }),
+            Ok((buffer, layout, ..)) => let copied = buffer.ptr() != before;
+                Some(Taken { slot, host: Host { dtype, layout, buffer }, place, copied }),
             Err((e, _)) => {
                 self.put_back(slot, Some(Value::Array(e)));
                 None

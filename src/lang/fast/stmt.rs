@@ -5,6 +5,7 @@ use super::expr::Val;
 use super::inst::*;
 use super::ty::Ty;
 use crate::lang::code::*;
+use crate::lang::value::Value;
 
 /// What follows a statement.
 enum Then {
@@ -213,18 +214,26 @@ impl<'a> Build<'a, '_> {
 
     /// `a, b = b, a`
     fn unpack(&mut self, targets: &'a [Target], code: &'a Code) -> Option<Then> {
-        let Node::Tuple(items) = &code.node else { return None };
-        if items.len() != targets.len() || items.iter().any(|i| i.spread) {
+        let count = match &code.node {
+            Node::Tuple(items) if items.iter().all(|i| !i.spread) => items.len(),
+            Node::Const(Value::Tuple(items)) => items.len(),
+            _ => return None,
+        };
+        if count != targets.len() {
             return None;
         }
         let slots = targets.iter().map(|t| if let Target::Slot(slot) = t { Some(*slot) } else { None });
         let vars = slots.map(|slot| self.assigned(slot?)).collect::<Option<Vec<usize>>>()?;
         let mut values = vec![];
-        for (i, item) in items.iter().enumerate() {
+        for i in 0..count {
             // The last value goes where it belongs: nothing behind it reads what was there.
-            let direct = i + 1 == items.len() && !vars[..i].contains(&vars[i]);
+            let direct = i + 1 == count && !vars[..i].contains(&vars[i]);
             let reg = if direct { self.reg_of(vars[i]) } else { self.temp()? };
-            let v = self.expr(&item.code, Some(reg))?;
+            let v = match &code.node {
+                Node::Tuple(items) => self.expr(&items[i].code, Some(reg))?,
+                Node::Const(Value::Tuple(items)) => Val::of(&items[i])?,
+                _ => return None,
+            };
             self.put(v, reg)?;
             values.push((reg, self.type_in(v)));
         }
