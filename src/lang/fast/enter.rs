@@ -238,11 +238,14 @@ impl Interp {
             return None;
         };
         let (dtype, place) = (e.dtype(), e.place());
-        let memory = |data: Option<&Data>| if let Some(Data::Buffer(b, _)) = data { b.ptr() } else { std::ptr::null_mut() };
+        let memory =
+            |data: Option<&Data>| if let Some(Data::Buffer(b, _)) = data { b.ptr() } else { std::ptr::null_mut() };
         let before = memory(e.data());
         match own(e) {
-            Ok((buffer, layout, ..)) => let copied = buffer.ptr() != before;
-                Some(Taken { slot, host: Host { dtype, layout, buffer }, place, copied }),
+            Ok((buffer, layout, ..)) => {
+                let copied = buffer.ptr() != before;
+                Some(Taken { slot, host: Host { dtype, layout, buffer }, place, copied })
+            }
             Err((e, _)) => {
                 self.put_back(slot, Some(Value::Array(e)));
                 None

@@ -206,9 +206,7 @@ impl<'a> Build<'a, '_> {
         }
         // A chain stops at the first pair that does not hold; numbers with a dtype are all compared by the walk.
         let short = self.label();
-        let Some(((last_op, last), firsts)) = c.rest.split_last().map(|((op, code), rest)| ((*op, code), rest)) else {
-            return None;
-        };
+        let ((last_op, last), firsts) = c.rest.split_last()?;
         for (op, code) in firsts {
             let y = self.expr(code, None)?;
             if !self.type_in(x).is_weak() || !self.type_in(y).is_weak() {
@@ -221,7 +219,7 @@ impl<'a> Build<'a, '_> {
         if !self.type_in(x).is_weak() || !self.type_in(y).is_weak() {
             return None;
         }
-        self.branch_pair(last_op, x, y, sense, to)?;
+        self.branch_pair(*last_op, x, y, sense, to)?;
         self.bind(short);
         Some(())
     }

@@ -39,7 +39,7 @@ pub(super) use inst::Crumb;
 use inst::Routine;
 pub(super) use run::Machine;
 
-/// Turns of a loop, or calls of a function, before it is compiled: compiling costs some 10 µs.
+/// Turns of a loop, or calls of a function, before it is compiled: what ends sooner is not worth it.
 pub const HOT: u32 = 40;
 
 /// Never compile: what `Interp::hot` is set to where the walk is wanted.
