@@ -229,6 +229,9 @@ pub enum Basic {
     Mul,
     Div,
     Negate,
+    /// Where one is a nan, that; of equal ones the first.
+    Max,
+    Min,
 }
 
 /// Computes `n` elements. Inputs and output are 64-byte aligned or at least element-aligned; `out` may be an input.

@@ -117,7 +117,7 @@ prims! {
     maximum(a, b) {
         dtype: rule::any,
         shape: rule::broadcast,
-        map: { cost: 2, wgsl: "max(a, b)", f: if a >= b || a.is_nan() { a } else { b }, i: if a > b { a } else { b }, b: a | b },
+        map: { cost: 2, wgsl: "max(a, b)", basic: Max, f: if a >= b || a.is_nan() { a } else { b }, i: if a > b { a } else { b }, b: a | b },
         vjp(g, _): [g * share(a, b), g * share(b, a)],
     }
 
@@ -128,7 +128,7 @@ prims! {
     minimum(a, b) {
         dtype: rule::any,
         shape: rule::broadcast,
-        map: { cost: 2, wgsl: "min(a, b)", f: if a <= b || a.is_nan() { a } else { b }, i: if a < b { a } else { b }, b: a & b },
+        map: { cost: 2, wgsl: "min(a, b)", basic: Min, f: if a <= b || a.is_nan() { a } else { b }, i: if a < b { a } else { b }, b: a & b },
         vjp(g, _): [g * share(b, a), g * share(a, b)],
     }
 

@@ -15,6 +15,7 @@
 use smallvec::SmallVec;
 
 use super::block::{BLOCK, Code, collect, fill, merge, strides_in, with_frame};
+use super::simd::{self, Arith};
 use super::tasks::{self, Shared};
 use crate::base::{Buffer, DType, Elem, Fault, Result};
 use crate::device::{Bound, Memory, Program};
@@ -680,7 +681,7 @@ folds! {
 }
 
 /// Lanes of a segment: enough independent chains to hide the latency of an addition.
-const W: usize = 32;
+const W: usize = simd::LANES;
 
 #[inline(always)]
 unsafe fn segment_body<T: Copy, F: Combine<T>>(from: *const u8, n: usize, out: *mut u8) {
@@ -760,6 +761,21 @@ fn of<T: Copy, F: Combine<T>>() -> Functions {
 }
 
 pub(super) fn functions(fold: Fold, dtype: DType) -> Option<Functions> {
+    let by_vectors = match fold {
+        Fold::Sum => Some(Arith::Add),
+        Fold::Prod => Some(Arith::Mul),
+        Fold::Max => Some(Arith::Max),
+        Fold::Min => Some(Arith::Min),
+        _ => None,
+    };
+    let mut out = plain_functions(fold, dtype)?;
+    if let Some((segment, line)) = by_vectors.and_then(|op| simd::fold_lanes(op, dtype)) {
+        (out.segment, out.line) = (segment, line);
+    }
+    Some(out)
+}
+
+fn plain_functions(fold: Fold, dtype: DType) -> Option<Functions> {
     Some(match (fold, dtype) {
         (Fold::Sum, DType::F64) => of::<f64, Add>(),
         (Fold::Sum, DType::F32) => of::<f32, Add>(),

@@ -1,4 +1,4 @@
-//! The four operations of arithmetic on floats, alone and in pairs, for every CPU.
+//! The operations of arithmetic on floats, alone, in pairs and as folds, for every CPU.
 //!
 //! In: operations. Out: functions over blocks that do one, or two in a row, in one pass: `a * b + c` reads three blocks and
 //! writes one, where two passes would write and read the product too. In cache a pass is bound by its loads and
@@ -22,6 +22,9 @@ pub enum Arith {
     Sub,
     Mul,
     Div,
+    /// The larger; a nan wins, and of equal ones the first.
+    Max,
+    Min,
 }
 
 /// What the second operation of a pair does with the first one's value `i` and the third operand `c`.
@@ -39,25 +42,44 @@ pub enum Outer {
 trait Vector: Copy {
     type T: Copy + Float;
     const N: usize;
+    /// Sums, products, maxima and minima of nothing.
+    const STARTS: [Self::T; 4] = [Self::T::ZERO, Self::T::ONE, Self::T::LOW, Self::T::HIGH];
     unsafe fn load(p: *const Self::T) -> Self;
     unsafe fn store(self, p: *mut Self::T);
     unsafe fn add(self, o: Self) -> Self;
     unsafe fn sub(self, o: Self) -> Self;
     unsafe fn mul(self, o: Self) -> Self;
     unsafe fn div(self, o: Self) -> Self;
+    unsafe fn max(self, o: Self) -> Self;
+    unsafe fn min(self, o: Self) -> Self;
 }
 
 /// What the rest of a block, shorter than a vector, is computed with.
 trait Float:
-    Sized
+    Copy
+    + PartialOrd
     + std::ops::Add<Output = Self>
     + std::ops::Sub<Output = Self>
     + std::ops::Mul<Output = Self>
     + std::ops::Div<Output = Self>
 {
+    const ZERO: Self;
+    const ONE: Self;
+    const LOW: Self;
+    const HIGH: Self;
 }
-impl Float for f32 {}
-impl Float for f64 {}
+macro_rules! float {
+    ($t:ty) => {
+        impl Float for $t {
+            const ZERO: $t = 0.0;
+            const ONE: $t = 1.0;
+            const LOW: $t = <$t>::NEG_INFINITY;
+            const HIGH: $t = <$t>::INFINITY;
+        }
+    };
+}
+float!(f32);
+float!(f64);
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -65,7 +87,8 @@ mod x86 {
     use std::arch::x86_64::*;
 
     macro_rules! vector {
-        ($v:ty, $t:ty, $n:literal, $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident) => {
+        ($v:ty, $t:ty, $n:literal, $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident
+            $max:ident $min:ident |$a:ident, $m:ident| $nan:expr) => {
             // SAFETY (all): only called from functions that the features are enabled in.
             impl Vector for $v {
                 type T = $t;
@@ -94,13 +117,29 @@ mod x86 {
                 unsafe fn div(self, o: Self) -> Self {
                     unsafe { $div(self, o) }
                 }
+                // The machine's instruction gives its second operand where both are equal or one is a nan: the operands are
+                // swapped, and where the other is a nan, it is put back.
+                #[inline(always)]
+                unsafe fn max(self, o: Self) -> Self {
+                    let ($a, $m) = unsafe { (o, $max(o, self)) };
+                    unsafe { $nan }
+                }
+                #[inline(always)]
+                unsafe fn min(self, o: Self) -> Self {
+                    let ($a, $m) = unsafe { (o, $min(o, self)) };
+                    unsafe { $nan }
+                }
             }
         };
     }
-    vector!(__m512d, f64, 8, _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd);
-    vector!(__m512, f32, 16, _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps);
-    vector!(__m256d, f64, 4, _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd);
-    vector!(__m256, f32, 8, _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps);
+    vector!(__m512d, f64, 8, _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd
+        _mm512_max_pd _mm512_min_pd |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a));
+    vector!(__m512, f32, 16, _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps
+        _mm512_max_ps _mm512_min_ps |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a));
+    vector!(__m256d, f64, 4, _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd
+        _mm256_max_pd _mm256_min_pd |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)));
+    vector!(__m256, f32, 8, _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps
+        _mm256_max_ps _mm256_min_ps |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)));
 }
 
 /// The vector of CPUs without a path of their own: the compiler makes of it what the target always has (SSE2, NEON).
@@ -136,6 +175,14 @@ macro_rules! four {
             #[inline(always)]
             unsafe fn div(self, o: Self) -> Self {
                 Four(std::array::from_fn(|k| self.0[k] / o.0[k]))
+            }
+            #[inline(always)]
+            unsafe fn max(self, o: Self) -> Self {
+                Four(std::array::from_fn(|k| Max::one(self.0[k], o.0[k])))
+            }
+            #[inline(always)]
+            unsafe fn min(self, o: Self) -> Self {
+                Four(std::array::from_fn(|k| Min::one(self.0[k], o.0[k])))
             }
         }
     };
@@ -175,6 +222,28 @@ op!(Add add +);
 op!(Sub sub -);
 op!(Mul mul *);
 op!(Div div /);
+
+struct Max;
+struct Min;
+
+macro_rules! most {
+    ($name:ident $method:ident $sign:tt) => {
+        impl Op for $name {
+            #[inline(always)]
+            unsafe fn wide<V: Vector>(a: V, b: V) -> V {
+                // SAFETY: the caller's.
+                unsafe { a.$method(b) }
+            }
+            #[inline(always)]
+            #[allow(clippy::eq_op)]
+            fn one<T: Float>(a: T, b: T) -> T {
+                if a $sign b || a != a { a } else { b }
+            }
+        }
+    };
+}
+most!(Max max >=);
+most!(Min min <=);
 impl<O: Op> Op for Swapped<O> {
     #[inline(always)]
     unsafe fn wide<V: Vector>(a: V, b: V) -> V {
@@ -300,6 +369,57 @@ unsafe fn squared<V: Vector, I: Op>(ins: *const *const u8, single: u8, out: *mut
     }
 }
 
+/// Independent sums of a stretch that is folded into one element: enough to hide the latency of an addition. Part of the result:
+/// which elements are added to which depends on it.
+pub const LANES: usize = 32;
+
+/// Folds n elements into one: 32 running values, then their halves.
+#[inline(always)]
+unsafe fn segment<V: Vector, O: Op>(from: *const u8, n: usize, start: V::T, out: *mut u8) {
+    let from = from.cast::<V::T>();
+    let mut lanes = [start; LANES];
+    // SAFETY: n elements from `from`, one at `out`.
+    unsafe {
+        match LANES / V::N {
+            2 => running::<V, O, 2>(from, n, &mut lanes),
+            4 => running::<V, O, 4>(from, n, &mut lanes),
+            _ => running::<V, O, 8>(from, n, &mut lanes),
+        }
+        for (k, i) in (n / LANES * LANES..n).enumerate() {
+            lanes[k] = O::one(lanes[k], from.add(i).read_unaligned());
+        }
+        let mut half = LANES / 2;
+        while half > 0 {
+            for k in 0..half {
+                lanes[k] = O::one(lanes[k], lanes[k + half]);
+            }
+            half /= 2;
+        }
+        out.cast::<V::T>().write_unaligned(lanes[0]);
+    }
+}
+
+#[inline(always)]
+unsafe fn running<V: Vector, O: Op, const R: usize>(from: *const V::T, n: usize, lanes: &mut [V::T; LANES]) {
+    // SAFETY: `R` vectors are `LANES` elements.
+    unsafe {
+        let mut sums: [V; R] = std::array::from_fn(|r| V::load(lanes.as_ptr().add(r * V::N)));
+        for i in 0..n / LANES {
+            for (r, sum) in sums.iter_mut().enumerate() {
+                *sum = O::wide(*sum, V::load(from.add(i * LANES + r * V::N)));
+            }
+        }
+        for (r, sum) in sums.iter().enumerate() {
+            sum.store(lanes.as_mut_ptr().add(r * V::N));
+        }
+    }
+}
+
+/// Folds n elements into one.
+pub type Segment = unsafe fn(from: *const u8, n: usize, out: *mut u8);
+/// Folds n elements into n accumulators.
+pub type Line = unsafe fn(from: *const u8, n: usize, into: *mut u8);
+
 /// The functions of one CPU path and dtype.
 macro_rules! path {
     ($module:ident, $v64:ty, $v32:ty $(, #[$feature:meta])?) => {
@@ -325,12 +445,43 @@ macro_rules! path {
                 unsafe { super::squared::<V, I>(ins, single, out, n) }
             }
 
+            $(#[$feature])?
+            unsafe fn line<V: Vector, O: Op>(from: *const u8, n: usize, into: *mut u8) {
+                // SAFETY: an accumulator is an operand and the result.
+                unsafe { super::alone::<V, O>([into.cast_const(), from].as_ptr(), 0, into, n) }
+            }
+            $(#[$feature])?
+            unsafe fn segment<V: Vector, O: Op, const K: usize>(from: *const u8, n: usize, out: *mut u8) {
+                // SAFETY: passed on.
+                unsafe { super::segment::<V, O>(from, n, V::STARTS[K], out) }
+            }
+
+            fn folding<V: Vector>(op: Arith) -> Option<(Segment, Line)> {
+                Some(match op {
+                    Arith::Add => (segment::<V, Add, 0>, line::<V, Add>),
+                    Arith::Mul => (segment::<V, Mul, 1>, line::<V, Mul>),
+                    Arith::Max => (segment::<V, Max, 2>, line::<V, Max>),
+                    Arith::Min => (segment::<V, Min, 3>, line::<V, Min>),
+                    Arith::Sub | Arith::Div => return None,
+                })
+            }
+
+            pub fn fold_lanes(op: Arith, dtype: DType) -> Option<(Segment, Line)> {
+                match dtype {
+                    DType::F64 => folding::<$v64>(op),
+                    DType::F32 => folding::<$v32>(op),
+                    _ => None,
+                }
+            }
+
             fn one<V: Vector>(op: Arith) -> BasicLane {
                 match op {
                     Arith::Add => alone::<V, Add>,
                     Arith::Sub => alone::<V, Sub>,
                     Arith::Mul => alone::<V, Mul>,
                     Arith::Div => alone::<V, Div>,
+                    Arith::Max => alone::<V, Max>,
+                    Arith::Min => alone::<V, Min>,
                 }
             }
 
@@ -342,6 +493,10 @@ macro_rules! path {
                     Outer::Right(Arith::Sub) => pair::<V, I, Swapped<Sub>>,
                     Outer::Left(Arith::Div) => pair::<V, I, Div>,
                     Outer::Right(Arith::Div) => pair::<V, I, Swapped<Div>>,
+                    Outer::Left(Arith::Max) => pair::<V, I, Max>,
+                    Outer::Right(Arith::Max) => pair::<V, I, Swapped<Max>>,
+                    Outer::Left(Arith::Min) => pair::<V, I, Min>,
+                    Outer::Right(Arith::Min) => pair::<V, I, Swapped<Min>>,
                     Outer::Square => squared::<V, I>,
                 }
             }
@@ -352,6 +507,8 @@ macro_rules! path {
                     Arith::Sub => outer::<V, Sub>(then),
                     Arith::Mul => outer::<V, Mul>(then),
                     Arith::Div => outer::<V, Div>(then),
+                    Arith::Max => outer::<V, Max>(then),
+                    Arith::Min => outer::<V, Min>(then),
                 }
             }
 
@@ -398,5 +555,16 @@ pub fn pair_lane(inner: Arith, then: Outer, dtype: DType) -> Option<BasicLane> {
         #[cfg(target_arch = "x86_64")]
         Cpu::Avx2 => avx2::pair_lane(inner, then, dtype),
         _ => baseline::pair_lane(inner, then, dtype),
+    }
+}
+
+/// Folds of floats by an operation: of a stretch into one element, and of a line into accumulators.
+pub fn fold_lanes(op: Arith, dtype: DType) -> Option<(Segment, Line)> {
+    match cpu() {
+        #[cfg(target_arch = "x86_64")]
+        Cpu::Avx512 => avx512::fold_lanes(op, dtype),
+        #[cfg(target_arch = "x86_64")]
+        Cpu::Avx2 => avx2::fold_lanes(op, dtype),
+        _ => baseline::fold_lanes(op, dtype),
     }
 }

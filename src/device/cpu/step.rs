@@ -120,6 +120,8 @@ fn plain(inst: &Inst, dtype: &dyn Fn(Reg) -> DType) -> Option<Plain> {
         Basic::Sub => Arith::Sub,
         Basic::Mul | Basic::Negate => Arith::Mul,
         Basic::Div => Arith::Div,
+        Basic::Max => Arith::Max,
+        Basic::Min => Arith::Min,
     };
     fits.then_some(Plain { op, args, dtype: inst.dtype })
 }
