@@ -1,4 +1,5 @@
-//! Every `> ` example in the docs of primitives, natives and the prelude, run through a session.
+//! Every `> ` example in the docs of primitives and natives, run through a session. Those of the prelude are in files of
+//! the language, which `nevel test` reads (tests/transcripts.rs).
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -84,14 +85,7 @@ fn wrong(name: &str, doc: &str) -> Vec<String> {
 }
 
 fn docs() -> BTreeMap<String, String> {
-    let mut docs: BTreeMap<String, String> =
-        builtin::all().iter().map(|(n, b)| (n.to_string(), b.doc.to_string())).collect();
-    for name in prelude::names() {
-        let text = prelude::source(name).expect("a listed name has a text");
-        let doc: Vec<&str> = text.lines().take_while(|l| l.starts_with("##")).collect();
-        docs.entry(name.to_string()).or_insert(doc.join("\n"));
-    }
-    docs
+    builtin::all().iter().map(|(n, b)| (n.to_string(), b.doc.to_string())).collect()
 }
 
 #[test]

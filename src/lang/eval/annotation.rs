@@ -55,6 +55,10 @@ impl Interp {
 
 /// Whether a value is as annotated; why not, in words.
 fn fits(annotation: &Annotation, v: &Value, sizes: &mut Sizes) -> Result<(), String> {
+    let name = &*annotation.dtype.text;
+    if name == "_" && annotation.axes.is_none() {
+        return Ok(());
+    }
     let (dtype, shape) = match v {
         Value::Array(e) => ((!e.is_weak()).then(|| e.dtype()), e.shape().clone()),
         // A number takes the dtype that is wanted, unless that would lose something.
@@ -63,7 +67,6 @@ fn fits(annotation: &Annotation, v: &Value, sizes: &mut Sizes) -> Result<(), Str
         Value::Range(r) => (Some(DType::I64), Shape::new(&[r.len()])),
         _ => return Err(format!("{} is no array", v.article())),
     };
-    let name = &*annotation.dtype.text;
     if let Some(d) = dtype.filter(|d| name != "_" && d.name() != name) {
         return Err(format!("its dtype is {d}"));
     }
@@ -71,7 +74,8 @@ fn fits(annotation: &Annotation, v: &Value, sizes: &mut Sizes) -> Result<(), Str
     let rest = axes.iter().position(|a| matches!(a, AxisSize::Rest(_)));
     let fixed = axes.len() - rest.is_some() as usize;
     if shape.rank() < fixed || (rest.is_none() && shape.rank() != fixed) {
-        return Err(format!("it has {} axes", shape.rank()));
+        let s = if shape.rank() == 1 { "axis" } else { "axes" };
+        return Err(format!("it has {} {s}", shape.rank()));
     }
     let skipped = shape.rank() - fixed;
     for (k, axis) in axes.iter().enumerate() {

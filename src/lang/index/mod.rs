@@ -161,7 +161,10 @@ pub fn read(x: &Value, subs: &Subs) -> Result<Value> {
             _ => Ok(t[tuple_position(subs, t.len())?].clone()),
         },
         Value::Record(r) => {
-            let name = field_name(subs)?;
+            let name = field_name(subs).map_err(|f| match r.fields.first() {
+                Some((first, _)) => f.hint(format!("its fields are {}: `.{first}` is the first", names(r))),
+                None => f,
+            })?;
             r.get(&name).cloned().ok_or_else(|| {
                 let fault = Fault::new(format!("the record has no field \"{name}\""));
                 match nearest(&name, r.fields.iter().map(|(n, _)| &**n)) {
@@ -256,11 +259,18 @@ pub fn tuple_position(subs: &Subs, n: usize) -> Result<usize> {
     }
 }
 
+/// Some names of fields.
+fn names(r: &crate::lang::value::Record) -> String {
+    let first: Vec<&str> = r.fields.iter().take(6).map(|(name, _)| &**name).collect();
+    let more = if r.fields.len() > first.len() { ", …" } else { "" };
+    first.join(", ") + more
+}
+
 /// The field that a text names.
 pub fn field_name(subs: &Subs) -> Result<Rc<str>> {
     match subs.as_slice() {
         [Sub::Text(t)] => Ok(t.as_str().into()),
-        _ => Err(Fault::new("a record is indexed by the text of a field's name").hint("p[\"w\"], or p.w")),
+        _ => Err(Fault::new("a record is indexed by the text of a field's name")),
     }
 }
 
