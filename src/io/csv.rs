@@ -177,7 +177,7 @@ fn unequal(e: ndarray::ShapeError) -> Fault {
 pub fn ragged(line: usize, found: usize, first_line: usize, expected: usize, format: &str) -> Fault {
     let s = if found == 1 { "" } else { "s" };
     Fault::input(format!("line {line} has {found} field{s}, line {first_line} has {expected}")).hint(format!(
-        "make every row {expected} wide, or read it as text: from=\"lines\" instead of from=\"{format}\""
+        "make every row {expected} wide, or read it as text, not as {format}: `format=\"lines\"` in `load`, `--from lines` in a pipe"
     ))
 }
 

@@ -147,7 +147,7 @@ fn nameless(path: &Path) -> Fault {
     let fault = Fault::input(format!("the name {} tells no format", path.display()));
     let fault = match nearest(&suffix, suffixes) {
         Some(near) => fault.hint(format!("did you mean `{}`?", path.with_extension(near).display())),
-        None => fault.hint("end it in .npy, .csv or .json, or say `to=\"csv\"`"),
+        None => fault.hint("end it in .npy, .csv or .json, or say `format=\"csv\"`"),
     };
     fault.hint(known())
 }

@@ -76,7 +76,7 @@ fn c_order<T: Elem>(flat: &Host, shape: &Shape) -> Result<Host> {
 fn split(bytes: &[u8]) -> Result<(Header, &[u8])> {
     let cut = || Fault::input("its npy header is cut off").hint("the file is incomplete: save or fetch it again");
     let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| {
-        Fault::input("it is not an npy file: that begins with \\x93NUMPY").hint("name its real format with `from=`")
+        Fault::input("it is not an npy file: that begins with \\x93NUMPY").hint("name its real format with `format=`")
     })?;
     let (len, rest) = match rest {
         [1, _, a, b, rest @ ..] => (u16::from_le_bytes([*a, *b]) as usize, rest),

@@ -173,8 +173,11 @@ fn overflow(op: Arith, x: i64, y: i64) -> Fault {
 
 /// The quotient rounded down, as the primitive on arrays does it.
 pub fn floor_quotient(a: f64, b: f64) -> f64 {
-    if b == 0.0 {
+    if b == 0.0 || a.is_infinite() {
         return a / b;
+    }
+    if b.is_infinite() {
+        return (a / b).floor();
     }
     let r = a % b;
     let q = (a - r) / b;

@@ -203,8 +203,12 @@ macro_rules! floored {
     ($($t:ty)+) => { $(impl Floored for $t {
         #[inline(always)]
         fn floor_quotient(self, b: $t) -> $t {
-            if b == 0.0 {
+            // As the standard wants it: infinities and zeros divide as `/` does, and that is rounded down.
+            if b == 0.0 || self.is_infinite() {
                 return self / b;
+            }
+            if b.is_infinite() {
+                return (self / b).floor();
             }
             let r = self % b;
             let q = (self - r) / b;

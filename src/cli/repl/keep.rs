@@ -51,7 +51,8 @@ pub fn save(repl: &mut Repl, file: &str) -> Result<()> {
         return Err(Fault::new("there is nothing to save yet"));
     }
     std::fs::write(path, text.join("\n")).map_err(|e| Fault::new(format!("{}: {e}", path.display())))?;
-    repl.note(&format!("{} inputs in {}; nevel test {0} runs them", text.len(), path.display()));
+    let s = if text.len() == 1 { "" } else { "s" };
+    repl.note(&format!("{} input{s} in {1}; nevel test {1} runs them", text.len(), path.display()));
     Ok(())
 }
 

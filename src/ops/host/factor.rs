@@ -129,7 +129,7 @@ impl Stack {
             Fault::new(format!("{}: {which} is singular: pivot {pivot} is 0", self.name)).side(0, "has no inverse");
         match self.name {
             "solve" => fault.hint("lstsq(a, b) gives the smallest solution of least squares"),
-            _ => fault.hint("pinv({0}) is the pseudo-inverse"),
+            _ => fault.hint("pinv(a) gives the pseudo-inverse"),
         }
     }
 
