@@ -30,6 +30,15 @@ pub fn room(bytes: usize, what: &str) -> Result<(), Fault> {
         .hint("make it smaller, or work on slices of it"))
 }
 
+/// Appends; where that means a larger place for all of it, asks first.
+pub fn push<T>(all: &mut Vec<T>, x: T) -> Result<(), Fault> {
+    if all.len() == all.capacity() {
+        room(2 * all.capacity() * size_of::<T>(), "a list")?;
+    }
+    all.push(x);
+    Ok(())
+}
+
 /// Bytes that the system can still give this process: without swapping, within the limits of its group and its own.
 pub fn available() -> usize {
     meminfo("MemAvailable:").min(group_room()).min(address_room())

@@ -65,7 +65,9 @@ fn broken(e: &serde_json::Error, line: usize, text: Option<&str>) -> Fault {
     let near: String = text.unwrap_or("").chars().skip(e.column().saturating_sub(20)).take(40).collect();
     let fault = Fault::input(format!("line {line}, column {}: {words}, near `{}`", e.column(), near.trim()));
     match () {
-        _ if words.starts_with("trailing characters") => fault.hint("one value a line is ndjson: `--from ndjson`, or `format=\"ndjson\"` in `load`"),
+        _ if words.starts_with("trailing characters") => {
+            fault.hint("one value a line is ndjson: `--from ndjson`, or `format=\"ndjson\"` in `load`")
+        }
         _ if words.starts_with("EOF") => fault.hint("the file is cut off: fetch it again"),
         _ => fault.hint("check it with `python3 -m json.tool`"),
     }

@@ -121,7 +121,8 @@ fn decode(bytes: &[u8], from: Option<&'static Codec>, options: &ReadOptions) -> 
 
 fn sniff(bytes: &[u8]) -> Result<&'static Codec> {
     if bytes.is_empty() {
-        return Err(Fault::input("it is empty").hint("an empty input has no format; say one with `--from`, or `format=` in `load`"));
+        return Err(Fault::input("it is empty")
+            .hint("an empty input has no format; say one with `--from`, or `format=` in `load`"));
     }
     if let Some((_, what, way)) = FOREIGN.iter().find(|f| bytes.starts_with(f.0)) {
         return Err(Fault::input(format!("it is {what}, which is not read here")).hint(*way).hint(known()));

@@ -43,8 +43,9 @@ fn read(bytes: &[u8]) -> Result<Data> {
         for word in words(line) {
             let value = field(word.as_bytes());
             if value == Field::Text {
-                return Err(Fault::input(format!("line {} holds `{word}`, which is not a number", i + 1))
-                    .hint("for text use `--from lines` (`format=\"lines\"` in `load`), for a table with commas `csv`"));
+                return Err(Fault::input(format!("line {} holds `{word}`, which is not a number", i + 1)).hint(
+                    "for text use `--from lines` (`format=\"lines\"` in `load`), for a table with commas `csv`",
+                ));
             }
             if rows == 0 {
                 columns.push(csv::Column::default());

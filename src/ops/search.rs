@@ -2,6 +2,7 @@
 
 use super::arrange::checked;
 use super::*;
+use crate::base::memory::{push, room};
 use crate::base::{Elem, Result, interrupt};
 
 /// Positions of the elements that are not zero, one index array per axis. Looks at x: the shape depends on it.
@@ -9,9 +10,12 @@ pub fn nonzero(x: &Expr) -> Result<Vec<Expr>> {
     let host = x.host()?;
     let shape = host.shape().clone();
     let mut flat: Vec<usize> = vec![];
-    crate::dispatch!(host.dtype, T => each(&host.to_vec::<T>()?, |i, v| if v.to_bool() { flat.push(i) })?);
+    let mut full = Ok(());
+    crate::dispatch!(host.dtype, T => each(&host.to_vec::<T>()?, |i, v| if full.is_ok() && v.to_bool() { full = push(&mut flat, i) })?);
+    full?;
     let strides = shape.strides();
     let axis = |k: usize| {
+        room(2 * flat.len() * size_of::<i64>(), "an array")?;
         let mut at: Vec<i64> = Vec::with_capacity(flat.len());
         each(&flat, |_, &i| at.push((i / strides[k] as usize % shape[k]) as i64))?;
         Expr::from_slice(&[at.len()], &at)

@@ -124,6 +124,9 @@ impl Program for OnHost {
             return Err(crate::base::Fault::new("internal: an output has no memory"));
         };
         let out = Host { dtype: self.dtype, layout: self.out.clone(), buffer: buffer.clone() };
+        // They work on copies, and some on places of elements.
+        let bytes: usize = ins.iter().map(|h| h.layout.size() * h.dtype.size().max(8)).sum();
+        crate::base::memory::room(2 * bytes, "copies")?;
         (self.run)(&ins, &self.attrs, &out)
     }
 }

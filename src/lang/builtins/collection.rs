@@ -3,7 +3,7 @@
 use super::args::*;
 use super::natives;
 use super::stream::{Source, stream_of};
-use crate::base::{Fault, Result, interrupt};
+use crate::base::{Fault, Result, interrupt, memory};
 use crate::lang::{Interp, Value};
 
 natives! {
@@ -204,7 +204,7 @@ fn items(interp: &mut Interp, a: &Args, x: &Value) -> Result<Vec<Value>> {
     let mut out = vec![];
     while let Some(item) = source.next(interp)? {
         interrupt::check()?;
-        out.push(item);
+        memory::push(&mut out, item)?;
     }
     Ok(out)
 }

@@ -285,7 +285,11 @@ impl Interp {
                 Piece::Text(t) => out.push_str(t),
                 Piece::Value(code, format) => {
                     let v = self.eval(code)?;
-                    out.push_str(&text::formatted(&v, format).map_err(|f| f.at(code.span))?);
+                    let piece = text::formatted(&v, format).map_err(|f| f.at(code.span))?;
+                    if out.len() + piece.len() > out.capacity() {
+                        memory::room(2 * (out.len() + piece.len()), "a text").map_err(|f| f.at(code.span))?;
+                    }
+                    out.push_str(&piece);
                 }
             }
         }
@@ -392,8 +396,7 @@ impl Interp {
         match clauses.split_first() {
             None => {
                 let v = self.eval(body)?;
-                out.push(v);
-                Ok(())
+                memory::push(out, v).map_err(|f| f.at(body.span))
             }
             Some((Clause::If(cond), rest)) => {
                 if self.condition(cond)? {
