@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 
 OURS = "nevel"
-COLUMNS = ["numpy", "torch", "torchc", "jax", "numexpr", "numba"]
+COLUMNS = ["numpy", "torch", "jax", "numexpr", "numba", "python"]
 
 
 def show(ms):
