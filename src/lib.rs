@@ -31,7 +31,7 @@
 //! | `device/` | `reference` (slow, obvious: the oracle), `cpu` (blocks on all cores) |
 //! | `show/` | numbers, arrays, reports: the only layer that knows colours |
 //! | `io/` | one codec, one file, one record |
-//! | `lang/` | values, scopes, resolver, evaluator, forms, builtins, prelude |
+//! | `lang/` | values, scopes, resolver, evaluator (a walk, and a fast path for loops over numbers), forms, builtins, prelude |
 //! | `session/` | one cell in, one outcome out; a failing cell leaves no trace |
 //! | `cli/` | the command line, the REPL, transcripts |
 //!

@@ -48,7 +48,26 @@ impl Writer {
                 0 => self.dice.pick(INTS).into(),
                 n => self.loops[self.dice.roll(n)].clone(),
             },
-            3 => self.dice.pick(&["0", "1", "2", "3", "7", "-1", "-5", "100", "4611686018427387904"]).into(),
+            3 => self
+                .dice
+                .pick(&[
+                    "v.size",
+                    "m.shape[1]",
+                    "m.shape[-2]",
+                    "len(w)",
+                    "m.size",
+                    "m.ndim",
+                    "0",
+                    "1",
+                    "2",
+                    "3",
+                    "7",
+                    "-1",
+                    "-5",
+                    "100",
+                    "4611686018427387904",
+                ])
+                .into(),
             4..=9 => {
                 let op = self.dice.pick(&["+", "-", "*", "//", "%", "+", "-", "%", "<<", ">>", "&", "xor", "|"]);
                 let (a, b) = (self.int(depth - 1), self.int(depth - 1));

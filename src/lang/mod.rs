@@ -1,7 +1,7 @@
 //! From tree to values: names to slots (`resolve`), then a walk over the resolved code (`eval`).
 //!
 //! In: the syntax tree. Out: values. Numbers, bools and text are computed here and never touch the graph; whatever
-//! holds arrays becomes calls of primitives.
+//! holds arrays becomes calls of primitives. Loops over numbers leave the walk once they have run for a while (`fast`).
 
 pub mod args;
 pub mod arith;

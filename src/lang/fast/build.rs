@@ -457,7 +457,7 @@ pub fn finished(sh: Shared, mut insts: Vec<Inst>, mut stop_of: Vec<u32>, consts:
         exits: sh.exits,
         vars: sh.vars,
         arrays: sh.arrays,
-        callables: sh.callables,
+        callables: sh.callables.iter().filter_map(Known::of).collect(),
         lanes: sh.lanes,
         units,
         consts,

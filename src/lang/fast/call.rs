@@ -93,7 +93,7 @@ impl<'a> Build<'a, '_> {
 
     fn length(&mut self, code: &'a Code, want: Option<Reg>) -> Option<Val> {
         let (array, d) = (self.array_of(code)?, self.dest(want)?);
-        self.emit(Inst::Length { d, array });
+        self.emit(Inst::Length { d, array, axis: 0 });
         Some(Val::Reg(d, Ty::Int))
     }
 
@@ -115,7 +115,7 @@ impl<'a> Build<'a, '_> {
             tys.push(self.type_in(v));
             self.put(v, args + k as Reg)?;
         }
-        // SAFETY: the routine keeps the function in its list of callables, or the library does for good.
+        // SAFETY: while it is compiled the list of callables keeps the function, or the library does for good.
         let lambda: &'a Lambda = unsafe { &*std::ptr::from_ref(lambda) };
         let (unit, result) = unit(self.sh, lambda, &tys)?;
         let d = self.dest(want)?;

@@ -9,11 +9,14 @@ use super::inst::*;
 use super::ty::Ty;
 use crate::base::DType;
 use crate::lang::code::*;
+use crate::lang::index::position;
+use crate::lang::value::Value;
 
 impl<'a> Build<'a, '_> {
     /// `x[i]`, `x[i, j]`, `x[i][j]`
     pub fn read_element(&mut self, x: &'a Index, want: Option<Reg>) -> Option<Val> {
         let (array, items) = match &x.x.node {
+            Node::Field(of, name) if &**name == "shape" => return self.axis(of, &x.items, want),
             Node::Index(outer) => {
                 let [Subscript::At(_)] = &*outer.items else { return None };
                 (self.array_of(&outer.x)?, outer.items.iter().chain(x.items.iter()).collect::<Vec<_>>())
@@ -22,6 +25,30 @@ impl<'a> Build<'a, '_> {
         };
         let (i, j) = self.subscripts(array, &items)?;
         self.load(array, i, j, want)
+    }
+
+    /// `x.size`, `x.ndim`
+    pub fn property(&mut self, of: &'a Code, name: &str, want: Option<Reg>) -> Option<Val> {
+        let array = self.array_of(of)?;
+        match name {
+            "ndim" => Some(Val::Int(self.sh.arrays[array as usize].rank as i64)),
+            "size" => {
+                let d = self.dest(want)?;
+                self.emit(Inst::Length { d, array, axis: 2 });
+                Some(Val::Reg(d, Ty::Int))
+            }
+            _ => None,
+        }
+    }
+
+    /// `x.shape[0]`
+    fn axis(&mut self, of: &'a Code, items: &[Subscript], want: Option<Reg>) -> Option<Val> {
+        let [Subscript::At(Code { node: Node::Const(Value::Int(k)), .. })] = items else { return None };
+        let array = self.array_of(of)?;
+        let axis = position(*k, self.sh.arrays[array as usize].rank, 0, "").ok()? as u16;
+        let d = self.dest(want)?;
+        self.emit(Inst::Length { d, array, axis });
+        Some(Val::Reg(d, Ty::Int))
     }
 
     /// `x[i] = v`, `x[i] += v`

@@ -141,7 +141,7 @@ impl Interp {
         r.vars.iter().all(|var| match (var.entry, self.seen(var.slot).flatten()) {
             (Ty::Unset, v) => v.is_none(),
             (_, None) => false,
-            (Ty::Callable(k), Some(v)) => same_function(&r.callables[k as usize], v),
+            (Ty::Callable(k), Some(v)) => r.callables[k as usize].is(v),
             (Ty::Array(k), Some(v)) => {
                 let a = &r.arrays[k as usize];
                 ty::array(v) == Some((a.dtype, a.place, a.rank))
@@ -304,14 +304,6 @@ fn type_of(v: &Value) -> Option<Ty> {
         Value::Float(_) => Some(Ty::Float),
         Value::Bool(_) => Some(Ty::Bool),
         v => ty::number(v).map(|(ty, _)| ty),
-    }
-}
-
-fn same_function(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Function(a), Value::Function(b)) => Rc::ptr_eq(a, b),
-        (Value::Builtin(a), Value::Builtin(b)) => std::ptr::eq(*a, *b),
-        _ => false,
     }
 }
 

@@ -89,6 +89,7 @@ impl<'a> Build<'a, '_> {
             Node::If(c) => self.choice(c),
             Node::Call(c) => self.call(c, want),
             Node::Index(x) => self.read_element(x, want),
+            Node::Field(x, name) => self.property(x, name, want),
             // A block of nothing but a value.
             Node::Block(b) if b.stmts.is_empty() => self.expr(b.last.as_ref()?, want),
             _ => None,

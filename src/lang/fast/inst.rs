@@ -3,11 +3,15 @@
 //! Operands are registers of the running frame. Constants lie in registers too; only what loops and recursions
 //! do all the time with small ints has a second form. What may go wrong names no reason: it stops, and the walk finds out.
 
+use std::rc::{Rc, Weak};
+
 use super::ty::Ty;
 use crate::base::DType;
 use crate::graph::Place;
 use crate::graph::prim::Lane;
+use crate::lang::builtin::Builtin;
 use crate::lang::code::{Arith, Relation, Slot};
+use crate::lang::function::Function;
 use crate::lang::value::Value;
 
 /// A register.
@@ -16,404 +20,105 @@ pub type Reg = u16;
 /// Where an instruction goes; a label until the routine is finished, then the number of an instruction.
 pub type Label = u32;
 
+#[rustfmt::skip]
 #[derive(Clone, Copy, Debug)]
 pub enum Inst {
-    Move {
-        d: Reg,
-        a: Reg,
-    },
+    Move { d: Reg, a: Reg },
     /// A variable of the frame that entered the machine.
-    Outer {
-        d: Reg,
-        a: Reg,
-    },
-    AddI {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    SubI {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    MulI {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
+    Outer { d: Reg, a: Reg },
+    AddI { d: Reg, a: Reg, b: Reg },
+    SubI { d: Reg, a: Reg, b: Reg },
+    MulI { d: Reg, a: Reg, b: Reg },
     /// With a small constant, which calls then need not bring along.
-    AddK {
-        d: Reg,
-        a: Reg,
-        k: i32,
-    },
+    AddK { d: Reg, a: Reg, k: i32 },
     /// Floored division by a power of two.
-    ShiftK {
-        d: Reg,
-        a: Reg,
-        k: u16,
-    },
-    DivI {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    FloorI {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    RemI {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
+    ShiftK { d: Reg, a: Reg, k: u16 },
+    DivI { d: Reg, a: Reg, b: Reg },
+    FloorI { d: Reg, a: Reg, b: Reg },
+    RemI { d: Reg, a: Reg, b: Reg },
     /// The rarer operators of ints whose result is an int.
-    IntI {
-        op: Arith,
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    NegI {
-        d: Reg,
-        a: Reg,
-    },
-    InvI {
-        d: Reg,
-        a: Reg,
-    },
-    AbsI {
-        d: Reg,
-        a: Reg,
-    },
-    AndB {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    OrB {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    XorB {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    NotB {
-        d: Reg,
-        a: Reg,
-    },
-    AddF {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    SubF {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    MulF {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    DivF {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    FloorF {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    RemF {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    PowF {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
+    IntI { op: Arith, d: Reg, a: Reg, b: Reg },
+    NegI { d: Reg, a: Reg },
+    InvI { d: Reg, a: Reg },
+    AbsI { d: Reg, a: Reg },
+    AndB { d: Reg, a: Reg, b: Reg },
+    OrB { d: Reg, a: Reg, b: Reg },
+    XorB { d: Reg, a: Reg, b: Reg },
+    NotB { d: Reg, a: Reg },
+    AddF { d: Reg, a: Reg, b: Reg },
+    SubF { d: Reg, a: Reg, b: Reg },
+    MulF { d: Reg, a: Reg, b: Reg },
+    DivF { d: Reg, a: Reg, b: Reg },
+    FloorF { d: Reg, a: Reg, b: Reg },
+    RemF { d: Reg, a: Reg, b: Reg },
+    PowF { d: Reg, a: Reg, b: Reg },
     /// a * b + c, rounded twice, as the two instructions it stands for.
-    MulAddF {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-        c: Reg,
-    },
+    MulAddF { d: Reg, a: Reg, b: Reg, c: Reg },
     /// a * b - c
-    MulSubF {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-        c: Reg,
-    },
+    MulSubF { d: Reg, a: Reg, b: Reg, c: Reg },
     /// c - a * b
-    SubMulF {
-        d: Reg,
-        a: Reg,
-        b: Reg,
-        c: Reg,
-    },
-    NegF {
-        d: Reg,
-        a: Reg,
-    },
-    SqrtF {
-        d: Reg,
-        a: Reg,
-    },
-    AbsF {
-        d: Reg,
-        a: Reg,
-    },
-    IntToF {
-        d: Reg,
-        a: Reg,
-    },
+    SubMulF { d: Reg, a: Reg, b: Reg, c: Reg },
+    NegF { d: Reg, a: Reg },
+    SqrtF { d: Reg, a: Reg },
+    AbsF { d: Reg, a: Reg },
+    IntToF { d: Reg, a: Reg },
     /// Cut off; stops where no int is near.
-    FToInt {
-        d: Reg,
-        a: Reg,
-    },
+    FToInt { d: Reg, a: Reg },
     /// The bits of a number in another dtype.
-    Convert {
-        d: Reg,
-        a: Reg,
-        from: DType,
-        to: DType,
-    },
+    Convert { d: Reg, a: Reg, from: DType, to: DType },
     /// A primitive on single numbers, by its number in the table.
-    Lane {
-        d: Reg,
-        k: u16,
-    },
-    CompareI {
-        op: Relation,
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    CompareF {
-        op: Relation,
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
+    Lane { d: Reg, k: u16 },
+    CompareI { op: Relation, d: Reg, a: Reg, b: Reg },
+    CompareF { op: Relation, d: Reg, a: Reg, b: Reg },
     /// An int with a float, exactly.
-    CompareIF {
-        op: Relation,
-        d: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    Jump {
-        to: Label,
-    },
+    CompareIF { op: Relation, d: Reg, a: Reg, b: Reg },
+    Jump { to: Label },
     /// A jump back: looks for Ctrl-C.
-    Again {
-        to: Label,
-    },
-    If {
-        a: Reg,
-        to: Label,
-    },
-    Unless {
-        a: Reg,
-        to: Label,
-    },
-    IfLessI {
-        a: Reg,
-        b: Reg,
-        to: Label,
-    },
-    IfLessEqualI {
-        a: Reg,
-        b: Reg,
-        to: Label,
-    },
-    IfEqual {
-        a: Reg,
-        b: Reg,
-        to: Label,
-    },
-    IfNotEqual {
-        a: Reg,
-        b: Reg,
-        to: Label,
-    },
-    IfLessK {
-        a: Reg,
-        k: i16,
-        to: Label,
-    },
-    IfLessEqualK {
-        a: Reg,
-        k: i16,
-        to: Label,
-    },
-    IfGreaterK {
-        a: Reg,
-        k: i16,
-        to: Label,
-    },
-    IfGreaterEqualK {
-        a: Reg,
-        k: i16,
-        to: Label,
-    },
-    IfEqualK {
-        a: Reg,
-        k: i16,
-        to: Label,
-    },
-    IfNotEqualK {
-        a: Reg,
-        k: i16,
-        to: Label,
-    },
-    IfLessF {
-        a: Reg,
-        b: Reg,
-        to: Label,
-    },
-    IfLessEqualF {
-        a: Reg,
-        b: Reg,
-        to: Label,
-    },
-    UnlessLessF {
-        a: Reg,
-        b: Reg,
-        to: Label,
-    },
-    UnlessLessEqualF {
-        a: Reg,
-        b: Reg,
-        to: Label,
-    },
-    IfEqualF {
-        a: Reg,
-        b: Reg,
-        to: Label,
-    },
-    IfNotEqualF {
-        a: Reg,
-        b: Reg,
-        to: Label,
-    },
+    Again { to: Label },
+    If { a: Reg, to: Label },
+    Unless { a: Reg, to: Label },
+    IfLessI { a: Reg, b: Reg, to: Label },
+    IfLessEqualI { a: Reg, b: Reg, to: Label },
+    IfEqual { a: Reg, b: Reg, to: Label },
+    IfNotEqual { a: Reg, b: Reg, to: Label },
+    IfLessK { a: Reg, k: i16, to: Label },
+    IfLessEqualK { a: Reg, k: i16, to: Label },
+    IfGreaterK { a: Reg, k: i16, to: Label },
+    IfGreaterEqualK { a: Reg, k: i16, to: Label },
+    IfEqualK { a: Reg, k: i16, to: Label },
+    IfNotEqualK { a: Reg, k: i16, to: Label },
+    IfLessF { a: Reg, b: Reg, to: Label },
+    IfLessEqualF { a: Reg, b: Reg, to: Label },
+    UnlessLessF { a: Reg, b: Reg, to: Label },
+    UnlessLessEqualF { a: Reg, b: Reg, to: Label },
+    IfEqualF { a: Reg, b: Reg, to: Label },
+    IfNotEqualF { a: Reg, b: Reg, to: Label },
     /// Registers `counter`, +1, +2: how many turns are left, the next number, the step.
-    Range {
-        counter: Reg,
-        start: Reg,
-        end: Reg,
-        step: Reg,
-    },
+    Range { counter: Reg, start: Reg, end: Reg, step: Reg },
     /// Begins the next turn of a range, or jumps where none is left.
-    Turn {
-        counter: Reg,
-        d: Reg,
-        to: Label,
-    },
+    Turn { counter: Reg, d: Reg, to: Label },
     /// Jumps to the next turn of a range, or goes on where none is left.
-    TurnBack {
-        counter: Reg,
-        d: Reg,
-        to: Label,
-    },
-    Load8 {
-        d: Reg,
-        array: u16,
-        i: Reg,
-    },
-    Load4 {
-        d: Reg,
-        array: u16,
-        i: Reg,
-    },
-    Load1 {
-        d: Reg,
-        array: u16,
-        i: Reg,
-    },
-    Store8 {
-        array: u16,
-        i: Reg,
-        v: Reg,
-    },
-    Store4 {
-        array: u16,
-        i: Reg,
-        v: Reg,
-    },
-    Store1 {
-        array: u16,
-        i: Reg,
-        v: Reg,
-    },
+    TurnBack { counter: Reg, d: Reg, to: Label },
+    Load8 { d: Reg, array: u16, i: Reg },
+    Load4 { d: Reg, array: u16, i: Reg },
+    Load1 { d: Reg, array: u16, i: Reg },
+    Store8 { array: u16, i: Reg, v: Reg },
+    Store4 { array: u16, i: Reg, v: Reg },
+    Store1 { array: u16, i: Reg, v: Reg },
     /// Two indices.
-    Load8At {
-        d: Reg,
-        array: u16,
-        i: Reg,
-        j: Reg,
-    },
-    Load4At {
-        d: Reg,
-        array: u16,
-        i: Reg,
-        j: Reg,
-    },
-    Load1At {
-        d: Reg,
-        array: u16,
-        i: Reg,
-        j: Reg,
-    },
-    Store8At {
-        array: u16,
-        i: Reg,
-        j: Reg,
-        v: Reg,
-    },
-    Store4At {
-        array: u16,
-        i: Reg,
-        j: Reg,
-        v: Reg,
-    },
-    Store1At {
-        array: u16,
-        i: Reg,
-        j: Reg,
-        v: Reg,
-    },
-    /// The size of an array's first axis.
-    Length {
-        d: Reg,
-        array: u16,
-    },
+    Load8At { d: Reg, array: u16, i: Reg, j: Reg },
+    Load4At { d: Reg, array: u16, i: Reg, j: Reg },
+    Load1At { d: Reg, array: u16, i: Reg, j: Reg },
+    Store8At { array: u16, i: Reg, j: Reg, v: Reg },
+    Store4At { array: u16, i: Reg, j: Reg, v: Reg },
+    Store1At { array: u16, i: Reg, j: Reg, v: Reg },
+    /// The size of an axis of an array; axis 2 is all of them together.
+    Length { d: Reg, array: u16, axis: u16 },
     /// Arguments lie from `args` on.
-    Call {
-        d: Reg,
-        unit: u16,
-        args: Reg,
-    },
-    Return {
-        a: Reg,
-    },
+    Call { d: Reg, unit: u16, args: Reg },
+    Return { a: Reg },
     /// The end, with the types that variables have there.
-    Exit {
-        k: u32,
-    },
+    Exit { k: u32 },
     /// The walk goes on here.
     Stop,
 }
@@ -477,6 +182,30 @@ pub struct Unit {
     pub consts: Vec<(u64, Reg)>,
 }
 
+/// A function that is called: held weakly, as it may hold the routine.
+pub enum Known {
+    Function(Weak<Function>),
+    Builtin(&'static Builtin),
+}
+
+impl Known {
+    pub fn of(v: &Value) -> Option<Known> {
+        match v {
+            Value::Function(f) => Some(Known::Function(Rc::downgrade(f))),
+            Value::Builtin(b) => Some(Known::Builtin(b)),
+            _ => None,
+        }
+    }
+
+    pub fn is(&self, v: &Value) -> bool {
+        match (self, v) {
+            (Known::Function(a), Value::Function(b)) => std::ptr::eq(a.as_ptr(), Rc::as_ptr(b)),
+            (Known::Builtin(a), Value::Builtin(b)) => std::ptr::eq(*a, *b),
+            _ => false,
+        }
+    }
+}
+
 /// A compiled loop or function.
 pub struct Routine {
     pub insts: Vec<Inst>,
@@ -486,7 +215,7 @@ pub struct Routine {
     pub exits: Vec<Vec<Ty>>,
     pub vars: Vec<Var>,
     pub arrays: Vec<ArrayOf>,
-    pub callables: Vec<Value>,
+    pub callables: Vec<Known>,
     pub lanes: Vec<LaneCall>,
     pub units: Vec<Unit>,
     pub consts: Vec<(u64, Reg)>,

@@ -321,7 +321,10 @@ impl Machine {
                 Inst::Store8At { array, i, j, v } => store!(u64, v, element!(array, i, j)),
                 Inst::Store4At { array, i, j, v } => store!(u32, v, element!(array, i, j)),
                 Inst::Store1At { array, i, j, v } => store!(u8, v, element!(array, i, j)),
-                Inst::Length { d, array } => set!(d, unsafe { &*elements.add(array as usize) }.n[0] as u64),
+                Inst::Length { d, array, axis } => {
+                    let n = unsafe { &*elements.add(array as usize) }.n;
+                    set!(d, n.get(axis as usize).copied().unwrap_or(n[0] * n[1]) as u64)
+                }
                 Inst::Call { d, unit, args } => {
                     poll!();
                     let unit = unsafe { r.units.get_unchecked(unit as usize) };
