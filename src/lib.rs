@@ -28,7 +28,7 @@
 //! | `ops/` | the vocabulary, as records; one op, one place |
 //! | `grad/` | the backward pass, central un-broadcast |
 //! | `plan/` | kernels, fusion, schedule, cache by structure |
-//! | `device/` | `reference` (slow, obvious: the oracle), `cpu` (blocks on all cores) |
+//! | `device/` | `reference` (slow, obvious: the oracle), `cpu` (blocks on all cores), `vulkan` (any GPU; its functions in `shaders/`) |
 //! | `show/` | numbers, arrays, reports: the only layer that knows colours |
 //! | `io/` | one codec, one file, one record |
 //! | `lang/` | values, scopes, resolver, evaluator (a walk, and a fast path for loops over numbers), forms, builtins, prelude |
@@ -48,6 +48,7 @@
 //! | an operator, a command, a codec | a row or a file | 1 |
 //! | a dtype | dtype list, element type, cast and lane lists | 3 |
 //! | a device | a folder and a line | 1 |
+//! | a function for devices | a function per dtype in `shaders/`; a snippet that only calls what is there needs none | 1 |
 
 pub mod base;
 pub mod cli;

@@ -3,13 +3,18 @@
 //! A freed buffer goes back to a pool of its size class, so that a loop that makes the same temporaries again neither
 //! faults pages in nor asks the system. Fresh large buffers ask for huge pages (first-touch faults of 4 KiB pages
 //! cost more than the work that follows; figures in `docs/performance.md`).
+//!
+//! A buffer is one value that may lie in two places: here, or away in the memory of a device (`Remote`), or both. What
+//! is only away comes here when somebody asks for its bytes; since values never change, both copies stay good.
 
 use std::alloc::{Layout, alloc, dealloc};
+use std::any::Any;
 use std::cell::RefCell;
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicPtr, AtomicUsize};
 
 use super::elem::Elem;
 use super::fault::Fault;
@@ -27,9 +32,21 @@ const POOL_CAP: usize = 1 << 30;
 
 /// Aligned bytes of one array. Shared by `Arc`; written only by whoever holds it alone, or while a kernel makes it.
 pub struct Buffer {
-    ptr: NonNull<u8>,
+    /// Null while the bytes are only on a device.
+    ptr: AtomicPtr<u8>,
     bytes: usize,
     class: usize,
+    away: Mutex<Option<Arc<dyn Remote>>>,
+}
+
+/// The bytes of a buffer in the memory of a device.
+pub trait Remote: Send + Sync {
+    /// The number of the device's place.
+    fn device(&self) -> u8;
+    /// Copies the first `bytes` to `to`, which holds as many; waits for whatever still writes them.
+    fn download(&self, to: *mut u8, bytes: usize) -> Result<(), Fault>;
+    /// For the device, to find its own kind again.
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
 // SAFETY: a buffer is plain memory; who writes it has exclusive access by the rules above.
@@ -62,35 +79,99 @@ impl Buffer {
                 .hint("make it smaller, or work on slices of it")
         };
         let class = class_of(bytes).ok_or_else(too_much)?;
-        let ptr = match take_pooled(class) {
-            Some(ptr) => ptr,
-            None => fresh(class).ok_or_else(too_much)?,
-        };
-        let live = LIVE.fetch_add(class, Relaxed) + class;
-        if live > PEAK.load(Relaxed) {
-            PEAK.fetch_max(live, Relaxed);
+        let ptr = memory_of(class).ok_or_else(too_much)?;
+        Ok(Arc::new(Buffer { ptr: AtomicPtr::new(ptr.as_ptr()), bytes, class, away: Mutex::new(None) }))
+    }
+
+    /// A buffer whose bytes are on a device and nowhere else.
+    pub fn away_only(bytes: usize, remote: Arc<dyn Remote>) -> Arc<Buffer> {
+        let class = class_of(bytes).unwrap_or(bytes);
+        Arc::new(Buffer { ptr: AtomicPtr::new(null_mut()), bytes, class, away: Mutex::new(Some(remote)) })
+    }
+
+    /// Its bytes on a device, if they are on one.
+    pub fn away(&self) -> Option<Arc<dyn Remote>> {
+        self.away.lock().ok()?.clone()
+    }
+
+    /// Keeps the same bytes on a device; they must be here, or on their way to it.
+    pub fn keep_away(&self, remote: Arc<dyn Remote>) {
+        if let Ok(mut away) = self.away.lock() {
+            *away = Some(remote);
         }
-        Ok(Arc::new(Buffer { ptr, bytes, class }))
+    }
+
+    /// Whether the bytes are in this memory.
+    #[inline]
+    pub fn is_here(&self) -> bool {
+        !self.ptr.load(Relaxed).is_null()
+    }
+
+    /// Brings the bytes here, if they are only on a device.
+    pub fn fetch(&self) -> Result<(), Fault> {
+        if self.is_here() {
+            return Ok(());
+        }
+        let lost = || Fault::new("internal: a buffer's bytes are nowhere");
+        let away = self.away.lock().map_err(|_| lost())?;
+        // Somebody may have been faster.
+        if self.is_here() {
+            return Ok(());
+        }
+        let remote = away.as_ref().ok_or_else(lost)?;
+        let ptr = memory_of(self.class).ok_or_else(|| {
+            Fault::new(format!("not enough memory to bring an array of {} to the host", human(self.bytes)))
+        })?;
+        if let Err(fault) = remote.download(ptr.as_ptr(), self.bytes) {
+            LIVE.fetch_sub(self.class, Relaxed);
+            give_back(ptr, self.class);
+            return Err(fault);
+        }
+        self.ptr.store(ptr.as_ptr(), Release);
+        Ok(())
+    }
+
+    /// Everybody who can return a fault has called `fetch` before; what is left is a device that went away meanwhile.
+    #[cold]
+    fn fetched(&self) -> *mut u8 {
+        if let Err(fault) = self.fetch() {
+            panic!("{fault}");
+        }
+        self.ptr.load(Acquire)
     }
 
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
+    /// Where its bytes are; brings them here first if they are on a device.
+    #[inline]
     pub fn ptr(&self) -> *mut u8 {
-        self.ptr.as_ptr()
+        let ptr = self.ptr.load(Acquire);
+        if ptr.is_null() { self.fetched() } else { ptr }
     }
 
     /// The whole buffer as elements of `T`.
     pub fn as_slice<T: Elem>(&self) -> &[T] {
         // SAFETY: aligned to 64, holds `bytes` bytes, and every buffer is filled before it is shared.
-        unsafe { std::slice::from_raw_parts(self.ptr.as_ptr().cast(), self.bytes / size_of::<T>()) }
+        unsafe { std::slice::from_raw_parts(self.ptr().cast(), self.bytes / size_of::<T>()) }
+    }
+
+    /// All of its bytes.
+    pub fn as_slice_of_bytes(&self) -> &[u8] {
+        // SAFETY: it holds `bytes` bytes, and every buffer is filled before it is shared.
+        unsafe { std::slice::from_raw_parts(self.ptr(), self.bytes) }
     }
 
     /// The whole buffer as elements of `T`, to fill it while nobody else has it.
     pub fn as_mut_slice<T: Elem>(&mut self) -> &mut [T] {
+        let ptr = self.ptr();
+        // What a device has is the old value from now on.
+        if let Ok(away) = self.away.get_mut() {
+            *away = None;
+        }
         // SAFETY: as above, and `&mut self` says that nobody else looks.
-        unsafe { std::slice::from_raw_parts_mut(self.ptr.as_ptr().cast(), self.bytes / size_of::<T>()) }
+        unsafe { std::slice::from_raw_parts_mut(ptr.cast(), self.bytes / size_of::<T>()) }
     }
 
     /// A buffer holding a copy of `data`.
@@ -104,9 +185,24 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        LIVE.fetch_sub(self.class, Relaxed);
-        give_back(self.ptr, self.class);
+        if let Some(ptr) = NonNull::new(*self.ptr.get_mut()) {
+            LIVE.fetch_sub(self.class, Relaxed);
+            give_back(ptr, self.class);
+        }
     }
+}
+
+/// Memory of a class, counted as live.
+fn memory_of(class: usize) -> Option<NonNull<u8>> {
+    let ptr = match take_pooled(class) {
+        Some(ptr) => ptr,
+        None => fresh(class)?,
+    };
+    let live = LIVE.fetch_add(class, Relaxed) + class;
+    if live > PEAK.load(Relaxed) {
+        PEAK.fetch_max(live, Relaxed);
+    }
+    Some(ptr)
 }
 
 fn take_pooled(class: usize) -> Option<NonNull<u8>> {

@@ -49,6 +49,7 @@ Commands:
   test [PATH] [--bless]    Run the `> ` examples of programs and transcripts
   fmt [--check] FILE...    Lay programs out
   devices                  List what can compute
+  bench gpu                Time the best device against the CPU
   doc [NAME]               Show the help page of a function
   completions SHELL        Print completions for bash, zsh, fish, ...
 
@@ -58,7 +59,7 @@ Exit status: 0 ok, 1 the program failed, 2 wrong usage or syntax, 3 an input tha
 /// Options that every way in understands.
 #[derive(Args, Clone, Default)]
 struct Shared {
-    /// Where tensors go: cpu, ...
+    /// Where tensors go: cpu, gpu, ...
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
     /// Threads to compute with
@@ -129,6 +130,12 @@ pub enum Command {
     },
     /// List what can compute
     Devices,
+    /// Time the best device, or the one that --device names, against the CPU
+    Bench {
+        /// What is timed: gpu
+        #[arg(value_name = "WHAT", value_parser = ["gpu"])]
+        what: String,
+    },
     /// Show the help page of a function, or all names
     Doc { name: Option<String> },
     /// Print completions for a shell

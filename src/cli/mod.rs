@@ -4,6 +4,7 @@
 //! status. `main` reads the words and hands over to a script, a command or the REPL.
 
 mod args;
+mod bench;
 mod desk;
 mod diff;
 mod examples;
@@ -35,6 +36,7 @@ pub fn main() -> ExitCode {
         Order::Command(command) => tools::run(command, &options),
         order => script::run(order, &options),
     });
+    crate::device::close();
     match status {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.code(),

@@ -1,4 +1,4 @@
-//! The commands: `nevel check`, `test`, `fmt`, `devices`, `doc`, `completions`.
+//! The commands: `nevel check`, `test`, `fmt`, `devices`, `bench`, `doc`, `completions`.
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,13 @@ pub fn run(command: Command, options: &Options) -> Result<(), Failure> {
         Command::Test { paths, bless } => examples::run(&paths, bless, options),
         Command::Fmt { check, files } => each(&files, |file| fmt(file, check, options)),
         Command::Devices => devices(options),
+        Command::Bench { .. } => {
+            let chosen = std::env::var("NEVEL_DEVICE").ok().filter(|name| !name.is_empty());
+            let name = options.device.clone().or(chosen);
+            let table = super::bench::gpu(name.as_deref()).map_err(|fault| Failure::plain(fault, options))?;
+            print!("{table}");
+            Ok(())
+        }
         Command::Doc { name } => doc(name.as_deref(), options),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut whole(), "nevel", &mut std::io::stdout());

@@ -1,15 +1,20 @@
 //! Devices: what runs kernels. They see families and layouts, never an op's name.
 //!
 //! In: kernels and memory. Out: filled memory. `reference` is slow and obvious and defines what each family means;
-//! `cpu` is fast and agrees with it.
+//! `cpu` is fast and agrees with it; `vulkan` is for everything with a memory of its own.
+//!
+//! Devices are numbered: 0 is the CPU, the others are Vulkan's in the order of `vulkan::all`.
 
 pub mod cpu;
 pub mod reference;
+#[cfg(feature = "vulkan")]
+pub mod vulkan;
 
 use std::cell::Cell;
 use std::sync::Arc;
 
-use crate::base::{Buffer, Result};
+use crate::base::{Buffer, DType, Fault, Result};
+use crate::graph::{Place, Prim};
 use crate::plan::{Kernel, Slot};
 
 /// A place where kernels run.
@@ -22,6 +27,30 @@ pub trait Device {
     }
     /// Makes a kernel ready to be launched many times.
     fn prepare(&self, kernel: &Kernel, slots: &[Slot]) -> Result<Box<dyn Program>>;
+    /// Whether it can do an op on these dtypes. What it cannot do the CPU does.
+    fn takes(&self, _: &Prim, _ins: &[DType], _out: DType) -> bool {
+        true
+    }
+    /// Whether it can run a kernel of ops that it takes. If not, the CPU does.
+    fn can(&self, _: &Kernel, _: &[Slot]) -> bool {
+        true
+    }
+    /// Memory for what its kernels write.
+    fn alloc(&self, bytes: usize) -> Result<Arc<Buffer>> {
+        Buffer::new(bytes)
+    }
+    /// The source of a kernel, for a person; none where there is only machine code.
+    fn source(&self, _: &Kernel, _: &[Slot]) -> Option<String> {
+        None
+    }
+    /// Waits until everything that was launched is done.
+    fn settle(&self) -> Result<()> {
+        Ok(())
+    }
+    /// Sets off what was launched; called at the end of a plan.
+    fn flush(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A kernel made ready.
@@ -55,6 +84,98 @@ pub fn cpu() -> &'static dyn Device {
     if SLOW.get() { &reference::Reference } else { &cpu::Cpu }
 }
 
+/// Device number n.
+pub fn of(number: u8) -> Result<&'static dyn Device> {
+    #[cfg(feature = "vulkan")]
+    if number > 0 {
+        return vulkan::open(number).map(|d| d as &dyn Device);
+    }
+    debug_assert_eq!(number, 0, "only Vulkan brings further devices");
+    Ok(cpu())
+}
+
+/// Whether device number n can do an op on these dtypes.
+pub fn takes(number: u8, prim: &Prim, ins: &[DType], out: DType) -> bool {
+    number == 0 || of(number).is_ok_and(|d| d.takes(prim, ins, out))
+}
+
+/// Whether device number n takes kernels of rows.
+pub fn takes_rows(number: u8) -> bool {
+    of(number).is_ok_and(|d| d.takes_rows())
+}
+
+/// Whether device number n can run a kernel.
+pub fn can(number: u8, kernel: &Kernel, slots: &[Slot]) -> bool {
+    number == 0 || of(number).is_ok_and(|d| d.can(kernel, slots))
+}
+
+/// The source of a kernel on device number n, for a person.
+pub fn source(number: u8, kernel: &Kernel, slots: &[Slot]) -> Option<String> {
+    of(number).ok()?.source(kernel, slots)
+}
+
+/// The process ends: devices write down what the next one can use.
+pub fn close() {
+    #[cfg(feature = "vulkan")]
+    vulkan::close();
+}
+
+/// One device, for `nevel devices`.
+pub struct Listed {
+    pub name: &'static str,
+    pub what: String,
+}
+
+/// The devices besides the CPU, or why there are none.
+pub fn others() -> Result<Vec<Listed>, String> {
+    #[cfg(feature = "vulkan")]
+    return vulkan::list();
+    #[cfg(not(feature = "vulkan"))]
+    Err("this nevel was built without Vulkan".into())
+}
+
+/// The place that a user's name means: `cpu`; `gpu` or `vulkan`, the best one; or as `others` lists it.
+pub fn named(name: &str) -> Result<Place> {
+    if name == "cpu" {
+        return Ok(Place::CPU);
+    }
+    let others = others();
+    let names: Vec<&str> = others.iter().flatten().map(|o| o.name).collect();
+    let wanted = if name == "vulkan" { "gpu" } else { name };
+    if let Some(at) = names.iter().position(|n| *n == wanted) {
+        return Ok(Place::Tensor(at as u8 + 1));
+    }
+    let fault = Fault::new(format!("there is no device \"{name}\" here"));
+    Err(match &others {
+        Err(why) if name.starts_with("gpu") || name.starts_with("vulkan") => {
+            let mut fault = fault;
+            fault.message += &format!(": {why}");
+            fault.hint("install the driver of your GPU; tensors go to \"cpu\" without one")
+        }
+        Ok(_) if names.contains(&"vulkan:cpu") && wanted.starts_with("gpu") => fault
+            .hint("the only Vulkan device computes on the CPU, slower than \"cpu\" does; ask for it: \"vulkan:cpu\""),
+        _ => fault.hint("devices() lists them"),
+    })
+}
+
+/// Where tensors go unless somebody says otherwise: the best GPU, never one that only pretends, else the CPU.
+pub fn best() -> Place {
+    #[cfg(feature = "vulkan")]
+    if let Ok(all) = vulkan::all()
+        && all.first().is_some_and(|f| !f.software)
+        && vulkan::open(1).is_ok()
+    {
+        return Place::Tensor(1);
+    }
+    Place::CPU
+}
+
+/// Lets go of what devices keep only to save time: called where memory runs out.
+pub fn let_go() {
+    #[cfg(feature = "vulkan")]
+    vulkan::let_go();
+}
+
 /// Runs `f` on the reference device: the oracle of the tests. Plans made meanwhile are not shared with the fast one.
 pub fn with_reference<R>(f: impl FnOnce() -> R) -> R {
     crate::plan::run::forget();
@@ -66,6 +187,14 @@ pub fn with_reference<R>(f: impl FnOnce() -> R) -> R {
 }
 
 impl Memory {
+    /// Brings the arrays in these slots to the host, as far as they are not here.
+    pub fn fetch(&self, slots: &[usize]) -> Result<()> {
+        slots.iter().try_for_each(|&slot| match &self.bound[slot] {
+            Bound::Buffer { buffer, .. } => buffer.fetch(),
+            _ => Ok(()),
+        })
+    }
+
     /// Where a slot's array begins; for a number, where its bits lie.
     pub fn pointer(&self, slot: usize, size: usize) -> *mut u8 {
         match &self.bound[slot] {

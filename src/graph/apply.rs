@@ -60,7 +60,7 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
     for (e, &want) in ins.iter().zip(&types.ins) {
         inputs.push(if e.dtype() == want { e.clone() } else { cast(e, want)? });
     }
-    let data = at_once(prim, &inputs, &attrs, &shape, types.out)?;
+    let data = at_once(prim, &inputs, &attrs, &shape, types.out, place)?;
     let pending = match data {
         Some(_) => 0,
         None => {
@@ -163,7 +163,7 @@ pub fn weaken(e: &Expr) -> Expr {
     out
 }
 
-/// The same value with the given place; both are memory of the CPU, so nothing moves.
+/// The same value with the given place. Nothing moves here: a device takes what it has not got when a kernel reads it.
 pub fn relocate(e: &Expr, place: Place) -> Result<Expr> {
     if e.place() == place && !e.is_weak() {
         return Ok(e.clone());
@@ -199,7 +199,14 @@ fn meet(prim: &'static Prim, ins: &[Expr]) -> Result<(Place, Marks, bool)> {
 }
 
 /// The values, where making a node and planning it would cost more than having them.
-fn at_once(prim: &'static Prim, ins: &[Expr], attrs: &Attrs, shape: &Shape, out: DType) -> Result<Option<Data>> {
+fn at_once(
+    prim: &'static Prim,
+    ins: &[Expr],
+    attrs: &Attrs,
+    shape: &Shape,
+    out: DType,
+    place: Place,
+) -> Result<Option<Data>> {
     if shape.contains(&0) {
         // No elements: no kernel has anything to do, and none needs to know this case.
         return Ok(Some(Data::Buffer(Buffer::new(0)?, Layout::contiguous(shape.clone()))));
@@ -212,11 +219,16 @@ fn at_once(prim: &'static Prim, ins: &[Expr], attrs: &Attrs, shape: &Shape, out:
             Some(Data::Number(bits)) => Some(Data::Number(*bits)),
             _ => None,
         }),
-        Body::Map(body) if shape.size() <= AT_ONCE && ins.iter().all(Expr::is_realised) => {
+        Body::Map(body) if shape.size() <= AT_ONCE && ins.iter().all(Expr::is_realised) && is_near(ins, place) => {
             small_map(body, ins, shape, out).map(Some)
         }
         _ => Ok(None),
     }
+}
+
+/// Whether the host has all that a map needs: what lives on a device is recorded and stays there, numbers are everywhere.
+fn is_near(ins: &[Expr], place: Place) -> bool {
+    !place.is_remote() || ins.iter().all(|e| matches!(e.data(), Some(Data::Number(_))))
 }
 
 /// The commonest call of all, spared every general step: two small arrays of one shape and dtype, or one and a number,
@@ -233,7 +245,15 @@ fn pair_at_once(prim: &'static Prim, body: &MapBody, ins: &[Expr]) -> Option<Res
     let alike = other.shape == like.shape && other.dtype == like.dtype && other.place == like.place;
     let fits = if other.weak { other.dtype.kind() <= like.dtype.kind() && other.shape.is_empty() } else { alike };
     let n = like.shape.size();
-    if !fits || like.weak || n > AT_ONCE || n == 0 || x.marks.live() || y.marks.live() || WATCHER.get().is_some() {
+    if !fits
+        || like.place.is_remote()
+        || like.weak
+        || n > AT_ONCE
+        || n == 0
+        || x.marks.live()
+        || y.marks.live()
+        || WATCHER.get().is_some()
+    {
         return None;
     }
     let mut number_bits = [0u64; 1];

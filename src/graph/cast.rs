@@ -71,8 +71,8 @@ macro_rules! casts {
     };
 }
 casts! {
-    BOOL "bool" bool = Bool, "x != 0", Vjp::Zero;
-    I64 "i64" i64 = I64, "i64(x)", Vjp::Zero;
-    F32 "f32" f32 = F32, "f32(x)", Vjp::Formula(back);
-    F64 "f64" f64 = F64, "f64(x)", Vjp::Formula(back);
+    BOOL "bool" bool = Bool, "to_bool(x)", Vjp::Zero;
+    I64 "i64" i64 = I64, "to_i64(x)", Vjp::Zero;
+    F32 "f32" f32 = F32, "to_f32(x)", Vjp::Formula(back);
+    F64 "f64" f64 = F64, "to_f64(x)", Vjp::Formula(back);
 }

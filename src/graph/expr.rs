@@ -251,7 +251,10 @@ impl Expr {
     pub fn host(&self) -> Result<Host> {
         let (shape, dtype) = (self.shape().clone(), self.dtype());
         match self.force()? {
-            Data::Buffer(buffer, layout) => Ok(Host { dtype, layout: layout.clone(), buffer: buffer.clone() }),
+            Data::Buffer(buffer, layout) => {
+                buffer.fetch()?;
+                Ok(Host { dtype, layout: layout.clone(), buffer: buffer.clone() })
+            }
             Data::Number(bits) => {
                 let strides = SmallVec::from_elem(0, shape.rank());
                 let buffer = crate::dispatch!(dtype, T => Buffer::from_slice(&[from_bits::<T>(*bits)]))?;
@@ -279,6 +282,7 @@ impl Expr {
         match self.force()? {
             Data::Number(bits) => Ok(*bits),
             Data::Buffer(buffer, layout) => {
+                buffer.fetch()?;
                 Ok(crate::dispatch!(dtype, T => bits_of(buffer.as_slice::<T>()[layout.offset])))
             }
             Data::Broken(fault) => Err(fault.clone()),
@@ -287,10 +291,15 @@ impl Expr {
 
     /// `f64[3, 4]`, `f32[128] gpu`: the type as a user reads it.
     pub fn type_name(&self) -> String {
-        match self.shape().rank() {
-            0 => self.dtype().to_string(),
-            _ => format!("{}{}", self.dtype(), self.shape()),
+        let mut name = self.dtype().to_string();
+        if self.rank() > 0 {
+            name += &self.shape().to_string();
         }
+        if self.place().is_remote() {
+            name += " ";
+            name += self.place().name();
+        }
+        name
     }
 }
 

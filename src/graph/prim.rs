@@ -202,8 +202,9 @@ pub enum Body {
 pub enum Leaf {
     /// A realised array; never reaches a planner unrealised.
     Data,
-    /// Each element from its own row-major position: inputs are single numbers.
-    Position(PositionFn),
+    /// Each element from its own row-major position: inputs are single numbers. With the same as an expression of WGSL over
+    /// the position `at` and the parameters' names.
+    Position(PositionFn, &'static str),
 }
 
 /// Fills `out[..n]` from the row-major positions `at[..n]`, given the inputs' bits (one number each) and the dtype.
@@ -213,7 +214,8 @@ pub type PositionFn = unsafe fn(at: *const u64, out: *mut u8, n: usize, ins: &[u
 pub struct MapBody {
     /// The lane for inputs of one dtype and one shape of operands; `None` where the op is not defined on that dtype.
     pub lane: fn(DType, Operands) -> Option<Lane>,
-    /// The same as an expression of WGSL over the parameters' names.
+    /// The same as an expression of WGSL over the parameters' names. A called name is a function of `shaders/` for the
+    /// last input's dtype; where there is none, devices leave the op to the CPU.
     pub wgsl: &'static str,
     /// Rough cost of one element in tenths of a nanosecond (add is 1, exp 15).
     pub cost: u32,

@@ -28,8 +28,8 @@ pub struct Interp {
     pub random: Random,
     /// Whether `exit()` ends the process: not where examples run.
     pub may_exit: bool,
-    /// Where `tensor(x)` puts things.
-    pub device: Place,
+    /// Where `tensor` puts things; `none` until somebody asks: looking for GPUs takes time.
+    pub device: Option<Place>,
     pub sources: Sources,
     /// Called with the value of every expression statement at the top of the main program.
     pub echo: Option<Echo>,
@@ -94,7 +94,7 @@ impl Interp {
             style: Style::PLAIN,
             random: Random { seed: 0, calls: 0 },
             may_exit: true,
-            device: Place::CPU,
+            device: None,
             sources: Sources::default(),
             echo: None,
             globals: Globals::default(),
@@ -118,6 +118,11 @@ impl Interp {
             machine: super::fast::Machine::default(),
             dry: None,
         }
+    }
+
+    /// Where `tensor(x)` puts things.
+    pub fn default_place(&mut self) -> Place {
+        *self.device.get_or_insert_with(crate::device::best)
     }
 
     /// Calls a function value with positional arguments.

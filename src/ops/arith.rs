@@ -56,7 +56,7 @@ prims! {
     floor_divide(a, b) {
         dtype: rule::number,
         shape: rule::broadcast,
-        map: { cost: 8, wgsl: "floor(a / b)", f: a.floor_quotient(b), i: if b == 0 { trouble::zero_division() } else {
+        map: { cost: 8, wgsl: "floor_divide(a, b)", f: a.floor_quotient(b), i: if b == 0 { trouble::zero_division() } else {
             let q = a.wrapping_div(b);
             if a.wrapping_rem(b) != 0 && (a < 0) != (b < 0) { q - 1 } else { q }
         } },
@@ -70,7 +70,7 @@ prims! {
     remainder(a, b) {
         dtype: rule::number,
         shape: rule::broadcast,
-        map: { cost: 10, wgsl: "a - b * floor(a / b)", f: a.floor_remainder(b), i: if b == 0 { trouble::zero_division() } else {
+        map: { cost: 10, wgsl: "remainder(a, b)", f: a.floor_remainder(b), i: if b == 0 { trouble::zero_division() } else {
             let r = a.wrapping_rem(b);
             if r != 0 && (r < 0) != (b < 0) { r + b } else { r }
         } },
@@ -117,7 +117,7 @@ prims! {
     maximum(a, b) {
         dtype: rule::any,
         shape: rule::broadcast,
-        map: { cost: 2, wgsl: "max(a, b)", basic: Max, f: if a >= b || a.is_nan() { a } else { b }, i: if a > b { a } else { b }, b: a | b },
+        map: { cost: 2, wgsl: "larger(a, b)", basic: Max, f: if a >= b || a.is_nan() { a } else { b }, i: if a > b { a } else { b }, b: a | b },
         vjp(g, _): [g * share(a, b), g * share(b, a)],
     }
 
@@ -128,7 +128,7 @@ prims! {
     minimum(a, b) {
         dtype: rule::any,
         shape: rule::broadcast,
-        map: { cost: 2, wgsl: "min(a, b)", basic: Min, f: if a <= b || a.is_nan() { a } else { b }, i: if a < b { a } else { b }, b: a & b },
+        map: { cost: 2, wgsl: "smaller(a, b)", basic: Min, f: if a <= b || a.is_nan() { a } else { b }, i: if a < b { a } else { b }, b: a & b },
         vjp(g, _): [g * share(b, a), g * share(a, b)],
     }
 

@@ -22,7 +22,7 @@ prims! {
     not_equal(a, b) {
         dtype: rule::compare,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "a != b", -> bool, f: a != b, i: a != b, b: a != b },
+        map: { cost: 1, wgsl: "!(a == b)", -> bool, f: a != b, i: a != b, b: a != b },
         vjp: zero,
     }
 
@@ -33,7 +33,7 @@ prims! {
     less(a, b) {
         dtype: rule::compare,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "a < b", -> bool, f: a < b, i: a < b, b: !a & b },
+        map: { cost: 1, wgsl: "less(a, b)", -> bool, f: a < b, i: a < b, b: !a & b },
         vjp: zero,
     }
 
@@ -44,7 +44,7 @@ prims! {
     less_equal(a, b) {
         dtype: rule::compare,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "a <= b", -> bool, f: a <= b, i: a <= b, b: !a | b },
+        map: { cost: 1, wgsl: "less_equal(a, b)", -> bool, f: a <= b, i: a <= b, b: !a | b },
         vjp: zero,
     }
 
@@ -55,7 +55,7 @@ prims! {
     greater(a, b) {
         dtype: rule::compare,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "a > b", -> bool, f: a > b, i: a > b, b: a & !b },
+        map: { cost: 1, wgsl: "less(b, a)", -> bool, f: a > b, i: a > b, b: a & !b },
         vjp: zero,
     }
 
@@ -66,7 +66,7 @@ prims! {
     greater_equal(a, b) {
         dtype: rule::compare,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "a >= b", -> bool, f: a >= b, i: a >= b, b: a | !b },
+        map: { cost: 1, wgsl: "less_equal(b, a)", -> bool, f: a >= b, i: a >= b, b: a | !b },
         vjp: zero,
     }
 
@@ -143,7 +143,7 @@ prims! {
     bitwise_xor(a, b) {
         dtype: rule::bits,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "a ^ b", i: a ^ b, b: a ^ b },
+        map: { cost: 1, wgsl: "xor(a, b)", i: a ^ b, b: a ^ b },
         vjp: zero,
     }
 
@@ -154,7 +154,7 @@ prims! {
     bitwise_invert(x) {
         dtype: rule::bits,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "~x", i: !x, b: !x },
+        map: { cost: 1, wgsl: "invert(x)", i: !x, b: !x },
         vjp: zero,
     }
 
@@ -165,7 +165,7 @@ prims! {
     bitwise_left_shift(a, b) {
         dtype: ints,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "a << b", i: if (0..64).contains(&b) { a << b } else { 0 } },
+        map: { cost: 1, wgsl: "shift_left(a, b)", i: if (0..64).contains(&b) { a << b } else { 0 } },
         vjp: zero,
     }
 
@@ -177,7 +177,7 @@ prims! {
     bitwise_right_shift(a, b) {
         dtype: ints,
         shape: rule::broadcast,
-        map: { cost: 1, wgsl: "a >> b", i: if (0..64).contains(&b) { a >> b } else { a >> 63 } },
+        map: { cost: 1, wgsl: "shift_right(a, b)", i: if (0..64).contains(&b) { a >> b } else { a >> 63 } },
         vjp: zero,
     }
 

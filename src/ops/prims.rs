@@ -117,7 +117,7 @@ macro_rules! body {
     (reduce $xs:tt { $fold:ident }) => { $crate::graph::Body::Reduce($crate::graph::Fold::$fold) };
     (scan $xs:tt { $fold:ident }) => { $crate::graph::Body::Scan($crate::graph::Fold::$fold) };
     (view $xs:tt { $index:expr }) => { $crate::graph::Body::View($index) };
-    (position $xs:tt { $fill:expr }) => { $crate::graph::Body::Leaf($crate::graph::Leaf::Position($fill)) };
+    (position $xs:tt { wgsl: $wgsl:literal, $fill:expr }) => { $crate::graph::Body::Leaf($crate::graph::Leaf::Position($fill, $wgsl)) };
     (contract $xs:tt {}) => { $crate::graph::Body::Contract };
     (host $xs:tt { $f:expr }) => { $crate::graph::Body::Host($f) };
 }

@@ -16,7 +16,7 @@ prims! {
     iota(start, step; shape: Ints = Required) {
         dtype: rule::number,
         shape: numbers_to_shape,
-        position: { |at, out, n, ins, dtype| unsafe {
+        position: { wgsl: "iota(at, start, step)", |at, out, n, ins, dtype| unsafe {
             // SAFETY: the contract of `PositionFn`.
             match dtype {
                 DType::F64 => steps::<f64>(at, out, n, ins, |s, d, i| s + d * i as f64),
@@ -37,7 +37,7 @@ prims! {
     random_uniform(key; shape: Ints = Required, dtype: DType = Required) {
         dtype: drawn,
         shape: numbers_to_shape,
-        position: { |at, out, n, ins, dtype| unsafe {
+        position: { wgsl: "random_uniform(at, key)", |at, out, n, ins, dtype| unsafe {
             // SAFETY: the contract of `PositionFn`.
             match dtype {
                 DType::F32 => draw::<f32, 4>(at, out, n, ins[0], |w| w.map(unit32)),
@@ -54,7 +54,7 @@ prims! {
     random_normal(key; shape: Ints = Required, dtype: DType = Required) {
         dtype: drawn,
         shape: numbers_to_shape,
-        position: { |at, out, n, ins, dtype| unsafe {
+        position: { wgsl: "random_normal(at, key)", |at, out, n, ins, dtype| unsafe {
             // SAFETY: the contract of `PositionFn`.
             match dtype {
                 DType::F32 => draw::<f32, 4>(at, out, n, ins[0], |w| {
@@ -78,7 +78,7 @@ prims! {
     random_bits(key; shape: Ints = Required) {
         dtype: |_| Ok(Types::all(1, DType::I64, DType::I64)),
         shape: numbers_to_shape,
-        position: { |at, out, n, ins, _| unsafe {
+        position: { wgsl: "random_bits(at, key)", |at, out, n, ins, _| unsafe {
             // SAFETY: the contract of `PositionFn`.
             draw::<i64, 2>(at, out, n, ins[0], |w| {
                 let join = |a: u32, b: u32| (((a as u64) << 32 | b as u64) >> 1) as i64;

@@ -321,7 +321,7 @@ impl Emitter<'_> {
                 Ok(Value::Code(b.code.len() - 1))
             }
             Body::Reduce(_) if b.own.contains(&item) => self.row_value(b, item, prim, ins[0], &path),
-            Body::Leaf(Leaf::Position(fill)) => {
+            Body::Leaf(Leaf::Position(fill, _)) => {
                 let mut layout = Layout::contiguous(it.shape.clone());
                 layout.offset = BASE;
                 let layout = self.walk(layout, &path, Some(&b.domain))?;

@@ -53,6 +53,7 @@ pub fn fuse(t: &Trace, must: &[bool]) -> Fusion {
         written[r as usize] |= op(&t.items[r as usize]).is_some();
     }
     ends_and_operands(t, &mut written);
+    crossings(t, &mut written);
     let weight = cut_chains(t, &mut written);
     let class = classes(t);
     shared(t, &mut written, &weight, &class);
@@ -69,7 +70,7 @@ pub(super) fn op(item: &Item) -> Option<(&'static Prim, &[u32])> {
 
 /// Whether an op's value can live in registers.
 fn inlines(prim: &Prim) -> bool {
-    matches!(prim.body, Body::Map(_) | Body::View(_) | Body::Leaf(Leaf::Position(_)))
+    matches!(prim.body, Body::Map(_) | Body::View(_) | Body::Leaf(Leaf::Position(..)))
 }
 
 /// Whether an op reads its inputs as memory, through layouts, instead of inlining them.
@@ -77,7 +78,7 @@ pub fn reads_memory(prim: &Prim) -> bool {
     match prim.body {
         Body::Contract | Body::Host(_) | Body::Scan(_) => true,
         Body::Index(kind) => !matches!(kind, Index::Join | Index::Place),
-        Body::Leaf(Leaf::Position(_)) => true,
+        Body::Leaf(Leaf::Position(..)) => true,
         _ => false,
     }
 }
@@ -100,6 +101,29 @@ fn ends_and_operands(t: &Trace, written: &mut [bool]) {
             if op(&t.items[k]).is_some() {
                 written[k] = true;
             }
+        }
+    }
+}
+
+/// What one device makes and another reads is written: it is memory that moves. Only values made from positions are made
+/// where they are read, if that device can.
+fn crossings(t: &Trace, written: &mut [bool]) {
+    for item in &t.items {
+        let Some((prim, ins)) = op(item) else { continue };
+        if prim.is_view() {
+            continue;
+        }
+        for &k in ins {
+            let mut k = k as usize;
+            while !written[k] && op(&t.items[k]).is_some_and(|(p, _)| p.is_view()) {
+                k = op(&t.items[k]).map_or(k, |(_, ins)| ins[0] as usize);
+            }
+            let below = &t.items[k];
+            let Some((made, ins)) = op(below).filter(|_| below.device != item.device) else { continue };
+            let anywhere = matches!(made.body, Body::Leaf(Leaf::Position(..)))
+                && ins.iter().all(|&i| op(&t.items[i as usize]).is_none())
+                && crate::device::takes(item.device, made, &[], below.dtype);
+            written[k] |= !anywhere;
         }
     }
 }
@@ -128,12 +152,12 @@ fn cut_chains(t: &Trace, written: &mut [bool]) -> Vec<u32> {
     weight
 }
 
-/// A name for (stage, domain) per item that could end a store kernel: kernels of one class can be one kernel. The
+/// A name for (stage, device, domain) per item that could end a store kernel: kernels of one class can be one kernel. The
 /// stage counts the kernel ends below, so that nothing in a class can need another's memory through a kernel end.
 fn classes(t: &Trace) -> Vec<u32> {
     let n = t.items.len();
     let mut stage = vec![0u32; n];
-    let mut names: HashMap<(u32, Shape), u32> = HashMap::new();
+    let mut names: HashMap<(u32, u8, Shape), u32> = HashMap::new();
     let mut class = vec![0u32; n];
     for i in 0..n {
         if let Some((_, ins)) = op(&t.items[i]) {
@@ -141,7 +165,7 @@ fn classes(t: &Trace) -> Vec<u32> {
             stage[i] = ins.iter().map(|&k| after(k)).max().unwrap_or(0);
         }
         let next = n as u32 + names.len() as u32;
-        class[i] = *names.entry((stage[i], t.items[i].shape.clone())).or_insert(next);
+        class[i] = *names.entry((stage[i], t.items[i].device, t.items[i].shape.clone())).or_insert(next);
     }
     class
 }
@@ -233,7 +257,7 @@ fn merge_key(t: &Trace, i: usize, class: &[u32]) -> Option<(u32, u64)> {
         What::Op { prim, attrs, ins } => match &prim.body {
             Body::Map(_) => Some((class[i], 0)),
             Body::Reduce(fold) if !fold.is_arg() => {
-                let mut axes = 1u64;
+                let mut axes = 1 + t.items[i].device as u64;
                 for &a in attrs[0].as_ints() {
                     axes = axes * 17 + a as u64 + 1;
                 }

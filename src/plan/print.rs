@@ -6,6 +6,7 @@ use super::kernel::*;
 use super::schedule::Plan;
 use super::trace::{Trace, What};
 use crate::base::Layout;
+use crate::graph::Place;
 
 /// The graph, one line a node.
 pub fn graph(t: &Trace) -> String {
@@ -31,7 +32,12 @@ pub fn graph(t: &Trace) -> String {
 pub fn plan(p: &Plan) -> String {
     let mut out = String::new();
     for (i, kernel) in p.kernels.iter().enumerate() {
-        let _ = writeln!(out, "kernel {} {} over {}", i + 1, kernel.family(), kernel.domain);
+        let on = if p.devices.iter().all(|&d| d == 0) {
+            String::new()
+        } else {
+            format!(" on {}", Place::Tensor(p.devices[i]).name())
+        };
+        let _ = writeln!(out, "kernel {} {} over {}{on}", i + 1, kernel.family(), kernel.domain);
         for (r, load) in kernel.loads.iter().enumerate() {
             let _ = writeln!(out, "  r{r} = {}", load_line(p, load));
         }

@@ -25,6 +25,8 @@ const MOST: usize = 64;
 /// What makes a group's kernel go row by row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rows {
+    /// The number of the device that goes over them.
+    pub device: u8,
     /// The index space.
     pub domain: Shape,
     /// The axes of a row: the last ones.
@@ -81,7 +83,8 @@ fn rows_of(t: &Trace, group: &Group) -> Option<Rows> {
     let last = domain.rank().checked_sub(axes.len())?;
     let length: usize = domain[last..].iter().product();
     let fits = !axes.is_empty() && axes.iter().copied().eq(last..domain.rank()) && (2..=LONGEST).contains(&length);
-    fits.then_some(Rows { domain, axes })
+    let device = t.items[first].device;
+    fits.then_some(Rows { device, domain, axes })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,6 +101,9 @@ fn role(t: &Trace, group: &Group, rows: &Rows) -> Option<Role> {
     let first = group.items[0] as usize;
     let (prim, _) = op(&t.items[first])?;
     let shape = &t.items[first].shape;
+    if t.items[first].device != rows.device {
+        return None;
+    }
     match prim.body {
         Body::Reduce(_) if rows_of(t, group).as_ref() == Some(rows) => Some(Role::Fold),
         Body::Map(_) if *shape == rows.domain => Some(Role::Full),

@@ -10,7 +10,7 @@ use super::kernel::{Kernel, SlotKind};
 use super::schedule::{Plan, schedule};
 use super::trace::{Fx, Trace, What, trace};
 use crate::base::{Buffer, Fault, Layout, Result, Span, interrupt, trouble};
-use crate::device::{Bound, Memory};
+use crate::device::{Bound, Device, Memory};
 use crate::graph::prim::{Body, Operands};
 use crate::graph::{Data, Expr};
 
@@ -137,11 +137,13 @@ fn sound(plan: &Plan) -> Result<()> {
 }
 
 fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
-    let device = crate::device::cpu();
+    let devices: Vec<&'static dyn Device> =
+        plan.devices.iter().map(|&d| crate::device::of(d)).collect::<Result<_>>()?;
     let programs = match plan.programs.get() {
         Some(programs) => programs,
         None => {
-            let made = plan.kernels.iter().map(|k| device.prepare(k, &plan.slots)).collect::<Result<Vec<_>>>()?;
+            let both = plan.kernels.iter().zip(&devices);
+            let made = both.map(|(k, device)| device.prepare(k, &plan.slots)).collect::<Result<Vec<_>>>()?;
             plan.programs.get_or_init(|| made)
         }
     };
@@ -153,7 +155,7 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
             if matches!(memory.bound[slot], Bound::Nothing) {
                 let SlotKind::Made(n) = plan.slots[slot].kind else { continue };
                 let bytes = n.saturating_mul(plan.slots[slot].dtype.size());
-                let buffer = Buffer::new(bytes).map_err(|f| placed(f, t, kernel, &wanted))?;
+                let buffer = devices[i].alloc(bytes).map_err(|f| placed(f, t, kernel, &wanted))?;
                 if let Some(item) = wanted[slot]
                     && is_wanted(t, item)
                 {
@@ -162,12 +164,16 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
                 memory.bound[slot] = Bound::Buffer { buffer, offset: 0 };
             }
         }
+        if plan.devices[i] == 0 {
+            memory.fetch(&kernel.reads())?;
+        }
         let start = PROFILING.get().then(Instant::now);
         let launched = program.launch(&memory);
         // Asked in any case: a mark that stays would be found by the next kernel.
         let marked = trouble::check().map_err(|f| blamed(f, t, plan, i));
         launched.and(marked).map_err(|f| placed(f, t, kernel, &wanted))?;
         if let Some(start) = start {
+            devices[i].settle()?;
             let seconds = start.elapsed().as_secs_f64();
             let places = plan.items[i].iter().map(|&item| t.nodes[item as usize].node().span);
             let sample =
@@ -179,9 +185,17 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
             memory.bound[slot] = Bound::Nothing;
         }
     }
+    devices.iter().enumerate().try_for_each(|(i, device)| match plan.devices[..i].contains(&plan.devices[i]) {
+        true => Ok(()),
+        false => device.flush(),
+    })?;
     for (item, buffer) in kept {
         let node = &t.nodes[item as usize];
         node.realise(Data::Buffer(buffer, Layout::contiguous(node.shape().clone())));
+    }
+    // What nobody seemed to want may be reached again through a view of it, say a tensor's on another device.
+    for &(item, _) in &plan.written {
+        t.nodes[item as usize].node().seen.set(!t.nodes[item as usize].is_realised());
     }
     for &item in &plan.inlined {
         t.nodes[item as usize].node().seen.set(!t.nodes[item as usize].prim().is_view());

@@ -14,6 +14,8 @@ const TRIES: usize = 8;
 pub struct Plan {
     pub slots: Vec<Slot>,
     pub kernels: Vec<Kernel>,
+    /// Per kernel, the number of the device that runs it.
+    pub devices: Vec<u8>,
     /// Per kernel, the items that it computes.
     pub items: Vec<Vec<u32>>,
     /// Per kernel, the slots that nobody reads after it.
@@ -26,10 +28,11 @@ pub struct Plan {
     pub programs: std::cell::OnceCell<Vec<Box<dyn crate::device::Program>>>,
 }
 
-/// Plans a trace; `by_rows` for a device that takes kernels of rows.
+/// Plans a trace; `by_rows` where devices that take kernels of rows are to get them.
 pub fn schedule(t: &Trace, by_rows: bool) -> Result<Plan> {
     let mut must = vec![false; t.items.len()];
-    let mut refused = Refused::new();
+    let refuses = |i: &u32| !crate::device::takes_rows(t.items[*i as usize].device);
+    let mut refused: Refused = (0..t.items.len() as u32).filter(refuses).collect();
     let mut by_rows = by_rows;
     // Each failed try names one more item that has to be memory, or one more pair that stays apart, so this ends.
     for tries in 0..=t.items.len() + 2 * TRIES {
@@ -70,10 +73,28 @@ pub fn schedule(t: &Trace, by_rows: bool) -> Result<Plan> {
             continue;
         }
         let mut plan = finish(t, slots, of_item, kernels, &fusion.written);
+        plan.devices = devices(t, &plan, &computed);
         plan.items = computed;
         return Ok(plan);
     }
     Err(Fault::new("internal: planning did not end"))
+}
+
+/// Where each kernel runs: where its items are to be made, if that device can. Kernels that write one slot run together.
+fn devices(t: &Trace, plan: &Plan, items: &[Vec<u32>]) -> Vec<u8> {
+    let mut devices: Vec<u8> = items.iter().map(|items| t.items[items[0] as usize].device).collect();
+    for (k, kernel) in plan.kernels.iter().enumerate() {
+        if devices[k] == 0 || crate::device::can(devices[k], kernel, &plan.slots) {
+            continue;
+        }
+        let writes = kernel.writes();
+        for (other, kernel) in plan.kernels.iter().enumerate() {
+            if kernel.writes().iter().any(|slot| writes.contains(slot)) {
+                devices[other] = 0;
+            }
+        }
+    }
+    devices
 }
 
 /// Slots for leaves (numbered `items + i`) and for written items (numbered `i`).
@@ -110,5 +131,14 @@ fn finish(t: &Trace, slots: Vec<Slot>, of_item: Vec<Option<usize>>, kernels: Vec
             dead_after[k].push(slot);
         }
     }
-    Plan { slots, kernels, items: vec![], dead_after, written: out, inlined, programs: std::cell::OnceCell::new() }
+    Plan {
+        slots,
+        kernels,
+        devices: vec![],
+        items: vec![],
+        dead_after,
+        written: out,
+        inlined,
+        programs: std::cell::OnceCell::new(),
+    }
 }

@@ -25,6 +25,8 @@ pub struct Trace {
 pub struct Item {
     pub shape: Shape,
     pub dtype: DType,
+    /// The number of the device that computes it; a view has its input's.
+    pub device: u8,
     pub what: What,
 }
 
@@ -87,10 +89,11 @@ impl Trace {
     }
 
     fn push(&mut self, e: Expr, index: &HashMap<usize, u32, Fx>) {
+        let mut device = e.place().device();
         let what = match e.data() {
             Some(Data::Buffer(_, layout)) => {
                 let layout = Layout { offset: BASE, ..layout.clone() };
-                self.key.extend([1, e.dtype() as u64, layout.shape.rank() as u64]);
+                self.key.extend([1 | (device as u64) << 8, e.dtype() as u64, layout.shape.rank() as u64]);
                 self.key.extend(layout.shape.iter().map(|&d| d as u64));
                 self.key.extend(layout.strides.iter().map(|&s| s as u64));
                 What::Buffer(layout)
@@ -102,7 +105,16 @@ impl Trace {
             }
             None => {
                 let ins: SmallVec<[u32; 4]> = e.with_ins(|ins| ins.iter().map(|i| index[&i.id()]).collect());
-                self.key.extend([3, std::ptr::from_ref(e.prim()) as u64, e.dtype() as u64, ins.len() as u64]);
+                if e.prim().is_view() {
+                    device = ins.first().map_or(0, |&i| self.items[i as usize].device);
+                } else if device > 0 {
+                    let dtypes: SmallVec<[DType; 4]> = ins.iter().map(|&i| self.items[i as usize].dtype).collect();
+                    if !crate::device::takes(device, e.prim(), &dtypes, e.dtype()) {
+                        device = 0;
+                    }
+                }
+                let prim = std::ptr::from_ref(e.prim()) as u64;
+                self.key.extend([3 | (device as u64) << 8, prim, e.dtype() as u64, ins.len() as u64]);
                 self.key.extend(ins.iter().map(|&i| i as u64));
                 self.key.push(e.rank() as u64);
                 self.key.extend(e.shape().iter().map(|&d| d as u64));
@@ -112,7 +124,7 @@ impl Trace {
                 What::Op { prim: e.prim(), attrs: e.attrs().clone(), ins }
             }
         };
-        self.items.push(Item { shape: e.shape().clone(), dtype: e.dtype(), what });
+        self.items.push(Item { shape: e.shape().clone(), dtype: e.dtype(), device, what });
         self.nodes.push(e);
     }
 }

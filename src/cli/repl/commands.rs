@@ -37,6 +37,7 @@ pub static COMMANDS: &[Command] = &[
     row("graph", Expr, "what was recorded and waits to be computed", inspect::graph),
     row("plan", Expr, "the kernels that would compute it", inspect::plan),
     row("kernel", Expr, "the code inside these kernels", inspect::kernel),
+    row("verify", Expr, "the same on every device, and how far apart the results are", inspect::verify),
     row("undo", Nothing, "every variable as before the last input", keep::undo),
     row("reset", Nothing, "forget every variable", keep::reset),
     row("load", File, "run a file here", keep::load),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Repl, aligned, commands, loops, measure};
+use super::{Repl, aligned, commands, loops, measure, verify};
 use crate::base::buffer::human;
 use crate::base::{Fault, Result};
 use crate::cli::desk::{self, Desk};
@@ -57,7 +57,7 @@ fn variable(name: &str, value: &Value) -> [String; 4] {
         (_, true) => format!("{} when computed", human(bytes)),
         (_, false) => human(bytes),
     };
-    let mut devices: Vec<&str> = arrays.iter().filter(|e| e.place().is_tensor()).map(|_| "cpu").collect();
+    let mut devices: Vec<&str> = arrays.iter().filter(|e| e.place().is_tensor()).map(|e| e.place().name()).collect();
     devices.dedup();
     let kind = match value {
         Value::Function(f) => f.signature(),
@@ -217,6 +217,11 @@ pub fn kernel(repl: &mut Repl, code: &str) -> Result<()> {
     planned(repl, code, |roots| Ok(loops::kernels(&plan::plan_of(roots)?.1)))
 }
 
+/// `:verify EXPR`
+pub fn verify(repl: &mut Repl, code: &str) -> Result<()> {
+    planned(repl, code, verify::verify)
+}
+
 fn planned(repl: &mut Repl, code: &str, print: impl Fn(&[Expr]) -> Result<String>) -> Result<()> {
     let seen = glance(repl, code, |desk, code| print(&pending(desk, code)?).map_err(|f| vec![f]));
     if let Some(text) = seen {
@@ -229,5 +234,10 @@ fn planned(repl: &mut Repl, code: &str, print: impl Fn(&[Expr]) -> Result<String
 pub fn devices() -> String {
     let row = |name: &str, what: String| [name.to_string(), what];
     let memory = human(crate::base::memory::total());
-    aligned(&[row("cpu", format!("{} threads, {memory} of memory", cpu::threads()))])
+    let mut rows = vec![row("cpu", format!("{} threads, {memory} of memory", cpu::threads()))];
+    match crate::device::others() {
+        Ok(others) => rows.extend(others.into_iter().map(|o| row(o.name, o.what))),
+        Err(why) => rows.push(row("gpu", format!("none: {why}"))),
+    }
+    aligned(&rows)
 }

@@ -6,8 +6,11 @@
 //!       for i < 1000, j < 50
 //!         made #2[i] = sum(multiply(exp(data %0[i, j]), 2))
 //!
+//! Of a kernel for a device its source is shown.
+//!
 //! Registers that are used once are written where they are used; others get a line of their own.
 
+use crate::graph::Place;
 use crate::plan::kernel::BASE;
 use crate::plan::{Finish, From, Kernel, Load, Plan, SlotKind};
 
@@ -16,7 +19,14 @@ const AXES: [&str; 8] = ["i", "j", "k", "l", "m", "n", "o", "p"];
 
 /// Every kernel of a plan.
 pub fn kernels(plan: &Plan) -> String {
-    plan.kernels.iter().enumerate().map(|(i, k)| kernel(plan, k, i + 1)).collect()
+    let text = |(i, k): (usize, &Kernel)| {
+        let device = plan.devices.get(i).copied().unwrap_or_default();
+        match crate::device::source(device, k, &plan.slots) {
+            Some(source) => format!("kernel {} {} on {}\n{source}", i + 1, k.family(), Place::Tensor(device).name()),
+            None => kernel(plan, k, i + 1),
+        }
+    };
+    plan.kernels.iter().enumerate().map(text).collect()
 }
 
 fn kernel(plan: &Plan, kernel: &Kernel, number: usize) -> String {

@@ -12,6 +12,7 @@ mod keep;
 mod line;
 mod loops;
 mod measure;
+mod verify;
 
 use std::cell::{RefCell, RefMut};
 use std::fs;

@@ -2,7 +2,7 @@
 
 use crate::base::{DType, Fault, Result, Shape};
 use crate::graph::{Expr, Place};
-use crate::lang::{Interp, Value};
+use crate::lang::Value;
 
 /// One value per parameter of the signature, in order; a `*rest` parameter is a tuple.
 #[derive(Clone, Copy)]
@@ -118,13 +118,13 @@ impl<'a> Args<'a> {
     }
 
     /// The place that `device=` names.
-    pub fn place(&self, i: usize, interp: &Interp) -> Result<Option<Place>> {
-        self.maybe(i, |a, i| place_of(a.text(i)?, interp).map_err(|f| a.wrong(i, f)))
+    pub fn place(&self, i: usize) -> Result<Option<Place>> {
+        self.maybe(i, |a, i| place_of(a.text(i)?).map_err(|f| a.wrong(i, f)))
     }
 
     /// dtype and place of something new: an array unless a device is named; on a device floats are f32.
-    pub fn kind(&self, dtype: usize, device: usize, natural: DType, interp: &Interp) -> Result<(DType, Place)> {
-        let place = self.place(device, interp)?.unwrap_or(Place::Array);
+    pub fn kind(&self, dtype: usize, device: usize, natural: DType) -> Result<(DType, Place)> {
+        let place = self.place(device)?.unwrap_or(Place::Array);
         let natural = if natural.is_float() { place.float() } else { natural };
         Ok((self.dtype(dtype)?.unwrap_or(natural), place))
     }
@@ -153,20 +153,11 @@ pub fn row(x: &Expr, i: usize) -> Result<Expr> {
     crate::ops::arrange::checked(crate::ops::reshape(&crate::ops::slice(x, 0usize, i, 1usize, 1i64), &rest))
 }
 
-/// The place that a device's name means.
-pub fn place_of(name: &str, _interp: &Interp) -> Result<Place> {
-    match name {
-        "cpu" => Ok(Place::CPU),
-        _ => Err(Fault::new(format!("there is no device \"{name}\" here")).hint("devices() lists them")),
-    }
-}
-
-/// What a user calls a place.
-pub fn place_name(place: Place) -> &'static str {
-    match place {
-        Place::Array | Place::Tensor(0) => "cpu",
-        Place::Tensor(_) => "gpu",
-    }
+/// The place that a device's name means. It is opened here: a device that cannot be is a fault of whoever names it.
+pub fn place_of(name: &str) -> Result<Place> {
+    let place = crate::device::named(name)?;
+    crate::device::of(place.device())?;
+    Ok(place)
 }
 
 /// A finished expression as a value.

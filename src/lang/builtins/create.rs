@@ -4,7 +4,7 @@ use super::args::*;
 use super::natives;
 use crate::base::{DType, Fault, Result, Shape};
 use crate::graph::{Expr, Place, cast, relocate};
-use crate::lang::{Interp, Value};
+use crate::lang::Value;
 use crate::ops;
 
 natives! {
@@ -14,27 +14,27 @@ natives! {
     /// [[0, 0, 0], [0, 0, 0]]
     /// > zeros((2,), dtype=i64).dtype
     /// i64
-    "zeros(*shape, dtype=none, device=none)" => |interp, a| constant(&a, 0.0, interp);
+    "zeros(*shape, dtype=none, device=none)" => |_, a| constant(&a, 0.0);
 
     /// Ones of a shape.
     ///
     /// > ones(3)
     /// [1, 1, 1]
-    "ones(*shape, dtype=none, device=none)" => |interp, a| constant(&a, 1.0, interp);
+    "ones(*shape, dtype=none, device=none)" => |_, a| constant(&a, 1.0);
 
     /// An array to be written, of zeros for now.
     ///
     /// > empty(2).shape
     /// (2,)
-    "empty(*shape, dtype=none, device=none)" => |interp, a| constant(&a, 0.0, interp);
+    "empty(*shape, dtype=none, device=none)" => |_, a| constant(&a, 0.0);
 
     /// One value in a shape.
     ///
     /// > full((2, 2), 7)
     /// [[7, 7], [7, 7]]
-    "full(shape, value, dtype=none, device=none)" => |interp, a| {
+    "full(shape, value, dtype=none, device=none)" => |_, a| {
         let value = a.expr(1)?;
-        let (dtype, place) = a.kind(2, 3, value.dtype(), interp)?;
+        let (dtype, place) = a.kind(2, 3, value.dtype())?;
         filled(&value, a.sizes(0)?, dtype, place)
     };
 
@@ -68,9 +68,9 @@ natives! {
     /// [[1, 0], [0, 1]]
     /// > eye(2, 3, k=1)
     /// [[0, 1, 0], [0, 0, 1]]
-    "eye(n, m=none, k=0, dtype=none, device=none)" => |interp, a| {
+    "eye(n, m=none, k=0, dtype=none, device=none)" => |_, a| {
         let n = a.size(0)?;
-        let (dtype, place) = a.kind(3, 4, DType::F64, interp)?;
+        let (dtype, place) = a.kind(3, 4, DType::F64)?;
         done(ops::eye(n, a.maybe(1, |a, i| a.size(i))?.unwrap_or(n), a.int(2)?, dtype, place)?)
     };
 
@@ -80,14 +80,14 @@ natives! {
     /// [0, 1, 2, 3]
     /// > arange(1, 2, 0.25)
     /// [1, 1.25, 1.5, 1.75]
-    "arange(start, stop=none, step=1, dtype=none, device=none)" => |interp, a| arange(&a, interp);
+    "arange(start, stop=none, step=1, dtype=none, device=none)" => |_, a| arange(&a);
 
     /// `num` numbers in even steps from start to stop, both included (`endpoint=false` leaves stop out). Of arrays
     /// in even steps too, along a new first axis.
     ///
     /// > linspace(0, 1, 5)
     /// [0, 0.25, 0.5, 0.75, 1]
-    "linspace(start, stop, num=50, endpoint=true, dtype=none, device=none)" => |interp, a| linspace(&a, interp);
+    "linspace(start, stop, num=50, endpoint=true, dtype=none, device=none)" => |_, a| linspace(&a);
 
     /// A tensor: on the default device (or `device=`), where floats become f32 unless `dtype=` says otherwise.
     /// A tuple is stacked; of a record every array is moved.
@@ -97,7 +97,7 @@ natives! {
     /// > tensor((1, 2, 3))
     /// [1, 2, 3]
     "tensor(x, dtype=none, device=none)" => |interp, a| {
-        let place = a.place(2, interp)?.unwrap_or(interp.device);
+        let place = match a.place(2)? { Some(place) => place, None => interp.default_place() };
         let dtype = a.dtype(1)?;
         arrays(&a, &mut |e| {
             let natural = if e.dtype().is_float() { DType::F32 } else { e.dtype() };
@@ -126,17 +126,17 @@ natives! {
     ///
     /// > from_numpy([1.5]).dtype
     /// f64
-    "from_numpy(x)" => |interp, a| { let device = interp.device; arrays(&a, &mut |e| relocate(e, device)) };
+    "from_numpy(x)" => |interp, a| { let device = interp.default_place(); arrays(&a, &mut |e| relocate(e, device)) };
 
-    /// x on a device (`"cpu"`), as a tensor that keeps its dtype; or x in a dtype.
+    /// x on a device (`"cpu"`, `"gpu"`), as a tensor that keeps its dtype; or x in a dtype.
     ///
     /// > to([1.5], "cpu").dtype
     /// f64
     /// > to([1, 2], f32).dtype
     /// f32
-    "to(x, device)" => |interp, a| match a.get(1) {
+    "to(x, device)" => |_, a| match a.get(1) {
         Value::DType(d) => { let d = *d; arrays(&a, &mut |e| cast(e, d)) }
-        _ => { let place = place_of(a.text(1)?, interp).map_err(|f| a.wrong(1, f))?; arrays(&a, &mut |e| relocate(e, place)) }
+        _ => { let place = place_of(a.text(1)?).map_err(|f| a.wrong(1, f))?; arrays(&a, &mut |e| relocate(e, place)) }
     };
 
     /// x with its elements converted; floats to ints are cut off towards zero.
@@ -152,23 +152,26 @@ natives! {
     ///
     /// > device(tensor([1]))
     /// "cpu"
-    "device(x)" => |_, a| Ok(place_name(a.expr(0)?.place()).into());
+    "device(x)" => |_, a| Ok(a.expr(0)?.place().name().into());
 
     /// The names of the devices that tensors can be on.
     ///
     /// > "cpu" in devices()
     /// true
-    "devices()" => |_, _| Ok(Value::tuple(vec!["cpu".into()]));
+    "devices()" => |_, _| {
+        let others = crate::device::others().unwrap_or_default();
+        Ok(Value::tuple(std::iter::once("cpu").chain(others.iter().map(|o| o.name)).map(Value::text).collect()))
+    };
 
     /// The device that `tensor` puts things on; with a name, sets it.
     ///
     /// > default_device("cpu")
     /// "cpu"
     "default_device(name=none)" => |interp, a| {
-        if let Some(place) = a.place(0, interp)? {
-            interp.device = place;
+        if let Some(place) = a.place(0)? {
+            interp.device = Some(place);
         }
-        Ok(place_name(interp.device).into())
+        Ok(interp.default_place().name().into())
     };
 
     /// The sizes of x's axes.
@@ -274,8 +277,8 @@ natives! {
     };
 }
 
-fn constant(a: &Args, value: f64, interp: &Interp) -> Result<Value> {
-    let (dtype, place) = a.kind(1, 2, DType::F64, interp)?;
+fn constant(a: &Args, value: f64) -> Result<Value> {
+    let (dtype, place) = a.kind(1, 2, DType::F64)?;
     filled(&Expr::weak(value), a.shape(0)?, dtype, place)
 }
 
@@ -314,7 +317,7 @@ fn fields(value: &Value, f: &mut dyn FnMut(&Value) -> Result<Value>) -> Result<V
     }
 }
 
-fn arange(a: &Args, interp: &Interp) -> Result<Value> {
+fn arange(a: &Args) -> Result<Value> {
     let (start, stop) = if a.get(1).is_none() { (&Value::Int(0), a.get(0)) } else { (a.get(0), a.get(1)) };
     let step = a.get(2);
     let whole = |v: &Value| match v {
@@ -335,7 +338,7 @@ fn arange(a: &Args, interp: &Interp) -> Result<Value> {
         ((to - from) / by).ceil().max(0.0)
     };
     let natural = if ints { DType::I64 } else { DType::F64 };
-    let (dtype, place) = a.kind(3, 4, natural, interp)?;
+    let (dtype, place) = a.kind(3, 4, natural)?;
     let size = if n < 1e18 { n as usize } else { usize::MAX };
     let shape = ops::rule::sized(Shape::new(&[size]), DType::F64)?;
     let (start, step) = (start.to_expr()?, step.to_expr()?);
@@ -347,9 +350,9 @@ fn number(a: &Args, i: usize, v: &Value) -> Result<f64> {
     v.to_float().map_err(|f| a.wrong(i, f))
 }
 
-fn linspace(a: &Args, interp: &Interp) -> Result<Value> {
+fn linspace(a: &Args) -> Result<Value> {
     let (start, stop, n) = (a.expr(0)?, a.expr(1)?, a.size(2)?);
-    let (dtype, place) = a.kind(4, 5, DType::F64, interp)?;
+    let (dtype, place) = a.kind(4, 5, DType::F64)?;
     let steps = if a.bool(3)? { n.saturating_sub(1) } else { n };
     let (start, stop) = (cast(&start, DType::F64)?, cast(&stop, DType::F64)?);
     let step = crate::ops::arrange::checked((&stop - &start) / steps.max(1) as f64)?;

@@ -24,7 +24,7 @@ natives! {
     /// > rand(2, 3).shape
     /// (2, 3)
     "rand(*shape, dtype=none, device=none)" => |interp, a| {
-        let (shape, kind) = (a.shape(0)?, a.kind(1, 2, DType::F64, interp)?);
+        let (shape, kind) = (a.shape(0)?, a.kind(1, 2, DType::F64)?);
         draw(&a, interp, shape, kind, ops::random_uniform)
     };
 
@@ -33,7 +33,7 @@ natives! {
     /// > abs(mean(randn(1000))) < 0.2
     /// true
     "randn(*shape, dtype=none, device=none)" => |interp, a| {
-        let (shape, kind) = (a.shape(0)?, a.kind(1, 2, DType::F64, interp)?);
+        let (shape, kind) = (a.shape(0)?, a.kind(1, 2, DType::F64)?);
         draw(&a, interp, shape, kind, ops::random_normal)
     };
 
@@ -42,7 +42,7 @@ natives! {
     /// > all(uniform(2, 3, size=100) >= 2)
     /// true
     "uniform(low=0.0, high=1.0, size=(), dtype=none, device=none)" => |interp, a| {
-        let kind = a.kind(3, 4, DType::F64, interp)?;
+        let kind = a.kind(3, 4, DType::F64)?;
         let u = draw(&a, interp, a.sizes(2)?, kind, ops::random_uniform)?.to_expr()?;
         let (low, high) = (a.expr(0)?, a.expr(1)?);
         done(&low + (&high - &low) * u)
@@ -53,7 +53,7 @@ natives! {
     /// > normal(10, 0.1, size=(2, 2)).shape
     /// (2, 2)
     "normal(mean=0.0, std=1.0, size=(), dtype=none, device=none)" => |interp, a| {
-        let kind = a.kind(3, 4, DType::F64, interp)?;
+        let kind = a.kind(3, 4, DType::F64)?;
         let n = draw(&a, interp, a.sizes(2)?, kind, ops::random_normal)?.to_expr()?;
         done(a.expr(0)? + a.expr(1)? * n)
     };
@@ -64,7 +64,7 @@ natives! {
     /// true
     "randint(low, high=none, size=(), device=none)" => |interp, a| {
         let (low, high) = if a.get(1).is_none() { (0, a.int(0)?) } else { (a.int(0)?, a.int(1)?) };
-        let place = a.place(3, interp)?.unwrap_or(Place::Array);
+        let place = a.place(3)?.unwrap_or(Place::Array);
         let shape = a.sizes(2)?;
         done(relocate(&ints(interp, low, high, &shape)?, place)?)
     };

@@ -128,7 +128,7 @@ fn property_of(x: &Value, e: &Expr, name: &str) -> Result<Value> {
         "ndim" => int(e.rank()),
         "size" => int(e.size()),
         "dtype" => Value::DType(e.dtype()),
-        "device" => Value::text("cpu"),
+        "device" => Value::text(e.place().name()),
         _ if e.rank() == 0 => x.clone(),
         "T" => {
             let axes: Vec<usize> = (0..e.rank()).rev().collect();

@@ -18,7 +18,7 @@ use crate::syntax::{self, ast};
 pub struct Snapshot {
     globals: Vec<Option<Value>>,
     random: Random,
-    device: crate::graph::Place,
+    device: Option<crate::graph::Place>,
 }
 
 impl Interp {

@@ -1,0 +1,80 @@
+//! Folds, kernels of rows, scans and products on the device: a few kernels in a row, with memory of their own between them.
+
+use std::sync::Arc;
+
+use super::codegen::contract::{ContractText, contract};
+use super::codegen::fold::{FoldText, fold};
+use super::codegen::rows::rows;
+use super::codegen::scan::{ScanText, scan};
+use super::codegen::text::Text;
+use super::context::{Caps, Gpu};
+use super::launch::{Ready, bytes, flag, is_set};
+use super::map::blame;
+use super::memory::{Kind, Mem};
+use crate::base::{DType, Result};
+use crate::device::{Memory, Program};
+use crate::plan::{Finish, Kernel, Slot};
+
+/// Kernels that run one after the other.
+pub struct Stages {
+    stages: Vec<(Ready, usize)>,
+    /// Elements and dtype of each memory between them.
+    between: Vec<(usize, DType)>,
+    cpu: Box<dyn Program>,
+}
+
+/// What the text of a kernel is made of: texts with their groups, and the memory between them.
+pub type Texts = (Vec<(Text, usize)>, Vec<(usize, DType)>);
+
+/// The texts of a fold, a kernel of rows, a scan or a product; `None` where the device cannot run it.
+pub fn texts(kernel: &Kernel, slots: &[Slot], caps: &Caps) -> Option<Texts> {
+    let folds = |f: FoldText| {
+        let stages = std::iter::once(f.first).chain(f.second).map(|s| (s.text, s.groups)).collect();
+        (stages, f.between)
+    };
+    let texts: Texts = match &kernel.finish {
+        Finish::Fold { axes, outs } => folds(fold(kernel, axes, outs, slots)?),
+        Finish::Rows { axes, outs } => {
+            let s = rows(kernel, axes, outs, slots)?;
+            (vec![(s.text, s.groups)], vec![])
+        }
+        Finish::Scan { axis, fold, slot } => {
+            let ScanText { stages, between, dtype } = scan(kernel, *axis, *fold, *slot)?;
+            (stages, if between > 0 { vec![(between, dtype); 2] } else { vec![] })
+        }
+        Finish::Contract { slot } => match contract(kernel, *slot)? {
+            ContractText::Tiles(s) => (vec![(s.text, s.groups)], vec![]),
+            ContractText::Thin(f) => folds(f),
+        },
+        _ => return None,
+    };
+    let small = kernel.domain.size() < u32::MAX as usize / 2;
+    (small && texts.0.iter().all(|(t, _)| t.fits(caps, false))).then_some(texts)
+}
+
+impl Stages {
+    pub fn new(gpu: &'static Gpu, (stages, between): Texts, cpu: Box<dyn Program>) -> Stages {
+        let stages = stages.into_iter().map(|(text, groups)| (Ready::new(gpu, text), groups)).collect();
+        Stages { stages, between, cpu }
+    }
+}
+
+impl Program for Stages {
+    fn launch(&self, memory: &Memory) -> Result<()> {
+        let gpu = self.stages[0].0.gpu;
+        let own = |&(n, dtype): &(usize, DType)| gpu.alloc(Kind::Device, bytes(n, dtype), false);
+        let own: Vec<Arc<Mem>> = self.between.iter().map(own).collect::<Result<_>>()?;
+        let flag = match self.stages.iter().any(|(r, _)| r.text.flagged) {
+            true => Some(flag(gpu)?),
+            false => None,
+        };
+        for (ready, groups) in &self.stages {
+            let backing = ready.backing(memory, &own, flag.as_ref())?;
+            ready.run(memory, &backing, 0, 0, *groups)?;
+        }
+        match flag {
+            Some(flag) if is_set(&flag)? => blame(&*self.cpu, memory),
+            _ => Ok(()),
+        }
+    }
+}
