@@ -196,9 +196,8 @@ impl Folds {
         to: usize,
         into: impl Fn(usize) -> *mut u8,
     ) {
-        let most = (to - from).div_ceil(BLOCK / 4) + 1;
-        let mut partials: SmallVec<[Vec<u64>; 2]> =
-            self.outs.iter().map(|_| Vec::with_capacity(most.min(4096))).collect();
+        // In place for rows of some thousand elements: an allocation a row would show.
+        let mut partials: SmallVec<[SmallVec<[u64; 16]>; 2]> = self.outs.iter().map(|_| SmallVec::new()).collect();
         let mut start = from;
         if let [o] = &self.outs[..]
             && let Some(base) = self.code.in_place(memory, o.reg)

@@ -78,6 +78,9 @@ struct Stage {
     scratch: usize,
 }
 
+/// What blocks of a row were folded into.
+type Partials = SmallVec<[u64; 16]>;
+
 struct Folding {
     arg: Reg,
     result: Reg,
@@ -218,7 +221,7 @@ impl Rows {
             // SAFETY: the caller's.
             unsafe {
                 self.row_values(memory, frame, stage, rows);
-                let mut partials: SmallVec<[Vec<u64>; 2]> = stage.folds.iter().map(|_| vec![]).collect();
+                let mut partials: SmallVec<[Partials; 2]> = stage.folds.iter().map(|_| Partials::new()).collect();
                 if !(stage.steps.is_empty() && stage.folds.is_empty() && stage.outs.is_empty()) {
                     self.repeat(frame, stage, rows);
                     let mut done = 0;
@@ -362,7 +365,7 @@ impl Rows {
         stage: &Stage,
         rows: usize,
         n: usize,
-        partials: &mut SmallVec<[Vec<u64>; 2]>,
+        partials: &mut SmallVec<[Partials; 2]>,
     ) {
         for (f, partial) in stage.folds.iter().zip(partials) {
             let (arg, size) = (f.arg as usize, self.code.sizes[f.arg as usize]);
