@@ -11,7 +11,17 @@ pub fn nonzero(x: &Expr) -> Result<Vec<Expr>> {
     let shape = host.shape().clone();
     let mut flat: Vec<usize> = vec![];
     let mut full = Ok(());
-    crate::dispatch!(host.dtype, T => each(&host.to_vec::<T>()?, |i, v| if full.is_ok() && v.to_bool() { full = push(&mut flat, i) })?);
+    crate::dispatch!(host.dtype, T => {
+        let look = |i: usize, v: &T| {
+            if full.is_ok() && v.to_bool() {
+                full = push(&mut flat, i);
+            }
+        };
+        match host.as_slice::<T>() {
+            Some(all) => each(all, look)?,
+            None => each(&host.to_vec::<T>()?, look)?,
+        }
+    });
     full?;
     let strides = shape.strides();
     let axis = |k: usize| {
