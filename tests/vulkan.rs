@@ -222,6 +222,71 @@ fn every_primitive_is_the_same_on_vulkan() {
     });
 }
 
+/// The inputs of a transcript: `> ` lines, with the `. ` lines that go on.
+fn inputs(text: &str) -> Vec<String> {
+    let mut out: Vec<String> = vec![];
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("> ") {
+            out.push(rest.to_string());
+        } else if let (Some(rest), Some(last)) = (line.strip_prefix(". "), out.last_mut()) {
+            *last = format!("{last}\n{rest}");
+        }
+    }
+    out
+}
+
+/// What the transcripts of the suite call, call by call: the same calls on the device, in their dtype and in f32.
+#[test]
+fn every_call_of_the_transcripts_is_the_same() {
+    with_stack(|| {
+        start();
+        let Some(place) = software() else { return };
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+        let mut files: Vec<_> = [root.clone(), root.join("numpy")]
+            .iter()
+            .flat_map(|dir| std::fs::read_dir(dir).expect("is there").flatten().map(|e| e.path()))
+            .filter(|p| p.is_file())
+            .collect();
+        files.sort();
+        let mut seen = std::collections::HashSet::new();
+        let mut wrong = vec![];
+        let mut count = 0;
+        for file in files {
+            let mut session = Session::new(Options::default());
+            session.interp.out = Box::new(std::io::sink());
+            session.interp.may_exit = false;
+            watch(Some(collect));
+            for input in inputs(&std::fs::read_to_string(&file).expect("readable")) {
+                session.run_cell("<transcript>", &input);
+            }
+            watch(None);
+            for s in SEEN.with(|s| std::mem::take(&mut *s.borrow_mut())) {
+                let of = |h: &Host| format!("{}{:?}", h.dtype, h.layout);
+                let key = format!(
+                    "{} {:?} {:?} {:?}",
+                    s.prim.name,
+                    s.attrs,
+                    s.weak,
+                    s.ins.iter().map(of).collect::<Vec<_>>()
+                );
+                if s.ins.iter().any(|h| h.layout.size() > 5000) || !seen.insert(key) {
+                    continue;
+                }
+                count += 1;
+                check(&s, place, 4.0 * allowance(s.prim), "in a transcript", &mut wrong);
+                let half = |h: &Host| match h.dtype {
+                    DType::F64 => host_of(DType::F32, &h.to_f64s().expect("room"), h.shape()),
+                    _ => h.clone(),
+                };
+                let single = Sample { ins: s.ins.iter().map(half).collect(), ..s.clone() };
+                check(&single, place, 16.0 * allowance(s.prim), "in a transcript, in f32", &mut wrong);
+            }
+        }
+        assert!(count > 100, "only {count} calls");
+        assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
+    });
+}
+
 /// f32 functions at numbers of every size, from the bits.
 #[test]
 fn functions_hold_over_all_floats() {
