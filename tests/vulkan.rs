@@ -672,6 +672,7 @@ fn every_way_to_the_device_gives_the_same() {
         "nopush,nocache",
         "range=65536,nocache",
         "noint64,nocache",
+        "nocompile,nocache",
         "nofloat64,staging,nopush,nocache",
     ] {
         let (got, errors) = program(switches, "vulkan:cpu");

@@ -102,6 +102,15 @@ impl Buffer {
         }
     }
 
+    /// Brings the bytes here and forgets what a device has: they are about to be written.
+    pub fn come_home(&self) -> Result<(), Fault> {
+        self.fetch()?;
+        if let Ok(mut away) = self.away.lock() {
+            *away = None;
+        }
+        Ok(())
+    }
+
     /// Whether the bytes are in this memory.
     #[inline]
     pub fn is_here(&self) -> bool {

@@ -110,6 +110,9 @@ impl Gpu {
     }
 
     fn make(&self, text: &str, binds: usize) -> Result<Arc<Pipe>> {
+        if Options::get().no_compile {
+            return Err(Fault::new("internal: kernels do not compile (NEVEL_VULKAN=nocompile)"));
+        }
         let layout = self.layout(binds)?;
         let version = if self.device.api_version() >= vulkano::Version::V1_2 { (1, 5) } else { (1, 3) };
         let words = spirv(text, version, self.caps.preserve)?;

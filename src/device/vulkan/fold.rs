@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Prepared;
 use super::codegen::contract::{ContractText, contract};
 use super::codegen::fold::{FoldText, fold};
 use super::codegen::rows::rows;
@@ -56,6 +57,12 @@ impl Stages {
     pub fn new(gpu: &'static Gpu, (stages, between): Texts, cpu: Box<dyn Program>) -> Stages {
         let stages = stages.into_iter().map(|(text, groups)| (Ready::new(gpu, text), groups)).collect();
         Stages { stages, between, cpu }
+    }
+}
+
+impl Prepared for Stages {
+    fn compile(&self) -> Result<()> {
+        self.stages.iter().try_for_each(|(ready, _)| ready.compile())
     }
 }
 

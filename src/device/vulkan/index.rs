@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::Prepared;
 use super::codegen::index::{GatherText, put};
 use super::codegen::map::plain;
 use super::codegen::text::Text;
@@ -80,6 +81,12 @@ pub struct Gather {
 impl Gather {
     pub fn new(gpu: &'static Gpu, text: GatherText, kernel: &Kernel, cpu: Box<dyn Program>) -> Gather {
         Gather { ready: Ready::new(gpu, text.text), threads: text.threads, indices: indices(kernel, 1), cpu }
+    }
+}
+
+impl Prepared for Gather {
+    fn compile(&self) -> Result<()> {
+        self.ready.compile()
     }
 }
 
@@ -167,6 +174,13 @@ fn sorted(places: &[u32]) -> [Vec<u32>; 3] {
     }
     begins.push(keys.len() as u32);
     [keys.iter().map(|&k| k as u32).collect(), begins, targets]
+}
+
+impl Prepared for Put {
+    fn compile(&self) -> Result<()> {
+        self.copy.compile()?;
+        self.ready.compile()
+    }
 }
 
 impl Program for Put {

@@ -29,6 +29,11 @@ impl Ready {
         Ready { gpu, text, pipe: OnceCell::new() }
     }
 
+    /// Compiles it, if that was not done yet.
+    pub fn compile(&self) -> Result<()> {
+        self.pipe().map(|_| ())
+    }
+
     fn pipe(&self) -> Result<&Arc<Pipe>> {
         if let Some(pipe) = self.pipe.get() {
             return Ok(pipe);

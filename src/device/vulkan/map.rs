@@ -1,5 +1,6 @@
 //! Maps on the device: the wide form where offsets allow it, else the plain one.
 
+use super::Prepared;
 use super::codegen::map::{MapText, plain, wide};
 use super::context::{Caps, Gpu};
 use super::launch::{Ready, flag, is_set};
@@ -34,6 +35,12 @@ impl Map {
             return Err(Fault::new("internal: the device cannot run this kernel"));
         }
         Ok(Map { forms, cpu: crate::device::cpu().prepare(kernel, slots)? })
+    }
+}
+
+impl Prepared for Map {
+    fn compile(&self) -> Result<()> {
+        self.forms.iter().try_for_each(|(_, ready)| ready.compile())
     }
 }
 

@@ -44,9 +44,10 @@ mod options;
 mod stream;
 mod transfer;
 
+use std::cell::OnceCell;
 use std::sync::{Arc, OnceLock};
 
-use super::{Device, Program};
+use super::{Bound, Device, Memory, Program};
 use crate::base::{Buffer, DType, Fault, Result};
 use crate::graph::prim::Body;
 use crate::graph::{Leaf, Prim};
@@ -116,7 +117,7 @@ impl Device for Vulkan {
         let cpu = || super::cpu().prepare(kernel, slots);
         let none = || Fault::new("internal: the device has no kernel for this");
         let caps = &self.gpu.caps;
-        Ok(match &kernel.finish {
+        let inner: Box<dyn Prepared> = match &kernel.finish {
             Finish::Store(outs) => Box::new(map::Map::new(self.gpu, kernel, outs, slots)?),
             Finish::Gather { slot, rest } => {
                 let text = codegen::index::gather(kernel, *slot, *rest).ok_or_else(none)?;
@@ -127,7 +128,9 @@ impl Device for Vulkan {
                 Box::new(index::Put::new(self.gpu, text, kernel, slots, cpu()?)?)
             }
             _ => Box::new(fold::Stages::new(self.gpu, fold::texts(kernel, slots, caps).ok_or_else(none)?, cpu()?)),
-        })
+        };
+        let (reads, writes) = (kernel.reads().to_vec(), kernel.writes().to_vec());
+        Ok(Box::new(Guarded { gpu: self.gpu, inner, cpu: cpu()?, reads, writes, compiled: OnceCell::new() }))
     }
 
     fn alloc(&self, bytes: usize) -> Result<Arc<Buffer>> {
@@ -146,6 +149,38 @@ impl Device for Vulkan {
 
     fn flush(&self) -> Result<()> {
         self.gpu.flush()
+    }
+}
+
+/// A program that can say beforehand whether it compiles.
+trait Prepared: Program {
+    fn compile(&self) -> Result<()>;
+}
+
+/// A program of the device, and the CPU's for when a driver refuses to compile it.
+struct Guarded {
+    gpu: &'static Gpu,
+    inner: Box<dyn Prepared>,
+    cpu: Box<dyn Program>,
+    reads: Vec<usize>,
+    writes: Vec<usize>,
+    compiled: OnceCell<bool>,
+}
+
+impl Program for Guarded {
+    fn launch(&self, memory: &Memory) -> Result<()> {
+        self.gpu.check()?;
+        if *self.compiled.get_or_init(|| self.inner.compile().is_ok()) {
+            return self.inner.launch(memory);
+        }
+        self.gpu.check()?;
+        memory.fetch(&self.reads)?;
+        for &slot in &self.writes {
+            if let Bound::Buffer { buffer, .. } = &memory.bound[slot] {
+                buffer.come_home()?;
+            }
+        }
+        self.cpu.launch(memory)
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `staging` | host memory counts as out of the device's reach, as on a card |
 //! | `range=BYTES` | the most that one binding may span |
 //! | `memory=BYTES` | the most that the device gives |
+//! | `nocompile` | no kernel compiles |
 //! | `lose=N` | the device is lost at the N-th submission |
 //! | `nocache` | pipelines are not kept on disk |
 
@@ -27,6 +28,7 @@ pub struct Options {
     pub memory: Option<u64>,
     pub lose: Option<u64>,
     pub no_cache: bool,
+    pub no_compile: bool,
 }
 
 impl Options {
@@ -52,6 +54,7 @@ impl Options {
                 "memory" => o.memory = value.parse().ok(),
                 "lose" => o.lose = value.parse().ok(),
                 "nocache" => o.no_cache = true,
+                "nocompile" => o.no_compile = true,
                 _ => {}
             }
         }
