@@ -94,7 +94,8 @@ fn build(moves: &[Move], leaves: &[Expr]) -> Vec<Expr> {
                 Some(ops::place(&a, &-&head, 0usize, 1usize, 1i64))
             }
             16 => Some(ops::where_(&ops::less(&a, &Expr::weak(0.3)), &a, &Expr::weak(0.5))),
-            17 if a.rank() > 0 => Some(ops::prod(&a, Attr::None, false)),
+            // Near one: of a product whose parts overflow here and underflow there, the order decides whether it is nan or 0.
+            17 if a.rank() > 0 => Some(ops::prod(&(ops::tanh(&a) * 1e-3 + 1.0), Attr::None, false)),
             18 if a.rank() > 0 => Some(ops::argmax(&a, m.k % a.rank(), false) * 0.5),
             19 if a.rank() < 3 => {
                 let mut shape = a.shape().clone();
