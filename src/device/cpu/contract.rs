@@ -14,7 +14,7 @@ use crate::device::{Memory, Program};
 use crate::plan::Kernel;
 
 /// Operations from which faer's own parallel product pays: it shares what is packed.
-const LARGE: usize = 1 << 30;
+const LARGE: usize = 1 << 32;
 
 pub struct Contract {
     ins: Vec<Whole>,
