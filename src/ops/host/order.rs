@@ -126,9 +126,13 @@ where
     let together = (SMALL / block).max(1);
     out.par_chunks_mut(block).zip(x.par_chunks(block)).with_min_len(together).try_for_each(|(out, x)| {
         interrupt::check()?;
+        // A long lane takes a second to be read into fresh memory and to be written, so both stop when asked to.
+        let goes_on = || !interrupt::asked();
         for k in 0..step {
-            let sorted = work(&mut x[k..].iter().step_by(step).copied(), alone);
-            out[k..].iter_mut().step_by(step).zip(sorted).for_each(|(slot, value)| *slot = value);
+            let sorted = work(&mut x[k..].iter().step_by(step).copied().take_while(|_| goes_on()), alone);
+            interrupt::check()?;
+            let stored = out[k..].iter_mut().step_by(step).zip(sorted).take_while(|_| goes_on());
+            stored.for_each(|(slot, value)| *slot = value);
         }
         Ok(())
     })
