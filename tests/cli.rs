@@ -300,12 +300,14 @@ fn stops(program: &str) {
 
 #[test]
 fn control_c_stops_what_takes_long() {
-    // faer does not look for Ctrl-C; printing is text without an end.
+    // faer does not look for Ctrl-C; sorts and picks move much memory; printing is text without an end.
     stops("solve(rand(6000, 6000), ones(6000))");
     stops("x = inv(rand(5000, 5000)); x[0, 0]");
     stops("x = eigh(rand(3000, 3000)); print(x)");
     stops("x = svd(rand(3000, 3000)); print(x)");
     stops("x = qr(rand(5000, 5000)); print(x)");
+    stops("for i in 0..100 { force(permutation(2 * 10^7)) }");
+    stops("x = rand(2 * 10^7); for i in 0..100 { force(x[x > 0.1]) }");
     stops("print(broadcast_to(1, (10^6, 10^6)))");
     stops("save(\"/dev/null\", rand(3 * 10^7), format=\"csv\")");
 }
