@@ -156,7 +156,8 @@ fn open(number: u8, found: &Found) -> Result<Gpu> {
             && device.api_version() >= Version::V1_2,
     };
     let compiler = Compiler::new(&device, &caps, options);
-    let stream = Mutex::new(Stream::new(&device, family as u32).map_err(|e| error::vulkan("a stream", found.name, e))?);
+    let stream =
+        Mutex::new(Stream::new(&device, family as u32).map_err(|e| error::validated("a stream", found.name, e))?);
     let lost = AtomicBool::new(false);
     let finished = AtomicU64::new(0);
     Ok(Gpu {

@@ -17,7 +17,7 @@ use vulkano::command_buffer::pool::{
 };
 use vulkano::device::Device;
 use vulkano::sync::fence::Fence;
-use vulkano::{VulkanError, VulkanObject};
+use vulkano::{Validated, VulkanError, VulkanObject};
 
 use super::compile::Pipe;
 use super::context::Gpu;
@@ -67,13 +67,13 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub fn new(device: &Arc<Device>, family: u32) -> Result<Stream, VulkanError> {
+    pub fn new(device: &Arc<Device>, family: u32) -> Result<Stream, Validated<VulkanError>> {
         let info = CommandPoolCreateInfo {
             flags: CommandPoolCreateFlags::RESET_COMMAND_BUFFER | CommandPoolCreateFlags::TRANSIENT,
             queue_family_index: family,
             ..Default::default()
         };
-        let pool = CommandPool::new(device.clone(), info).map_err(|e| e.unwrap())?;
+        let pool = CommandPool::new(device.clone(), info)?;
         Ok(Stream { waiting: vec![], sent: 0, flight: VecDeque::new(), pool, spare: vec![] })
     }
 
