@@ -126,6 +126,11 @@ fn plain(inst: &Inst, dtype: &dyn Fn(Reg) -> DType) -> Option<Plain> {
     fits.then_some(Plain { op, args, dtype: inst.dtype })
 }
 
+/// The operation of arithmetic on floats that an instruction is, with its operands.
+pub fn arithmetic(inst: &Inst, dtype: &dyn Fn(Reg) -> DType) -> Option<(Arith, [Reg; 2])> {
+    plain(inst, dtype).map(|p| (p.op, p.args))
+}
+
 fn missing() -> Fault {
     Fault::new("internal: arithmetic has no lane for this dtype")
 }

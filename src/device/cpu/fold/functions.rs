@@ -1,0 +1,183 @@
+//! What a fold does with elements: a stretch into one value, a line into accumulators.
+//!
+//! In: the fold and the dtype. Out: functions for this CPU; by vectors for the arithmetic of floats, by the compiler's
+//! loops for the rest.
+
+use crate::base::DType;
+use crate::device::cpu::simd::{self, Arith};
+use crate::graph::Fold;
+use crate::graph::lane::{Cpu, cpu};
+
+/// Works on n elements from one pointer into another.
+type Stretch = unsafe fn(*const u8, usize, *mut u8);
+
+/// A fold over one element type.
+#[derive(Clone, Copy)]
+pub struct Functions {
+    pub(super) size: usize,
+    /// Writes the value of folding nothing.
+    pub(super) start: unsafe fn(*mut u8),
+    /// Folds n elements into one.
+    pub segment: Stretch,
+    /// Folds n elements into n accumulators.
+    pub(super) line: Stretch,
+}
+
+/// One fold over one type: start and combination.
+trait Combine<T> {
+    const START: T;
+    fn two(a: T, b: T) -> T;
+}
+
+struct Add;
+struct Mul;
+struct Most;
+struct Least;
+struct And;
+struct Or;
+
+macro_rules! folds {
+    ($($name:ident<$t:ty> $start:expr, |$a:ident, $b:ident| $two:expr;)+) => { $(
+        impl Combine<$t> for $name {
+            const START: $t = $start;
+            #[inline(always)]
+            fn two($a: $t, $b: $t) -> $t { $two }
+        }
+    )+ };
+}
+folds! {
+    Add<f64> 0.0, |a, b| a + b;
+    Add<f32> 0.0, |a, b| a + b;
+    Add<i64> 0, |a, b| a.wrapping_add(b);
+    Mul<f64> 1.0, |a, b| a * b;
+    Mul<f32> 1.0, |a, b| a * b;
+    Mul<i64> 1, |a, b| a.wrapping_mul(b);
+    Most<f64> f64::NEG_INFINITY, |a, b| if a >= b || a.is_nan() { a } else { b };
+    Most<f32> f32::NEG_INFINITY, |a, b| if a >= b || a.is_nan() { a } else { b };
+    Most<i64> i64::MIN, |a, b| if a > b { a } else { b };
+    Most<bool> false, |a, b| a | b;
+    Least<f64> f64::INFINITY, |a, b| if a <= b || a.is_nan() { a } else { b };
+    Least<f32> f32::INFINITY, |a, b| if a <= b || a.is_nan() { a } else { b };
+    Least<i64> i64::MAX, |a, b| if a < b { a } else { b };
+    Least<bool> true, |a, b| a & b;
+    And<bool> true, |a, b| a & b;
+    Or<bool> false, |a, b| a | b;
+}
+
+/// Lanes of a segment: enough independent chains to hide the latency of an addition.
+const W: usize = simd::LANES;
+
+#[inline(always)]
+unsafe fn segment_body<T: Copy, F: Combine<T>>(from: *const u8, n: usize, out: *mut u8) {
+    let from = from.cast::<T>();
+    let mut lanes = [F::START; W];
+    // SAFETY: n elements from `from`; one at `out`.
+    unsafe {
+        for i in 0..n / W {
+            let x = from.add(i * W).cast::<[T; W]>().read_unaligned();
+            for k in 0..W {
+                lanes[k] = F::two(lanes[k], x[k]);
+            }
+        }
+        for (k, i) in (n / W * W..n).enumerate() {
+            lanes[k] = F::two(lanes[k], *from.add(i));
+        }
+        let mut half = W / 2;
+        while half > 0 {
+            for k in 0..half {
+                lanes[k] = F::two(lanes[k], lanes[k + half]);
+            }
+            half /= 2;
+        }
+        out.cast::<T>().write_unaligned(lanes[0]);
+    }
+}
+
+#[inline(always)]
+unsafe fn line_body<T: Copy, F: Combine<T>>(from: *const u8, n: usize, into: *mut u8) {
+    let (from, into) = (from.cast::<T>(), into.cast::<T>());
+    // SAFETY: n elements each.
+    unsafe {
+        for i in 0..n / 16 {
+            let x = from.add(i * 16).cast::<[T; 16]>().read_unaligned();
+            let a = into.add(i * 16).cast::<[T; 16]>().read_unaligned();
+            let y: [T; 16] = std::array::from_fn(|k| F::two(a[k], x[k]));
+            into.add(i * 16).cast::<[T; 16]>().write_unaligned(y);
+        }
+        for i in n / 16 * 16..n {
+            into.add(i).write_unaligned(F::two(into.add(i).read_unaligned(), from.add(i).read_unaligned()));
+        }
+    }
+}
+
+unsafe fn segment<T: Copy, F: Combine<T>>(from: *const u8, n: usize, out: *mut u8) {
+    // SAFETY: passed on.
+    unsafe { segment_body::<T, F>(from, n, out) }
+}
+unsafe fn line<T: Copy, F: Combine<T>>(from: *const u8, n: usize, into: *mut u8) {
+    // SAFETY: passed on.
+    unsafe { line_body::<T, F>(from, n, into) }
+}
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn segment_avx2<T: Copy, F: Combine<T>>(from: *const u8, n: usize, out: *mut u8) {
+    // SAFETY: passed on.
+    unsafe { segment_body::<T, F>(from, n, out) }
+}
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn line_avx2<T: Copy, F: Combine<T>>(from: *const u8, n: usize, into: *mut u8) {
+    // SAFETY: passed on.
+    unsafe { line_body::<T, F>(from, n, into) }
+}
+unsafe fn start<T: Copy, F: Combine<T>>(out: *mut u8) {
+    // SAFETY: one element.
+    unsafe { out.cast::<T>().write_unaligned(F::START) }
+}
+
+fn of<T: Copy, F: Combine<T>>() -> Functions {
+    let (segment, line): (Stretch, Stretch) = match cpu() {
+        #[cfg(target_arch = "x86_64")]
+        Cpu::Avx2 | Cpu::Avx512 => (segment_avx2::<T, F>, line_avx2::<T, F>),
+        _ => (segment::<T, F>, line::<T, F>),
+    };
+    Functions { size: size_of::<T>(), start: start::<T, F>, segment, line }
+}
+
+pub fn functions(fold: Fold, dtype: DType) -> Option<Functions> {
+    let by_vectors = match fold {
+        Fold::Sum => Some(Arith::Add),
+        Fold::Prod => Some(Arith::Mul),
+        Fold::Max => Some(Arith::Max),
+        Fold::Min => Some(Arith::Min),
+        _ => None,
+    };
+    let mut out = plain_functions(fold, dtype)?;
+    if let Some((segment, line)) = by_vectors.and_then(|op| simd::fold_lanes(op, dtype)) {
+        (out.segment, out.line) = (segment, line);
+    }
+    Some(out)
+}
+
+fn plain_functions(fold: Fold, dtype: DType) -> Option<Functions> {
+    Some(match (fold, dtype) {
+        (Fold::Sum, DType::F64) => of::<f64, Add>(),
+        (Fold::Sum, DType::F32) => of::<f32, Add>(),
+        (Fold::Sum, DType::I64) => of::<i64, Add>(),
+        (Fold::Prod, DType::F64) => of::<f64, Mul>(),
+        (Fold::Prod, DType::F32) => of::<f32, Mul>(),
+        (Fold::Prod, DType::I64) => of::<i64, Mul>(),
+        // Positions start from nothing and are found value by value.
+        (Fold::Max | Fold::ArgMax, DType::F64) => of::<f64, Most>(),
+        (Fold::Max | Fold::ArgMax, DType::F32) => of::<f32, Most>(),
+        (Fold::Max | Fold::ArgMax, DType::I64) => of::<i64, Most>(),
+        (Fold::Max | Fold::ArgMax, DType::Bool) => of::<bool, Most>(),
+        (Fold::Min | Fold::ArgMin, DType::F64) => of::<f64, Least>(),
+        (Fold::Min | Fold::ArgMin, DType::F32) => of::<f32, Least>(),
+        (Fold::Min | Fold::ArgMin, DType::I64) => of::<i64, Least>(),
+        (Fold::Min | Fold::ArgMin, DType::Bool) => of::<bool, Least>(),
+        (Fold::All, DType::Bool) => of::<bool, And>(),
+        (Fold::Any, DType::Bool) => of::<bool, Or>(),
+        _ => return None,
+    })
+}

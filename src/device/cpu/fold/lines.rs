@@ -1,0 +1,208 @@
+//! Columns: the innermost axis is kept.
+//!
+//! Blocks hold whole lines, or a piece of a long one, and line after line is folded into a vector of accumulators.
+
+use smallvec::SmallVec;
+
+use super::functions::Functions;
+use super::runs::whole;
+use super::{CHUNK, Folds};
+use crate::base::Result;
+use crate::device::Memory;
+use crate::device::cpu::block::{BLOCK, with_frame};
+use crate::device::cpu::tasks::{self, Shared};
+
+/// Lines that are folded into one vector before it joins the next level.
+const RADIX: usize = 64;
+
+impl Folds {
+    /// Columns: innermost axis kept.
+    pub(super) fn columns(&self, memory: &Memory) -> Result<()> {
+        let (outer, n, inner) = (self.outer, self.folded, self.inner);
+        // How lines are cut depends on the shape only. Few chunks: each has accumulators of its own.
+        let lines = (CHUNK / inner.max(1)).max(RADIX).max(n.div_ceil(16));
+        let chunks = n.div_ceil(lines).max(1);
+        let in_place = self.outs.iter().all(|o| self.code.in_place(memory, o.reg).is_some());
+        let tile = inner.min(if in_place { 4 * BLOCK } else { BLOCK });
+        let tiles = inner.div_ceil(tile);
+        let bytes: Vec<usize> = self.outs.iter().map(|o| chunks * outer * inner * o.functions.size).collect();
+        let mut partials: Vec<Vec<u64>> =
+            if chunks > 1 { bytes.iter().map(|b| vec![0u64; b.div_ceil(8)]).collect() } else { vec![] };
+        let into: SmallVec<[Shared<u8>; 2]> = (0..self.outs.len())
+            .map(|k| match partials.get_mut(k) {
+                Some(p) => Shared(p.as_mut_ptr().cast()),
+                None => Shared(memory.pointer(self.outs[k].slot, self.outs[k].functions.size)),
+            })
+            .collect();
+        tasks::run(chunks * outer * tiles, self.cost(), |t| {
+            let (chunk, rest) = (t / (outer * tiles), t % (outer * tiles));
+            let (o, first) = (rest / tiles, rest % tiles * tile);
+            let width = tile.min(inner - first);
+            let lines = (chunk * lines)..((chunk + 1) * lines).min(n);
+            let into = |k: usize| {
+                // SAFETY: each task writes its own part of the accumulators.
+                unsafe { into[k].get().add(((chunk * outer + o) * inner + first) * self.outs[k].functions.size) }
+            };
+            // SAFETY: as above.
+            unsafe { self.lines(memory, o, lines, first, width, into) };
+        })?;
+        for (o, partial) in self.outs.iter().zip(&mut partials) {
+            // SAFETY: the accumulators and the output hold `outer * inner` elements each.
+            unsafe {
+                combine(
+                    &o.functions,
+                    partial.as_mut_ptr().cast(),
+                    chunks,
+                    outer * inner,
+                    memory.pointer(o.slot, o.functions.size),
+                )
+            };
+        }
+        Ok(())
+    }
+
+    /// Folds some lines of `width` columns into accumulators, in levels of `RADIX` lines.
+    ///
+    /// # Safety
+    /// `into(k)` holds `width` elements of output k.
+    unsafe fn lines(
+        &self,
+        memory: &Memory,
+        at: usize,
+        lines: std::ops::Range<usize>,
+        first: usize,
+        width: usize,
+        into: impl Fn(usize) -> *mut u8,
+    ) {
+        let (n, inner) = (self.folded, self.inner);
+        let whole_lines = width == inner;
+        let together = if whole_lines { (BLOCK / inner).max(1) } else { 1 };
+        with_frame(|frame| {
+            let mut levels: SmallVec<[Levels; 2]> = self.outs.iter().map(|o| Levels::new(o.functions, width)).collect();
+            let mut line = lines.start;
+            if let [o] = &self.outs[..]
+                && let Some(base) = self.code.in_place(memory, o.reg)
+            {
+                for l in lines.clone() {
+                    // SAFETY: within the array.
+                    unsafe { levels[0].add(base.add(((self.folded * at + l) * inner + first) * o.functions.size)) };
+                }
+                line = lines.end;
+            }
+            while line < lines.end {
+                let count = together.min(lines.end - line);
+                let start = (at * n + line) * inner + first;
+                // SAFETY: within the domain; a block holds `count` lines.
+                unsafe {
+                    self.code.run(memory, frame, start, count * width, &[]);
+                    for (o, levels) in self.outs.iter().zip(&mut levels) {
+                        let all = whole(
+                            frame.at[o.reg as usize],
+                            frame.single[o.reg as usize],
+                            count * width,
+                            o.functions.size,
+                        );
+                        for l in 0..count {
+                            levels.add(all.pointer().add(l * width * o.functions.size));
+                        }
+                    }
+                }
+                line += count;
+            }
+            for (k, levels) in levels.iter_mut().enumerate() {
+                // SAFETY: the caller's.
+                unsafe { levels.finish(into(k)) };
+            }
+        });
+    }
+}
+
+/// Folds the chunks' accumulators pairwise into the output.
+///
+/// # Safety
+/// `partials` holds `chunks * n` elements, `out` n.
+unsafe fn combine(f: &Functions, partials: *mut u8, chunks: usize, n: usize, out: *mut u8) {
+    let at = |c: usize| unsafe { partials.add(c * n * f.size) };
+    let mut step = 1;
+    while step < chunks {
+        for c in (0..chunks).step_by(2 * step) {
+            if c + step < chunks {
+                // SAFETY: both hold n elements.
+                unsafe { (f.line)(at(c + step), n, at(c)) };
+            }
+        }
+        step *= 2;
+    }
+    // SAFETY: the caller's.
+    unsafe { std::ptr::copy_nonoverlapping(partials, out, n * f.size) };
+}
+
+/// Accumulators for lines: each level takes `RADIX` of the one below.
+struct Levels {
+    f: Functions,
+    width: usize,
+    memory: Vec<u64>,
+    counts: SmallVec<[usize; 6]>,
+}
+
+impl Levels {
+    fn new(f: Functions, width: usize) -> Levels {
+        Levels { f, width, memory: vec![], counts: SmallVec::new() }
+    }
+
+    fn words(&self) -> usize {
+        (self.width * self.f.size).div_ceil(8)
+    }
+
+    fn at(&mut self, level: usize) -> *mut u8 {
+        let words = self.words();
+        while self.counts.len() <= level {
+            self.counts.push(0);
+            self.memory.resize(self.memory.len() + words, 0);
+            let from = self.memory.len() - words;
+            for i in 0..self.width {
+                // SAFETY: the level has room for `width` elements.
+                unsafe { (self.f.start)(self.memory.as_mut_ptr().add(from).cast::<u8>().add(i * self.f.size)) };
+            }
+        }
+        // SAFETY: the level is there now.
+        unsafe { self.memory.as_mut_ptr().add(level * words).cast() }
+    }
+
+    /// # Safety
+    /// `line` holds `width` elements.
+    unsafe fn add(&mut self, line: *const u8) {
+        let at = self.at(0);
+        // SAFETY: both hold `width` elements.
+        unsafe { (self.f.line)(line, self.width, at) };
+        self.counts[0] += 1;
+        let mut level = 0;
+        while self.counts[level] == RADIX {
+            let above = self.at(level + 1);
+            let here = self.at(level);
+            // SAFETY: as above.
+            unsafe {
+                (self.f.line)(here, self.width, above);
+                for i in 0..self.width {
+                    (self.f.start)(here.add(i * self.f.size));
+                }
+            }
+            self.counts[level] = 0;
+            self.counts[level + 1] += 1;
+            level += 1;
+        }
+    }
+
+    /// # Safety
+    /// `out` holds `width` elements.
+    unsafe fn finish(&mut self, out: *mut u8) {
+        let total = self.at(0);
+        for level in 1..self.counts.len() {
+            let above = self.at(level);
+            // SAFETY: both hold `width` elements.
+            unsafe { (self.f.line)(above, self.width, total) };
+        }
+        // SAFETY: the caller's.
+        unsafe { std::ptr::copy_nonoverlapping(total, out, self.width * self.f.size) };
+    }
+}

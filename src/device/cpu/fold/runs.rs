@@ -1,0 +1,197 @@
+//! Rows: the innermost axis is folded.
+//!
+//! Each output folds a run of the domain. Short rows share a block; long ones are cut into chunks that threads share.
+
+use smallvec::SmallVec;
+
+use super::functions::Functions;
+use super::{CHUNK, Folds};
+use crate::base::Result;
+use crate::device::Memory;
+use crate::device::cpu::block::{BLOCK, Frame, fill, with_frame};
+use crate::device::cpu::tasks::{self, Shared};
+
+impl Folds {
+    /// Rows: innermost axis folded.
+    pub(super) fn rows(&self, memory: &Memory) -> Result<()> {
+        let (rows, n) = (self.outer, self.folded);
+        let chunks = n.div_ceil(CHUNK).max(1);
+        if chunks == 1 {
+            let per_task = (CHUNK / n.max(1)).clamp(1, rows.max(1));
+            return tasks::run(rows.div_ceil(per_task), self.cost(), |t| {
+                // SAFETY: each task has its own rows.
+                unsafe { self.some_rows(memory, t * per_task, ((t + 1) * per_task).min(rows)) };
+            });
+        }
+        self.long_rows(memory, chunks)
+    }
+
+    /// # Safety
+    /// Rows `from .. to` of the outputs are this call's alone.
+    unsafe fn some_rows(&self, memory: &Memory, from: usize, to: usize) {
+        let n = self.folded;
+        with_frame(|frame| {
+            let mut row = from;
+            while row < to {
+                // Short rows share a block; a long one takes several.
+                let together = (BLOCK / n).clamp(1, to - row);
+                if n <= BLOCK {
+                    // SAFETY: within the domain; the frame holds a block.
+                    unsafe {
+                        self.code.run(memory, frame, row * n, together * n, &[]);
+                        for o in &self.outs {
+                            let f = &o.functions;
+                            let out = memory.pointer(o.slot, f.size).add(row * f.size);
+                            let from =
+                                whole(frame.at[o.reg as usize], frame.single[o.reg as usize], together * n, f.size);
+                            for r in 0..together {
+                                (f.segment)(from.pointer().add(r * n * f.size), n, out.add(r * f.size));
+                            }
+                        }
+                    }
+                } else {
+                    // SAFETY: as above.
+                    unsafe {
+                        self.run_of_blocks(memory, frame, row * n, (row + 1) * n, |k| {
+                            let o = &self.outs[k];
+                            memory.pointer(o.slot, o.functions.size).add(row * o.functions.size)
+                        })
+                    };
+                }
+                row += together;
+            }
+        });
+    }
+
+    /// Folds positions `from .. to` into one value per output: per block, then pairwise over the blocks.
+    ///
+    /// # Safety
+    /// `into(k)` is where output k's value goes.
+    unsafe fn run_of_blocks(
+        &self,
+        memory: &Memory,
+        frame: &mut Frame,
+        from: usize,
+        to: usize,
+        into: impl Fn(usize) -> *mut u8,
+    ) {
+        // In place for rows of some thousand elements: an allocation a row would show.
+        let mut partials: SmallVec<[SmallVec<[u64; 16]>; 2]> = self.outs.iter().map(|_| SmallVec::new()).collect();
+        let mut start = from;
+        if let [o] = &self.outs[..]
+            && let Some(base) = self.code.in_place(memory, o.reg)
+        {
+            // Memory is folded where it lies.
+            let (f, partial) = (&o.functions, &mut partials[0]);
+            while start < to {
+                let n = BLOCK.min(to - start);
+                let mut bits = 0u64;
+                // SAFETY: within the array.
+                unsafe { (f.segment)(base.add(start * f.size), n, (&raw mut bits).cast()) };
+                partial.push(bits);
+                start += n;
+            }
+        }
+        while start < to {
+            let n = self.code.block(start, to);
+            // SAFETY: within the domain.
+            unsafe { self.code.run(memory, frame, start, n, &[]) };
+            for (o, partial) in self.outs.iter().zip(&mut partials) {
+                let f = &o.functions;
+                // SAFETY: the register holds n elements, or one where single.
+                unsafe {
+                    let all = whole(frame.at[o.reg as usize], frame.single[o.reg as usize], n, f.size);
+                    let mut bits = 0u64;
+                    (f.segment)(all.pointer(), n, (&raw mut bits).cast());
+                    partial.push(bits);
+                }
+            }
+            start += n;
+        }
+        for (k, (o, partial)) in self.outs.iter().zip(&mut partials).enumerate() {
+            // SAFETY: the caller's.
+            unsafe { pairwise(&o.functions, partial, into(k)) };
+        }
+    }
+
+    /// Rows cut into chunks that threads share.
+    fn long_rows(&self, memory: &Memory, chunks: usize) -> Result<()> {
+        let (rows, n) = (self.outer, self.folded);
+        let mut partials: Vec<Vec<u64>> = vec![vec![0u64; rows * chunks]; self.outs.len()];
+        let into: SmallVec<[Shared<u64>; 2]> = partials.iter_mut().map(|p| Shared(p.as_mut_ptr())).collect();
+        tasks::run(rows * chunks, self.cost(), |t| {
+            let (row, chunk) = (t / chunks, t % chunks);
+            let from = row * n + chunk * CHUNK;
+            let to = (from + CHUNK).min((row + 1) * n);
+            with_frame(|frame| {
+                // SAFETY: each task writes its own partial.
+                unsafe { self.run_of_blocks(memory, frame, from, to, |k| into[k].get().add(t).cast()) };
+            });
+        })?;
+        for (o, partials) in self.outs.iter().zip(&mut partials) {
+            for row in 0..rows {
+                // SAFETY: the output holds `rows` elements.
+                unsafe {
+                    let out = memory.pointer(o.slot, o.functions.size).add(row * o.functions.size);
+                    pairwise(&o.functions, &mut partials[row * chunks..(row + 1) * chunks], out);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A register as n elements: where it is one number, stretched.
+pub enum Stretched {
+    At(*const u8),
+    Own(Box<[u64; BLOCK]>),
+}
+
+impl Stretched {
+    pub fn pointer(&self) -> *const u8 {
+        match self {
+            Stretched::At(p) => *p,
+            Stretched::Own(b) => b.as_ptr().cast(),
+        }
+    }
+}
+
+/// # Safety
+/// `at` holds n elements, or one where single.
+pub unsafe fn whole(at: *const u8, single: bool, n: usize, size: usize) -> Stretched {
+    if !single {
+        return Stretched::At(at);
+    }
+    let mut own = Box::new([0u64; BLOCK]);
+    // SAFETY: a block holds n elements.
+    unsafe { fill(at, own.as_mut_ptr().cast(), n, size) };
+    Stretched::Own(own)
+}
+
+/// Folds values (each in a word of its own) pairwise: neighbours, then neighbours of those.
+///
+/// # Safety
+/// `out` holds one element.
+pub unsafe fn pairwise(f: &Functions, values: &mut [u64], out: *mut u8) {
+    let mut n = values.len();
+    while n > 1 {
+        let half = n / 2;
+        for i in 0..half {
+            let mut a = values[2 * i];
+            // SAFETY: one element each.
+            unsafe { (f.line)((&raw const values[2 * i + 1]).cast(), 1, (&raw mut a).cast()) };
+            values[i] = a;
+        }
+        if n % 2 == 1 {
+            values[half] = values[n - 1];
+        }
+        n = n.div_ceil(2);
+    }
+    // SAFETY: the caller's.
+    unsafe {
+        match values.first() {
+            Some(v) => std::ptr::copy_nonoverlapping((&raw const *v).cast(), out, f.size),
+            None => (f.start)(out),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Loops over blocks, for any vector: one operation, two in a row, and folds.
+
+use super::ops::Op;
+use super::vector::Vector;
+
+/// An operand while a block runs: where the next vector is read, and how far the one after lies.
+#[derive(Clone, Copy)]
+struct Reader<V: Vector> {
+    at: *const V::T,
+    step: usize,
+}
+
+/// Room for one number repeated as often as the widest vector holds it.
+#[repr(align(64))]
+struct Repeated<T>([std::mem::MaybeUninit<T>; 16]);
+
+impl<T: Copy> Repeated<T> {
+    #[inline(always)]
+    fn new() -> Repeated<T> {
+        Repeated([const { std::mem::MaybeUninit::uninit() }; 16])
+    }
+}
+
+impl<V: Vector> Reader<V> {
+    /// # Safety
+    /// The operand holds one element where single.
+    #[inline(always)]
+    unsafe fn new(p: *const u8, single: bool, room: &mut Repeated<V::T>) -> Reader<V> {
+        let at = p.cast::<V::T>();
+        if !single {
+            return Reader { at, step: V::N };
+        }
+        // SAFETY: the caller's.
+        room.0.fill(std::mem::MaybeUninit::new(unsafe { at.read_unaligned() }));
+        Reader { at: room.0.as_ptr().cast(), step: 0 }
+    }
+
+    /// # Safety
+    /// A vector is left.
+    #[inline(always)]
+    unsafe fn next(&mut self) -> V {
+        // SAFETY: the caller's.
+        unsafe {
+            let v = V::load(self.at);
+            self.at = self.at.add(self.step);
+            v
+        }
+    }
+
+    /// # Safety
+    /// Element `k` from here exists, or this is one number.
+    #[inline(always)]
+    unsafe fn element(&self, k: usize) -> V::T {
+        // SAFETY: the caller's.
+        unsafe { self.at.add(if self.step == 0 { 0 } else { k }).read_unaligned() }
+    }
+}
+
+#[inline(always)]
+pub unsafe fn alone<V: Vector, O: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
+    let mut rooms = [(); 2].map(|()| Repeated::new());
+    let [ra, rb] = &mut rooms;
+    // SAFETY: the lane's contract.
+    unsafe {
+        let mut a = Reader::<V>::new(*ins, single & 1 != 0, ra);
+        let mut b = Reader::<V>::new(*ins.add(1), single & 2 != 0, rb);
+        let mut out = out.cast::<V::T>();
+        for _ in 0..n / V::N {
+            O::wide(a.next(), b.next()).store(out);
+            out = out.add(V::N);
+        }
+        for k in 0..n % V::N {
+            out.add(k).write_unaligned(O::one(a.element(k), b.element(k)));
+        }
+    }
+}
+
+#[inline(always)]
+pub unsafe fn pair<V: Vector, I: Op, O: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
+    let mut rooms = [(); 3].map(|()| Repeated::new());
+    let [ra, rb, rc] = &mut rooms;
+    // SAFETY: the lane's contract.
+    unsafe {
+        let mut a = Reader::<V>::new(*ins, single & 1 != 0, ra);
+        let mut b = Reader::<V>::new(*ins.add(1), single & 2 != 0, rb);
+        let mut c = Reader::<V>::new(*ins.add(2), single & 4 != 0, rc);
+        let mut out = out.cast::<V::T>();
+        for _ in 0..n / V::N {
+            O::wide(I::wide(a.next(), b.next()), c.next()).store(out);
+            out = out.add(V::N);
+        }
+        for k in 0..n % V::N {
+            out.add(k).write_unaligned(O::one(I::one(a.element(k), b.element(k)), c.element(k)));
+        }
+    }
+}
+
+#[inline(always)]
+pub unsafe fn squared<V: Vector, I: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
+    let mut rooms = [(); 2].map(|()| Repeated::new());
+    let [ra, rb] = &mut rooms;
+    // SAFETY: the lane's contract.
+    unsafe {
+        let mut a = Reader::<V>::new(*ins, single & 1 != 0, ra);
+        let mut b = Reader::<V>::new(*ins.add(1), single & 2 != 0, rb);
+        let mut out = out.cast::<V::T>();
+        for _ in 0..n / V::N {
+            let i = I::wide(a.next(), b.next());
+            i.mul(i).store(out);
+            out = out.add(V::N);
+        }
+        for k in 0..n % V::N {
+            let i = I::one(a.element(k), b.element(k));
+            out.add(k).write_unaligned(i * i);
+        }
+    }
+}
+
+/// Independent sums of a stretch that is folded into one element: enough to hide the latency of an addition. Part of the result:
+/// which elements are added to which depends on it.
+pub const LANES: usize = 32;
+
+/// Folds n elements into one: 32 running values, then their halves.
+#[inline(always)]
+pub unsafe fn segment<V: Vector, O: Op>(from: *const u8, n: usize, start: V::T, out: *mut u8) {
+    let from = from.cast::<V::T>();
+    let mut lanes = [start; LANES];
+    // SAFETY: n elements from `from`, one at `out`.
+    unsafe {
+        match LANES / V::N {
+            2 => running::<V, O, 2>(from, n, &mut lanes),
+            4 => running::<V, O, 4>(from, n, &mut lanes),
+            _ => running::<V, O, 8>(from, n, &mut lanes),
+        }
+        for (k, i) in (n / LANES * LANES..n).enumerate() {
+            lanes[k] = O::one(lanes[k], from.add(i).read_unaligned());
+        }
+        let mut half = LANES / 2;
+        while half > 0 {
+            for k in 0..half {
+                lanes[k] = O::one(lanes[k], lanes[k + half]);
+            }
+            half /= 2;
+        }
+        out.cast::<V::T>().write_unaligned(lanes[0]);
+    }
+}
+
+#[inline(always)]
+pub unsafe fn running<V: Vector, O: Op, const R: usize>(from: *const V::T, n: usize, lanes: &mut [V::T; LANES]) {
+    // SAFETY: `R` vectors are `LANES` elements.
+    unsafe {
+        let mut sums: [V; R] = std::array::from_fn(|r| V::load(lanes.as_ptr().add(r * V::N)));
+        for i in 0..n / LANES {
+            for (r, sum) in sums.iter_mut().enumerate() {
+                *sum = O::wide(*sum, V::load(from.add(i * LANES + r * V::N)));
+            }
+        }
+        for (r, sum) in sums.iter().enumerate() {
+            sum.store(lanes.as_mut_ptr().add(r * V::N));
+        }
+    }
+}

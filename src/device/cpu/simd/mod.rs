@@ -1,0 +1,253 @@
+//! The operations of arithmetic on floats, alone, in pairs and as folds, for every CPU.
+//!
+//! In: operations. Out: functions over blocks that do one, or two in a row, in one pass: `a * b + c` reads three blocks and
+//! writes one, where two passes would write and read the product too. In cache a pass is bound by its loads and
+//! stores, so this is where chains of cheap operations spend their time.
+//!
+//! Nothing is contracted: each operation rounds, so results are those of the operations one by one, to the bit.
+//! Operands that are one number are repeated in a vector that is read again and again (a step of 0): one function serves
+//! vectors and numbers alike, at the price of a load that always hits the first-level cache.
+
+mod lanes;
+mod ops;
+mod short;
+mod vector;
+
+use crate::base::DType;
+use crate::graph::lane::{Cpu, cpu};
+
+pub use lanes::LANES;
+use ops::{Add, Div, Max, Min, Mul, Op, Sub, Swapped};
+pub use short::{Lie, Short};
+use short::{Made, Plain, Squared};
+use vector::{Four, Vector};
+
+/// Computes `n` elements from two or three operands; bit i of the mask says that operand i is one number. `out` may be an
+/// operand.
+pub type BasicLane = unsafe fn(ins: *const *const u8, single: u8, out: *mut u8, n: usize);
+
+/// An operation of arithmetic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arith {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    /// The larger; a nan wins, and of equal ones the first.
+    Max,
+    Min,
+}
+
+/// What the second operation of a pair does with the first one's value `i` and the third operand `c`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outer {
+    /// `i op c`
+    Left(Arith),
+    /// `c op i`
+    Right(Arith),
+    /// `i * i`
+    Square,
+}
+/// Folds n elements into one.
+pub type Segment = unsafe fn(from: *const u8, n: usize, out: *mut u8);
+/// Folds n elements into n accumulators.
+pub type Line = unsafe fn(from: *const u8, n: usize, into: *mut u8);
+
+/// The functions of one CPU path and dtype.
+macro_rules! path {
+    ($module:ident, $v64:ty, $v32:ty $(, #[$feature:meta])?) => {
+        mod $module {
+            use super::*;
+            #[allow(unused_imports)]
+            #[cfg(target_arch = "x86_64")]
+            use std::arch::x86_64::*;
+
+            $(#[$feature])?
+            unsafe fn alone<V: Vector, O: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
+                // SAFETY: passed on.
+                unsafe { lanes::alone::<V, O>(ins, single, out, n) }
+            }
+            $(#[$feature])?
+            unsafe fn pair<V: Vector, I: Op, O: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
+                // SAFETY: passed on.
+                unsafe { lanes::pair::<V, I, O>(ins, single, out, n) }
+            }
+            $(#[$feature])?
+            unsafe fn squared<V: Vector, I: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
+                // SAFETY: passed on.
+                unsafe { lanes::squared::<V, I>(ins, single, out, n) }
+            }
+
+            $(#[$feature])?
+            unsafe fn line<V: Vector, O: Op>(from: *const u8, n: usize, into: *mut u8) {
+                // SAFETY: an accumulator is an operand and the result.
+                unsafe { lanes::alone::<V, O>([into.cast_const(), from].as_ptr(), 0, into, n) }
+            }
+            $(#[$feature])?
+            unsafe fn segment<V: Vector, O: Op, const K: usize>(from: *const u8, n: usize, out: *mut u8) {
+                // SAFETY: passed on.
+                unsafe { lanes::segment::<V, O>(from, n, V::STARTS[K], out) }
+            }
+
+            $(#[$feature])?
+            unsafe fn short<V: Vector, M: Made, F: Op, const K: usize>(
+                ins: [*const u8; 2],
+                lie: &Lie,
+                folded: usize,
+                n: usize,
+                out: *mut u8,
+            ) {
+                // SAFETY: passed on.
+                unsafe { super::short::short::<V, M, F>(ins, lie, folded, n, V::STARTS[K], out) }
+            }
+
+            fn shorts<V: Vector, M: Made>(fold: Arith) -> Option<Short> {
+                Some(match fold {
+                    Arith::Add => short::<V, M, Add, 0>,
+                    Arith::Max => short::<V, M, Max, 2>,
+                    Arith::Min => short::<V, M, Min, 3>,
+                    Arith::Sub | Arith::Mul | Arith::Div => return None,
+                })
+            }
+
+            fn made<V: Vector>(op: Arith, squared: bool, fold: Arith) -> Option<Short> {
+                match (op, squared) {
+                    (Arith::Add, false) => shorts::<V, Plain<Add>>(fold),
+                    (Arith::Sub, false) => shorts::<V, Plain<Sub>>(fold),
+                    (Arith::Mul, false) => shorts::<V, Plain<Mul>>(fold),
+                    (Arith::Sub, true) => shorts::<V, Squared<Sub>>(fold),
+                    _ => None,
+                }
+            }
+
+            pub fn short_lane(op: Arith, squared: bool, fold: Arith, dtype: DType) -> Option<Short> {
+                match dtype {
+                    DType::F64 => made::<$v64>(op, squared, fold),
+                    DType::F32 => made::<$v32>(op, squared, fold),
+                    _ => None,
+                }
+            }
+
+            fn folding<V: Vector>(op: Arith) -> Option<(Segment, Line)> {
+                Some(match op {
+                    Arith::Add => (segment::<V, Add, 0>, line::<V, Add>),
+                    Arith::Mul => (segment::<V, Mul, 1>, line::<V, Mul>),
+                    Arith::Max => (segment::<V, Max, 2>, line::<V, Max>),
+                    Arith::Min => (segment::<V, Min, 3>, line::<V, Min>),
+                    Arith::Sub | Arith::Div => return None,
+                })
+            }
+
+            pub fn fold_lanes(op: Arith, dtype: DType) -> Option<(Segment, Line)> {
+                match dtype {
+                    DType::F64 => folding::<$v64>(op),
+                    DType::F32 => folding::<$v32>(op),
+                    _ => None,
+                }
+            }
+
+            fn one<V: Vector>(op: Arith) -> BasicLane {
+                match op {
+                    Arith::Add => alone::<V, Add>,
+                    Arith::Sub => alone::<V, Sub>,
+                    Arith::Mul => alone::<V, Mul>,
+                    Arith::Div => alone::<V, Div>,
+                    Arith::Max => alone::<V, Max>,
+                    Arith::Min => alone::<V, Min>,
+                }
+            }
+
+            fn outer<V: Vector, I: Op>(outer: Outer) -> BasicLane {
+                match outer {
+                    Outer::Left(Arith::Add) | Outer::Right(Arith::Add) => pair::<V, I, Add>,
+                    Outer::Left(Arith::Mul) | Outer::Right(Arith::Mul) => pair::<V, I, Mul>,
+                    Outer::Left(Arith::Sub) => pair::<V, I, Sub>,
+                    Outer::Right(Arith::Sub) => pair::<V, I, Swapped<Sub>>,
+                    Outer::Left(Arith::Div) => pair::<V, I, Div>,
+                    Outer::Right(Arith::Div) => pair::<V, I, Swapped<Div>>,
+                    Outer::Left(Arith::Max) => pair::<V, I, Max>,
+                    Outer::Right(Arith::Max) => pair::<V, I, Swapped<Max>>,
+                    Outer::Left(Arith::Min) => pair::<V, I, Min>,
+                    Outer::Right(Arith::Min) => pair::<V, I, Swapped<Min>>,
+                    Outer::Square => squared::<V, I>,
+                }
+            }
+
+            fn two<V: Vector>(inner: Arith, then: Outer) -> BasicLane {
+                match inner {
+                    Arith::Add => outer::<V, Add>(then),
+                    Arith::Sub => outer::<V, Sub>(then),
+                    Arith::Mul => outer::<V, Mul>(then),
+                    Arith::Div => outer::<V, Div>(then),
+                    Arith::Max => outer::<V, Max>(then),
+                    Arith::Min => outer::<V, Min>(then),
+                }
+            }
+
+            pub fn lane(op: Arith, dtype: DType) -> Option<BasicLane> {
+                match dtype {
+                    DType::F64 => Some(one::<$v64>(op)),
+                    DType::F32 => Some(one::<$v32>(op)),
+                    _ => None,
+                }
+            }
+
+            pub fn pair_lane(inner: Arith, then: Outer, dtype: DType) -> Option<BasicLane> {
+                match dtype {
+                    DType::F64 => Some(two::<$v64>(inner, then)),
+                    DType::F32 => Some(two::<$v32>(inner, then)),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+path!(baseline, Four<f64>, Four<f32>);
+#[cfg(target_arch = "x86_64")]
+path!(avx2, __m256d, __m256, #[target_feature(enable = "avx2,fma")]);
+#[cfg(target_arch = "x86_64")]
+path!(avx512, __m512d, __m512, #[target_feature(enable = "avx512f")]);
+
+/// One operation, for the dtypes that have a lane here.
+pub fn lane(op: Arith, dtype: DType) -> Option<BasicLane> {
+    match cpu() {
+        #[cfg(target_arch = "x86_64")]
+        Cpu::Avx512 => avx512::lane(op, dtype),
+        #[cfg(target_arch = "x86_64")]
+        Cpu::Avx2 => avx2::lane(op, dtype),
+        _ => baseline::lane(op, dtype),
+    }
+}
+
+/// Two operations in one pass.
+pub fn pair_lane(inner: Arith, then: Outer, dtype: DType) -> Option<BasicLane> {
+    match cpu() {
+        #[cfg(target_arch = "x86_64")]
+        Cpu::Avx512 => avx512::pair_lane(inner, then, dtype),
+        #[cfg(target_arch = "x86_64")]
+        Cpu::Avx2 => avx2::pair_lane(inner, then, dtype),
+        _ => baseline::pair_lane(inner, then, dtype),
+    }
+}
+
+/// Folds of floats by an operation: of a stretch into one element, and of a line into accumulators.
+pub fn fold_lanes(op: Arith, dtype: DType) -> Option<(Segment, Line)> {
+    match cpu() {
+        #[cfg(target_arch = "x86_64")]
+        Cpu::Avx512 => avx512::fold_lanes(op, dtype),
+        #[cfg(target_arch = "x86_64")]
+        Cpu::Avx2 => avx2::fold_lanes(op, dtype),
+        _ => baseline::fold_lanes(op, dtype),
+    }
+}
+
+/// Short folds of what an operation makes of two operands, or of its square.
+pub fn short_lane(op: Arith, squared: bool, fold: Arith, dtype: DType) -> Option<Short> {
+    match cpu() {
+        #[cfg(target_arch = "x86_64")]
+        Cpu::Avx512 => avx512::short_lane(op, squared, fold, dtype),
+        #[cfg(target_arch = "x86_64")]
+        Cpu::Avx2 => avx2::short_lane(op, squared, fold, dtype),
+        _ => baseline::short_lane(op, squared, fold, dtype),
+    }
+}

@@ -1,0 +1,69 @@
+//! Operations of arithmetic as types, over vectors and over single numbers.
+
+use super::vector::{Float, Vector};
+
+/// An operation as a type.
+pub trait Op {
+    unsafe fn wide<V: Vector>(a: V, b: V) -> V;
+    fn one<T: Float>(a: T, b: T) -> T;
+}
+
+pub struct Add;
+pub struct Sub;
+pub struct Mul;
+pub struct Div;
+/// The operands the other way round.
+pub struct Swapped<O>(std::marker::PhantomData<O>);
+
+macro_rules! op {
+    ($name:ident $method:ident $sign:tt) => {
+        impl Op for $name {
+            #[inline(always)]
+            unsafe fn wide<V: Vector>(a: V, b: V) -> V {
+                // SAFETY: the caller's.
+                unsafe { a.$method(b) }
+            }
+            #[inline(always)]
+            fn one<T: Float>(a: T, b: T) -> T {
+                a $sign b
+            }
+        }
+    };
+}
+op!(Add add +);
+op!(Sub sub -);
+op!(Mul mul *);
+op!(Div div /);
+
+pub struct Max;
+pub struct Min;
+
+macro_rules! most {
+    ($name:ident $method:ident $sign:tt) => {
+        impl Op for $name {
+            #[inline(always)]
+            unsafe fn wide<V: Vector>(a: V, b: V) -> V {
+                // SAFETY: the caller's.
+                unsafe { a.$method(b) }
+            }
+            #[inline(always)]
+            #[allow(clippy::eq_op)]
+            fn one<T: Float>(a: T, b: T) -> T {
+                if a $sign b || a != a { a } else { b }
+            }
+        }
+    };
+}
+most!(Max max >=);
+most!(Min min <=);
+impl<O: Op> Op for Swapped<O> {
+    #[inline(always)]
+    unsafe fn wide<V: Vector>(a: V, b: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { O::wide(b, a) }
+    }
+    #[inline(always)]
+    fn one<T: Float>(a: T, b: T) -> T {
+        O::one(b, a)
+    }
+}

@@ -1,0 +1,164 @@
+//! Vectors of floats: those of the CPUs that have a path of their own, and four numbers for all others.
+
+use super::ops::Op;
+
+/// A vector of floats.
+pub trait Vector: Copy {
+    type T: Copy + Float;
+    const N: usize;
+    /// Sums, products, maxima and minima of nothing.
+    const STARTS: [Self::T; 4] = [Self::T::ZERO, Self::T::ONE, Self::T::LOW, Self::T::HIGH];
+    unsafe fn load(p: *const Self::T) -> Self;
+    unsafe fn splat(x: Self::T) -> Self;
+    unsafe fn store(self, p: *mut Self::T);
+    unsafe fn add(self, o: Self) -> Self;
+    unsafe fn sub(self, o: Self) -> Self;
+    unsafe fn mul(self, o: Self) -> Self;
+    unsafe fn div(self, o: Self) -> Self;
+    unsafe fn max(self, o: Self) -> Self;
+    unsafe fn min(self, o: Self) -> Self;
+}
+
+/// What the rest of a block, shorter than a vector, is computed with.
+pub trait Float:
+    Copy
+    + PartialOrd
+    + std::ops::Add<Output = Self>
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + std::ops::Div<Output = Self>
+{
+    const ZERO: Self;
+    const ONE: Self;
+    const LOW: Self;
+    const HIGH: Self;
+}
+macro_rules! float {
+    ($t:ty) => {
+        impl Float for $t {
+            const ZERO: $t = 0.0;
+            const ONE: $t = 1.0;
+            const LOW: $t = <$t>::NEG_INFINITY;
+            const HIGH: $t = <$t>::INFINITY;
+        }
+    };
+}
+float!(f32);
+float!(f64);
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Vector;
+    use std::arch::x86_64::*;
+
+    macro_rules! vector {
+        ($v:ty, $t:ty, $n:literal, $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident
+            $max:ident $min:ident |$a:ident, $m:ident| $nan:expr) => {
+            // SAFETY (all): only called from functions that the features are enabled in.
+            impl Vector for $v {
+                type T = $t;
+                const N: usize = $n;
+                #[inline(always)]
+                unsafe fn load(p: *const $t) -> Self {
+                    unsafe { $load(p) }
+                }
+                #[inline(always)]
+                unsafe fn splat(x: $t) -> Self {
+                    unsafe { $splat(x) }
+                }
+                #[inline(always)]
+                unsafe fn store(self, p: *mut $t) {
+                    unsafe { $store(p, self) }
+                }
+                #[inline(always)]
+                unsafe fn add(self, o: Self) -> Self {
+                    unsafe { $add(self, o) }
+                }
+                #[inline(always)]
+                unsafe fn sub(self, o: Self) -> Self {
+                    unsafe { $sub(self, o) }
+                }
+                #[inline(always)]
+                unsafe fn mul(self, o: Self) -> Self {
+                    unsafe { $mul(self, o) }
+                }
+                #[inline(always)]
+                unsafe fn div(self, o: Self) -> Self {
+                    unsafe { $div(self, o) }
+                }
+                // The machine's instruction gives its second operand where both are equal or one is a nan: the operands are
+                // swapped, and where the other is a nan, it is put back.
+                #[inline(always)]
+                unsafe fn max(self, o: Self) -> Self {
+                    let ($a, $m) = unsafe { (o, $max(o, self)) };
+                    unsafe { $nan }
+                }
+                #[inline(always)]
+                unsafe fn min(self, o: Self) -> Self {
+                    let ($a, $m) = unsafe { (o, $min(o, self)) };
+                    unsafe { $nan }
+                }
+            }
+        };
+    }
+    vector!(__m512d, f64, 8, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd
+        _mm512_max_pd _mm512_min_pd |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a));
+    vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps
+        _mm512_max_ps _mm512_min_ps |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a));
+    vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd
+        _mm256_max_pd _mm256_min_pd |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)));
+    vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps
+        _mm256_max_ps _mm256_min_ps |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)));
+}
+
+/// The vector of CPUs without a path of their own: the compiler makes of it what the target always has (SSE2, NEON).
+#[derive(Clone, Copy)]
+pub struct Four<T>([T; 4]);
+
+macro_rules! four {
+    ($t:ty) => {
+        // SAFETY (all): the caller's pointers hold four elements.
+        impl Vector for Four<$t> {
+            type T = $t;
+            const N: usize = 4;
+            #[inline(always)]
+            unsafe fn load(p: *const $t) -> Self {
+                Four(unsafe { p.cast::<[$t; 4]>().read_unaligned() })
+            }
+            #[inline(always)]
+            unsafe fn splat(x: $t) -> Self {
+                Four([x; 4])
+            }
+            #[inline(always)]
+            unsafe fn store(self, p: *mut $t) {
+                unsafe { p.cast::<[$t; 4]>().write_unaligned(self.0) }
+            }
+            #[inline(always)]
+            unsafe fn add(self, o: Self) -> Self {
+                Four(std::array::from_fn(|k| self.0[k] + o.0[k]))
+            }
+            #[inline(always)]
+            unsafe fn sub(self, o: Self) -> Self {
+                Four(std::array::from_fn(|k| self.0[k] - o.0[k]))
+            }
+            #[inline(always)]
+            unsafe fn mul(self, o: Self) -> Self {
+                Four(std::array::from_fn(|k| self.0[k] * o.0[k]))
+            }
+            #[inline(always)]
+            unsafe fn div(self, o: Self) -> Self {
+                Four(std::array::from_fn(|k| self.0[k] / o.0[k]))
+            }
+            #[inline(always)]
+            unsafe fn max(self, o: Self) -> Self {
+                Four(std::array::from_fn(|k| super::ops::Max::one(self.0[k], o.0[k])))
+            }
+            #[inline(always)]
+            unsafe fn min(self, o: Self) -> Self {
+                Four(std::array::from_fn(|k| super::ops::Min::one(self.0[k], o.0[k])))
+            }
+        }
+    };
+}
+four!(f32);
+four!(f64);
