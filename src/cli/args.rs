@@ -49,7 +49,7 @@ Commands:
   test [PATH] [--bless]    Run the `> ` examples of programs and transcripts
   fmt [--check] FILE...    Lay programs out
   devices                  List what can compute
-  bench gpu                Time the best device against the CPU
+  bench [NAME...]          Time the workloads on this machine; `bench gpu`: the best device against the CPU
   doc [NAME]               Show the help page of a function
   completions SHELL        Print completions for bash, zsh, fish, ...
 
@@ -130,11 +130,11 @@ pub enum Command {
     },
     /// List what can compute
     Devices,
-    /// Time the best device, or the one that --device names, against the CPU
+    /// Time the workloads of docs/performance.md on this machine, or the best device against the CPU
     Bench {
-        /// What is timed: gpu
-        #[arg(value_name = "WHAT", value_parser = ["gpu"])]
-        what: String,
+        /// Workloads, all if none is named (`*` stands for anything); or `gpu`: the best device, or the one that --device names
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
     },
     /// Show the help page of a function, or all names
     Doc { name: Option<String> },

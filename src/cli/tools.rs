@@ -1,5 +1,6 @@
 //! The commands: `nevel check`, `test`, `fmt`, `devices`, `bench`, `doc`, `completions`.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::args::{Command, Options, whole};
@@ -17,19 +18,27 @@ pub fn run(command: Command, options: &Options) -> Result<(), Failure> {
         Command::Test { paths, bless } => examples::run(&paths, bless, options),
         Command::Fmt { check, files } => each(&files, |file| fmt(file, check, options)),
         Command::Devices => devices(options),
-        Command::Bench { .. } => {
-            let chosen = std::env::var("NEVEL_DEVICE").ok().filter(|name| !name.is_empty());
-            let name = options.device.clone().or(chosen);
-            let table = super::bench::gpu(name.as_deref()).map_err(|fault| Failure::plain(fault, options))?;
-            print!("{table}");
-            Ok(())
-        }
+        Command::Bench { names } => bench(&names, options).map_err(|fault| Failure::plain(fault, options)),
         Command::Doc { name } => doc(name.as_deref(), options),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut whole(), "nevel", &mut std::io::stdout());
             Ok(())
         }
     }
+}
+
+fn bench(names: &[String], options: &Options) -> Result<(), Fault> {
+    if names != ["gpu"] {
+        // Row by row, as they are done.
+        return super::bench::cpu::table(names, |part| {
+            print!("{part}");
+            let _ = std::io::stdout().flush();
+        });
+    }
+    let chosen = std::env::var("NEVEL_DEVICE").ok().filter(|name| !name.is_empty());
+    let name = options.device.clone().or(chosen);
+    print!("{}", super::bench::gpu::table(name.as_deref())?);
+    Ok(())
 }
 
 /// Does all of them; the first failure decides.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Repl, aligned, commands, loops, measure, verify};
-use crate::base::buffer::human;
+use crate::base::buffer::{self, human};
 use crate::base::{Fault, Result};
 use crate::cli::desk::{self, Desk};
 use crate::cli::signal;
@@ -175,10 +175,14 @@ pub fn profile(repl: &mut Repl, code: &str) -> Result<()> {
         let mark = desk.mark();
         run_all(desk, code)?;
         desk.restore(mark);
+        buffer::reset_peak();
+        let (before, _) = buffer::live_and_peak();
         let start = Instant::now();
         let (ran, samples) = plan::run::profile(|| run_all(desk, code));
         let total = start.elapsed().as_secs_f64();
-        ran.map(|()| measure::profile(&samples, total, bandwidth, |places| desk.quoted(places)))
+        let (_, peak) = buffer::live_and_peak();
+        let memory = format!("arrays took {} at most, {} of it before\n", human(peak), human(before));
+        ran.map(|()| measure::profile(&samples, total, bandwidth, |places| desk.quoted(places)) + &memory)
     });
     if let Some(table) = seen {
         repl.tell(&table);

@@ -91,7 +91,7 @@ pub fn profile(samples: &[Sample], total: f64, bandwidth: f64, quote: impl Fn(&[
         row.runs += 1;
         row.seconds += s.seconds;
         row.places.extend(&s.places);
-        row.bytes += bytes(&s.plan, kernel) as f64;
+        row.bytes += moved(&s.plan, kernel) as f64;
         row.flops += flops(kernel) as f64;
     }
     let mut rows: Vec<Row> = rows.into_iter().map(|r| r.2).collect();
@@ -169,8 +169,8 @@ pub fn describe(kernel: &Kernel) -> String {
     format!("{} {}{list}", kernel.family(), kernel.domain)
 }
 
-/// What a launch reads and writes, each element once.
-fn bytes(plan: &Plan, kernel: &Kernel) -> usize {
+/// Bytes that a launch reads and writes, each element once.
+pub fn moved(plan: &Plan, kernel: &Kernel) -> usize {
     let touched =
         |l: &Layout| -> usize { l.shape.iter().zip(&l.strides).filter(|(_, s)| **s != 0).map(|(n, _)| *n).product() };
     let reads = kernel.loads.iter().filter(|l| matches!(l.from, From::Slot(_)));
@@ -183,7 +183,7 @@ fn bytes(plan: &Plan, kernel: &Kernel) -> usize {
 }
 
 /// Operations on elements; a product and a sum count as two.
-fn flops(kernel: &Kernel) -> usize {
+pub fn flops(kernel: &Kernel) -> usize {
     let n = kernel.domain.size();
     let finish = match &kernel.finish {
         Finish::Fold { outs, .. } => n * outs.len(),

@@ -11,7 +11,7 @@ mod inspect;
 mod keep;
 mod line;
 mod loops;
-mod measure;
+pub mod measure;
 mod verify;
 
 use std::cell::{RefCell, RefMut};

@@ -4,11 +4,11 @@
 //! Work is split by shape alone, and partial results are combined in a fixed order, so that results do not depend on
 //! the number of threads.
 
-mod bandwidth;
 pub mod block;
 mod contract;
 mod fold;
 mod index;
+mod limits;
 mod map;
 mod rows;
 mod scan;
@@ -22,7 +22,7 @@ use crate::base::{Host, Layout, Result};
 use crate::graph::Body;
 use crate::plan::{Finish, From, Kernel, Slot};
 
-pub use bandwidth::bandwidth;
+pub use limits::{bandwidth, peak};
 pub use tasks::{rest, set_threads, threads};
 
 /// The device of arrays, and of tensors on `cpu`.

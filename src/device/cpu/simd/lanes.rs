@@ -161,3 +161,22 @@ pub unsafe fn running<V: Vector, O: Op, const R: usize>(from: *const V::T, n: us
         }
     }
 }
+
+/// Multiplications with an addition in registers, to see how many a second there are: how many operations were done.
+#[inline(always)]
+pub unsafe fn burn<V: Vector>(turns: usize) -> usize {
+    // Enough chains to hide the latency of one, few enough for the registers.
+    const CHAINS: usize = 12;
+    // SAFETY: the caller's.
+    unsafe {
+        let (one, zero) = (V::splat(std::hint::black_box(V::STARTS[1])), V::splat(std::hint::black_box(V::STARTS[0])));
+        let mut chains = [one; CHAINS];
+        for _ in 0..turns {
+            for chain in &mut chains {
+                *chain = chain.mul_add(one, zero);
+            }
+        }
+        std::hint::black_box(&chains);
+    }
+    turns * CHAINS * V::N * 2
+}

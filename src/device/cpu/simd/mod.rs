@@ -48,6 +48,9 @@ pub enum Outer {
     /// `i * i`
     Square,
 }
+/// Does so many turns of multiplications and additions in registers; returns how many operations that were.
+pub type Burn = unsafe fn(turns: usize) -> usize;
+
 /// Folds n elements into one.
 pub type Segment = unsafe fn(from: *const u8, n: usize, out: *mut u8);
 /// Folds n elements into n accumulators.
@@ -99,6 +102,20 @@ macro_rules! path {
             ) {
                 // SAFETY: passed on.
                 unsafe { super::short::short::<V, M, F>(ins, lie, folded, n, V::STARTS[K], out) }
+            }
+
+            $(#[$feature])?
+            unsafe fn burning<V: Vector>(turns: usize) -> usize {
+                // SAFETY: passed on.
+                unsafe { super::lanes::burn::<V>(turns) }
+            }
+
+            pub fn burn(dtype: DType) -> Option<Burn> {
+                match dtype {
+                    DType::F64 => Some(burning::<$v64>),
+                    DType::F32 => Some(burning::<$v32>),
+                    _ => None,
+                }
             }
 
             fn shorts<V: Vector, M: Made>(fold: Arith) -> Option<Short> {
@@ -249,5 +266,16 @@ pub fn short_lane(op: Arith, squared: bool, fold: Arith, dtype: DType) -> Option
         #[cfg(target_arch = "x86_64")]
         Cpu::Avx2 => avx2::short_lane(op, squared, fold, dtype),
         _ => baseline::short_lane(op, squared, fold, dtype),
+    }
+}
+
+/// What measures the machine's peak.
+pub fn burn(dtype: DType) -> Option<Burn> {
+    match cpu() {
+        #[cfg(target_arch = "x86_64")]
+        Cpu::Avx512 => avx512::burn(dtype),
+        #[cfg(target_arch = "x86_64")]
+        Cpu::Avx2 => avx2::burn(dtype),
+        _ => baseline::burn(dtype),
     }
 }

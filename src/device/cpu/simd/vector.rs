@@ -17,6 +17,8 @@ pub trait Vector: Copy {
     unsafe fn div(self, o: Self) -> Self;
     unsafe fn max(self, o: Self) -> Self;
     unsafe fn min(self, o: Self) -> Self;
+    /// `self * a + b`, rounded once where the machine can.
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self;
 }
 
 /// What the rest of a block, shorter than a vector, is computed with.
@@ -53,7 +55,7 @@ mod x86 {
 
     macro_rules! vector {
         ($v:ty, $t:ty, $n:literal, $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident
-            $max:ident $min:ident |$a:ident, $m:ident| $nan:expr) => {
+            $max:ident $min:ident $fma:ident |$a:ident, $m:ident| $nan:expr) => {
             // SAFETY (all): only called from functions that the features are enabled in.
             impl Vector for $v {
                 type T = $t;
@@ -86,6 +88,10 @@ mod x86 {
                 unsafe fn div(self, o: Self) -> Self {
                     unsafe { $div(self, o) }
                 }
+                #[inline(always)]
+                unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+                    unsafe { $fma(self, a, b) }
+                }
                 // The machine's instruction gives its second operand where both are equal or one is a nan: the operands are
                 // swapped, and where the other is a nan, it is put back.
                 #[inline(always)]
@@ -102,13 +108,13 @@ mod x86 {
         };
     }
     vector!(__m512d, f64, 8, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd
-        _mm512_max_pd _mm512_min_pd |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a));
+        _mm512_max_pd _mm512_min_pd _mm512_fmadd_pd |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a));
     vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps
-        _mm512_max_ps _mm512_min_ps |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a));
+        _mm512_max_ps _mm512_min_ps _mm512_fmadd_ps |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a));
     vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd
-        _mm256_max_pd _mm256_min_pd |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)));
+        _mm256_max_pd _mm256_min_pd _mm256_fmadd_pd |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)));
     vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps
-        _mm256_max_ps _mm256_min_ps |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)));
+        _mm256_max_ps _mm256_min_ps _mm256_fmadd_ps |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)));
 }
 
 /// The vector of CPUs without a path of their own: the compiler makes of it what the target always has (SSE2, NEON).
@@ -148,6 +154,10 @@ macro_rules! four {
             #[inline(always)]
             unsafe fn div(self, o: Self) -> Self {
                 Four(std::array::from_fn(|k| self.0[k] / o.0[k]))
+            }
+            #[inline(always)]
+            unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+                Four(std::array::from_fn(|k| self.0[k] * a.0[k] + b.0[k]))
             }
             #[inline(always)]
             unsafe fn max(self, o: Self) -> Self {

@@ -6,10 +6,10 @@
 
 use std::time::Instant;
 
-use super::desk::{Desk, Setup};
-use super::out::Out;
-use super::repl::aligned;
 use crate::base::{DType, Result, Shape};
+use crate::cli::desk::{Desk, Setup};
+use crate::cli::out::Out;
+use crate::cli::repl::aligned;
 use crate::device;
 use crate::graph::{Attr, Attrs, Data, Expr, Place, apply, bits_of, engine, relocate};
 use crate::ops;
@@ -22,7 +22,7 @@ const RUNS: usize = 5;
 type Work<'a> = &'a dyn Fn(Place) -> Result<f64>;
 
 /// The table for the device of that name, or the best one.
-pub fn gpu(name: Option<&str>) -> Result<String> {
+pub fn table(name: Option<&str>) -> Result<String> {
     let place = match name {
         Some(name) => device::named(name)?,
         None => match device::best() {

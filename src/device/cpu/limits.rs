@@ -1,10 +1,13 @@
-//! How many bytes a second this machine moves between memory and its cores: what a kernel's own figure is held against.
+//! What this machine can do: bytes a second between memory and its cores, multiplications and additions a second in its
+//! registers. What a kernel's own figures are held against.
 
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use super::tasks::{Shared, run};
-use crate::base::{Buffer, Result};
+use super::simd;
+use super::tasks::{Shared, run, threads};
+use crate::base::{Buffer, DType, Result};
 
 /// Elements of each of three arrays: 32 MiB each, beyond most caches.
 const N: usize = 8 << 20;
@@ -39,4 +42,29 @@ pub fn bandwidth() -> Result<f64> {
         best = best.min(start.elapsed().as_secs_f64());
     }
     Ok(*ONCE.get_or_init(|| (3 * N * 4) as f64 / best))
+}
+
+/// Operations per second of multiplications with an addition (two operations each), all threads, nothing read or written:
+/// the best of four runs, measured once per dtype, in some milliseconds. 0 where the dtype is no float.
+pub fn peak(dtype: DType) -> Result<f64> {
+    static ONCE: [OnceLock<f64>; 2] = [const { OnceLock::new() }; 2];
+    const TURNS: usize = 50_000;
+    let Some(burn) = simd::burn(dtype) else { return Ok(0.0) };
+    let once = &ONCE[usize::from(dtype == DType::F32)];
+    if let Some(known) = once.get() {
+        return Ok(*known);
+    }
+    let pieces = 4 * threads();
+    let mut best = f64::INFINITY;
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    for _ in 0..5 {
+        done.store(0, Relaxed);
+        let start = Instant::now();
+        run(pieces, usize::MAX, |_| {
+            // SAFETY: it only uses registers.
+            done.fetch_add(unsafe { burn(TURNS) }, Relaxed);
+        })?;
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    Ok(*once.get_or_init(|| done.load(Relaxed) as f64 / best))
 }
