@@ -28,6 +28,9 @@ pub fn run(command: Command, options: &Options) -> Result<(), Failure> {
 }
 
 fn bench(names: &[String], options: &Options) -> Result<(), Fault> {
+    if let Some(n) = options.threads {
+        crate::device::cpu::set_threads(n);
+    }
     if names != ["gpu"] {
         // Row by row, as they are done.
         return super::bench::cpu::table(names, |part| {

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use smallvec::SmallVec;
 
 use super::step::{Step, allocate, steps};
+use super::tile;
 use crate::base::{DType, Layout, Result};
 use crate::device::Memory;
 use crate::graph::prim::{Body, PositionFn};
@@ -280,6 +281,20 @@ impl Code {
                     line /= self.dims[k];
                 }
                 return (base.offset(at * load.size as isize), load.strides[last] == 0);
+            }
+            if n == tile::SIDE * tile::SIDE && start % n == 0 && self.dims.ends_with(&[tile::SIDE; 2]) {
+                // A tile that lies along its rows: each line of it is read once.
+                if load.strides[last - 1] == 1 {
+                    let mut at = 0;
+                    walk(&self.dims[..last - 1], &load.strides[..last - 1], start / n, 1, |p, _, _| at = p);
+                    let (from, to) = (base.offset(at * load.size as isize), scratch);
+                    match load.size {
+                        1 => tile::turn::<u8>(from.cast(), load.strides[last], to.cast()),
+                        4 => tile::turn::<u32>(from.cast(), load.strides[last], to.cast()),
+                        _ => tile::turn::<u64>(from.cast(), load.strides[last], to.cast()),
+                    }
+                    return (scratch, false);
+                }
             }
             match load.size {
                 1 => collect::<u8>(base.cast(), &self.dims, &load.strides, start, n, scratch.cast()),

@@ -75,6 +75,24 @@ impl Picks {
         Some(at)
     }
 
+    /// One array of indices whose elements lie at equal distances, which this is.
+    fn row(&self) -> Option<isize> {
+        let [load] = &self.indices[..] else { return None };
+        let strides = &load.layout.strides;
+        let mut step = None;
+        for (&n, &s) in self.shape.iter().zip(strides).rev() {
+            if n == 1 {
+                continue;
+            }
+            match step {
+                None => step = Some((s, s * n as isize)),
+                Some((first, next)) if s == next => step = Some((first, next * n as isize)),
+                Some(_) => return None,
+            }
+        }
+        Some(step.map_or(0, |(first, _)| first))
+    }
+
     fn bases(&self, memory: &Memory) -> Vec<Shared<i64>> {
         self.indices.iter().map(|l| Shared(l.base(memory).cast())).collect()
     }
@@ -91,6 +109,34 @@ fn offset_of(layout: &Layout, shape: &Shape, i: usize) -> isize {
         rest /= shape[k];
     }
     at
+}
+
+/// Picks single elements from one axis: little between one read and the next, so that many are on their way at once.
+/// The index that is out of range, where one is.
+///
+/// # Safety
+/// The arrays hold what their strides say.
+unsafe fn pick_row<T: Copy>(
+    from: *const T,
+    stride: isize,
+    size: usize,
+    at: *const i64,
+    step: isize,
+    some: std::ops::Range<usize>,
+    to: *mut T,
+) -> std::result::Result<(), i64> {
+    for i in some {
+        // SAFETY: the caller's; the position is checked.
+        unsafe {
+            let index = *at.offset(i as isize * step);
+            let wrapped = if index < 0 { index.wrapping_add(size as i64) } else { index } as u64;
+            if wrapped >= size as u64 {
+                return Err(index);
+            }
+            *to.add(i) = *from.offset(wrapped as isize * stride);
+        }
+    }
+    Ok(())
 }
 
 fn picks(indices: &[Whole], x: &Shape) -> Picks {
@@ -125,8 +171,22 @@ impl Gather {
         let bases = self.picks.bases(memory);
         let stray = Stray::new();
         let n = self.picks.size();
+        let row = self.picks.row();
         tasks::run(n.div_ceil(TASK), n * (each + 4), |t| {
             let (from, to) = (from, to);
+            if let (1, Some(step)) = (each, row) {
+                // SAFETY: as below.
+                unsafe {
+                    let some = t * TASK..((t + 1) * TASK).min(n);
+                    let (at, stride) = (bases[0].get().cast_const(), self.x.layout.strides[0]);
+                    let (from, to) = (from.get().cast_const(), to.get());
+                    if let Err(index) = pick_row(from, stride, self.picks.axes[0], at, step, some, to) {
+                        stray.index.store(index, Relaxed);
+                        stray.axis.store(0, Relaxed);
+                    }
+                }
+                return;
+            }
             for i in t * TASK..((t + 1) * TASK).min(n) {
                 // SAFETY: positions are checked; each pick writes its own part.
                 unsafe {

@@ -5,7 +5,7 @@
 use smallvec::SmallVec;
 
 use super::block::{BLOCK, Code, fill, merge, spread, strides_in, with_frame};
-use super::tasks;
+use super::{tasks, tile};
 use crate::base::Result;
 use crate::device::{Memory, Program};
 use crate::plan::kernel::Out;
@@ -17,6 +17,11 @@ const TASK: usize = 64 * 1024;
 const LEAST: usize = 4 * BLOCK;
 
 pub struct Map {
+    parts: Vec<Part>,
+}
+
+/// A map over a part of the domain.
+struct Part {
     code: Code,
     outs: Vec<Target>,
 }
@@ -37,19 +42,32 @@ impl Map {
             kernel.loads.iter().map(|l| strides_in(&l.layout, &order)).collect();
         strides.extend(outs.iter().map(|o| strides_in(&o.layout, &order)));
         let dims = merge(&kernel.domain, &mut strides);
-        let out_strides = strides.split_off(kernel.loads.len());
+        let parts = tile::parts(&dims, &strides, kernel.loads.len());
+        let parts = parts.into_iter().map(|p| Part::new(kernel, outs, slots, p)).collect::<Result<_>>()?;
+        Ok(Map { parts })
+    }
+}
+
+impl Part {
+    fn new(kernel: &Kernel, outs: &[Out], slots: &[Slot], part: tile::Part) -> Result<Part> {
         let regs: Vec<Reg> = outs.iter().map(|o| o.reg).collect();
-        let code = Code::new(dims, &kernel.loads, &strides, &kernel.code, &regs)?;
-        let target = |(o, strides): (&Out, SmallVec<[isize; 4]>)| Target {
+        let (strides, out_strides) = part.strides.split_at(kernel.loads.len());
+        let (shifts, out_shifts) = part.shifts.split_at(kernel.loads.len());
+        let mut loads = kernel.loads.clone();
+        for (load, shift) in loads.iter_mut().zip(shifts) {
+            load.layout.offset = load.layout.offset.wrapping_add_signed(*shift);
+        }
+        let code = Code::new(part.dims, &loads, strides, &kernel.code, &regs)?;
+        let target = |((o, strides), shift): ((&Out, &SmallVec<[isize; 4]>), &isize)| Target {
             reg: o.reg,
             slot: o.slot,
             size: slots[o.slot].dtype.size(),
-            contiguous: o.layout.is_contiguous(),
-            offset: o.layout.offset as isize,
-            strides,
+            contiguous: is_row_major(&code.dims, strides),
+            offset: o.layout.offset as isize + shift,
+            strides: strides.clone(),
         };
-        let outs = outs.iter().zip(out_strides).map(target).collect();
-        Ok(Map { code, outs })
+        let outs = outs.iter().zip(out_strides).zip(out_shifts).map(target).collect();
+        Ok(Part { code, outs })
     }
 
     /// # Safety
@@ -120,7 +138,23 @@ impl Map {
     }
 }
 
+/// Whether strides walk these axes without gaps.
+fn is_row_major(dims: &[usize], strides: &[isize]) -> bool {
+    let mut expect = 1isize;
+    dims.iter().zip(strides).rev().all(|(&d, &s)| {
+        let fits = d == 1 || s == expect;
+        expect *= d as isize;
+        fits
+    })
+}
+
 impl Program for Map {
+    fn launch(&self, memory: &Memory) -> Result<()> {
+        self.parts.iter().try_for_each(|part| part.launch(memory))
+    }
+}
+
+impl Part {
     fn launch(&self, memory: &Memory) -> Result<()> {
         let n = self.code.size();
         if n == 0 {

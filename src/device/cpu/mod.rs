@@ -16,6 +16,7 @@ mod simd;
 mod step;
 mod tasks;
 mod team;
+mod tile;
 
 use super::{Device, Memory, Program};
 use crate::base::{Host, Layout, Result};

@@ -185,21 +185,12 @@ fn mask(e: &Expr, shape: &Shape, axis: usize, side: usize) -> Result<Vec<Expr>> 
         let what = format!("a mask of shape {} does not fit axes of shape {covered:?}", e.shape());
         return Err(Fault::new(what).side(side, format!("has shape {}", e.shape())));
     }
-    let holds = e.host()?.to_vec::<bool>()?;
-    let strides = e.shape().strides();
-    let at: Vec<usize> = holds.iter().enumerate().filter(|(_, b)| **b).map(|(i, _)| i).collect();
     if e.rank() == 0 {
         return Err(Fault::new("a single bool is no mask")
             .side(side, "one bool")
             .hint("if c { x } chooses by one bool"));
     }
-    (0..e.rank())
-        .map(|k| {
-            let (stride, n) = (strides[k] as usize, e.shape()[k].max(1));
-            let index: Vec<i64> = at.iter().map(|&i| (i / stride % n) as i64).collect();
-            Expr::from_slice(&[index.len()], &index)
-        })
-        .collect()
+    ops::nonzero(e)
 }
 
 /// The part without arrays of indices: a view where there is memory, else primitives.

@@ -1,0 +1,80 @@
+//! How many instructions fixed kernels take per element, counted by `valgrind --tool=callgrind`: what a clock cannot show on
+//! a machine that others use too. Held within a tenth of `tests/instructions.txt`; `NEVEL_BLESS=1` writes that anew.
+//!
+//! The AVX2 path is counted, as valgrind knows no AVX-512. Each program runs over n and over 2n elements: the difference is
+//! that of n elements, without the start.
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+const N: usize = 100_000;
+
+/// Name and program; `N` stands for the number of elements.
+const PROGRAMS: [(&str, &str); 15] = [
+    ("multiply_add_f64", "a = ones(N) * 2.5; b = a + 1; force((a, b)); force(a * b + a)"),
+    ("multiply_add_f32", "a = f32(ones(N)) * 2.5; b = a + 1; force((a, b)); force(a * b + a)"),
+    ("gauss_f64", "x = linspace(-3, 3, N); force(x); force(exp(-((x - 0.3) / 1.7)^2 / 2) / 4.26)"),
+    ("gauss_f32", "x = f32(linspace(-3, 3, N)); force(x); force(exp(-((x - 0.3) / 1.7)^2 / 2) / 4.26)"),
+    ("sin_f64", "x = linspace(-3, 3, N); force(x); force(sin(x))"),
+    ("log_f32", "x = f32(linspace(1, 3, N)); force(x); force(log(x))"),
+    ("sum_f64", "x = linspace(-3, 3, N); force(x); force(sum(x))"),
+    ("variance_of_rows", "x = linspace(-3, 3, N).reshape(N // 500, 500); force(x); force(var(x, axis=1))"),
+    ("max_of_columns", "x = linspace(-3, 3, N).reshape(N // 500, 500); force(x); force(max(x, axis=0))"),
+    ("softmax_f32", "x = f32(linspace(-3, 3, N)).reshape(N // 500, 500); force(x); force(softmax(x, axis=1))"),
+    ("distances", "x = linspace(-3, 3, N // 16).reshape(N // 256, 16); y = linspace(0, 1, 4096).reshape(256, 16)
+        force((x, y)); force(sum((x[:, none, :] - y[none, :, :])^2, axis=-1))"),
+    ("where_f64", "x = linspace(-3, 3, N); force(x); force(where(x > 0, x, x * 0.5))"),
+    ("cumsum_f64", "x = linspace(-3, 3, N); force(x); force(cumsum(x))"),
+    ("pick_f64", "x = linspace(-3, 3, N); i = (arange(N) * 7919) % N; force((x, i)); force(x[i])"),
+    ("number_loop", "x = 0.0; for i in 0..N { x = x * 1.000001 + 1 }; x"),
+];
+
+/// Instructions of a whole run.
+fn count(program: &str, n: usize) -> Option<u64> {
+    let text = program.replace('N', &n.to_string());
+    let out = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", env!("CARGO_BIN_EXE_nevel"), "-j", "1", "-e"])
+        .arg(&text)
+        .env("NEVEL_CPU", "avx2")
+        .output()
+        .ok()?;
+    let err = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{text}: {err}");
+    let line = err.lines().find(|l| l.contains("Collected :"))?;
+    line.split_whitespace().last()?.parse().ok()
+}
+
+fn per_element(program: &str) -> f64 {
+    let [once, twice] = [N, 2 * N].map(|n| count(program, n).expect("valgrind says how many"));
+    (twice as f64 - once as f64) / N as f64
+}
+
+#[test]
+fn kernels_take_no_more_instructions_than_they_did() {
+    let x86 = cfg!(target_arch = "x86_64") && std::arch::is_x86_feature_detected!("avx2");
+    if !x86 || Command::new("valgrind").arg("--version").output().is_err() {
+        assert!(!x86 || std::env::var("CI").is_err(), "valgrind is missing: ./test installs it");
+        eprintln!("instructions: skipped (no valgrind here, or a processor without AVX2)");
+        return;
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/instructions.txt");
+    let bless = std::env::var("NEVEL_BLESS").is_ok();
+    let known = std::fs::read_to_string(path).unwrap_or_default();
+    let mut text = String::from("# Instructions per element, by tests/instructions.rs.\n");
+    let mut faults = String::new();
+    for (name, program) in PROGRAMS {
+        let now = per_element(program);
+        writeln!(text, "{name:20} {now:8.2}").unwrap();
+        let before = known.lines().find_map(|l| l.strip_prefix(name)?.trim().parse::<f64>().ok());
+        match before {
+            Some(before) if (now / before - 1.0).abs() <= 0.1 => {}
+            Some(before) => writeln!(faults, "{name}: {before:.2} instructions an element before, {now:.2} now").unwrap(),
+            None => writeln!(faults, "{name}: not in tests/instructions.txt").unwrap(),
+        }
+    }
+    if bless {
+        std::fs::write(path, text).unwrap();
+    } else {
+        assert!(faults.is_empty(), "{faults}NEVEL_BLESS=1 writes the new counts, if they are better or worth it");
+    }
+}
