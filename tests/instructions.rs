@@ -21,8 +21,11 @@ const PROGRAMS: [(&str, &str); 15] = [
     ("variance_of_rows", "x = linspace(-3, 3, N).reshape(N // 500, 500); force(x); force(var(x, axis=1))"),
     ("max_of_columns", "x = linspace(-3, 3, N).reshape(N // 500, 500); force(x); force(max(x, axis=0))"),
     ("softmax_f32", "x = f32(linspace(-3, 3, N)).reshape(N // 500, 500); force(x); force(softmax(x, axis=1))"),
-    ("distances", "x = linspace(-3, 3, N // 16).reshape(N // 256, 16); y = linspace(0, 1, 4096).reshape(256, 16)
-        force((x, y)); force(sum((x[:, none, :] - y[none, :, :])^2, axis=-1))"),
+    (
+        "distances",
+        "x = linspace(-3, 3, N // 16).reshape(N // 256, 16); y = linspace(0, 1, 4096).reshape(256, 16)
+        force((x, y)); force(sum((x[:, none, :] - y[none, :, :])^2, axis=-1))",
+    ),
     ("where_f64", "x = linspace(-3, 3, N); force(x); force(where(x > 0, x, x * 0.5))"),
     ("cumsum_f64", "x = linspace(-3, 3, N); force(x); force(cumsum(x))"),
     ("pick_f64", "x = linspace(-3, 3, N); i = (arange(N) * 7919) % N; force((x, i)); force(x[i])"),
@@ -68,7 +71,9 @@ fn kernels_take_no_more_instructions_than_they_did() {
         let before = known.lines().find_map(|l| l.strip_prefix(name)?.trim().parse::<f64>().ok());
         match before {
             Some(before) if (now / before - 1.0).abs() <= 0.1 => {}
-            Some(before) => writeln!(faults, "{name}: {before:.2} instructions an element before, {now:.2} now").unwrap(),
+            Some(before) => {
+                writeln!(faults, "{name}: {before:.2} instructions an element before, {now:.2} now").unwrap()
+            }
             None => writeln!(faults, "{name}: not in tests/instructions.txt").unwrap(),
         }
     }

@@ -27,7 +27,7 @@ use vulkano::pipeline::compute::{ComputePipeline, ComputePipelineCreateInfo};
 use vulkano::pipeline::layout::{PipelineLayout, PipelineLayoutCreateInfo, PushConstantRange};
 use vulkano::shader::{ShaderModule, ShaderModuleCreateInfo, ShaderStages};
 
-use super::context::{Caps, Gpu};
+use super::context::Gpu;
 use super::error;
 use super::options::Options;
 use crate::base::{Fault, Result};
@@ -68,8 +68,7 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    pub fn new(device: &Arc<Device>, caps: &Caps, options: &Options) -> Compiler {
-        let _ = caps;
+    pub fn new(device: &Arc<Device>, options: &Options) -> Compiler {
         let file = if options.no_cache { None } else { disk::file(device) };
         let initial_data = file.as_deref().and_then(|f| disk::read(f, device)).unwrap_or_default();
         let saved = Mutex::new(initial_data.len());

@@ -155,7 +155,7 @@ fn open(number: u8, found: &Found) -> Result<Gpu> {
         preserve: limits.shader_signed_zero_inf_nan_preserve_float32 == Some(true)
             && device.api_version() >= Version::V1_2,
     };
-    let compiler = Compiler::new(&device, &caps, options);
+    let compiler = Compiler::new(&device, options);
     let stream =
         Mutex::new(Stream::new(&device, family as u32).map_err(|e| error::validated("a stream", found.name, e))?);
     let lost = AtomicBool::new(false);

@@ -178,14 +178,15 @@ impl Gpu {
             }
         };
         let fence = Fence::from_pool(self.device.clone()).map_err(|e| self.fault("a fence", e))?;
-        let waiting = std::mem::take(&mut s.waiting);
-        let descriptors = self.record(commands.handle(), &waiting)?;
+        // What could not be sent still waits: arrays that it makes are taken to be made.
+        let descriptors = self.record(commands.handle(), &s.waiting)?;
         let handles = [commands.handle()];
         let info = vk::SubmitInfo::default().command_buffers(&handles);
         let submit = self.device.fns().v1_0.queue_submit;
         // SAFETY: recorded just now; buffers stay alive in the pool until this batch is done.
         let sent = self.queue.with(|_| unsafe { submit(self.queue.handle(), 1, &info, fence.handle()) });
         self.raw("sending commands", sent)?;
+        s.waiting.clear();
         s.sent = number;
         s.flight.push_back(Batch { number, fence, commands, descriptors });
         Ok(())
