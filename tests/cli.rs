@@ -381,6 +381,20 @@ fn doc_and_devices_and_completions() {
     let o = run(&["doc", "sum"]);
     assert!(out(&o).starts_with("sum(x") && out(&o).contains("    > sum("), "{}", out(&o));
     fails(&run(&["doc", "summ"]), 1, "did you mean `sum`?");
+    let rule = |name: &str| {
+        let page = out(&run(&["doc", name])).to_string();
+        let rule = page.split_once("Gradient: ").map_or("", |(_, rule)| rule);
+        rule.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(rule("sum"), "x gets g, repeated along the summed axes, where g is the gradient of the result");
+    assert_eq!(rule("argmax"), "zero: where the result changes at all, it jumps");
+    assert_eq!(rule("f32"), "x gets g, converted back to its dtype, where g is the gradient of the result");
+    assert!(rule("linalg.svd").starts_with("x gets U @ "));
+    assert_eq!(
+        (rule("softmax").as_str(), rule("stack").as_str()),
+        ("that of its body", "that of the primitives it calls")
+    );
+    assert_eq!(rule("print"), "");
     let o = run(&["doc"]);
     assert!(out(&o).lines().count() > 60 && out(&o).contains("\nexp "), "{}", out(&o));
     let o = run(&["devices", "-j", "2"]);

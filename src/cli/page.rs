@@ -2,7 +2,9 @@
 //!
 //! In: what a function says about itself. Out: text for the terminal. `?name`, `help(name)` and `nevel doc` show it.
 
+use crate::graph::prim::Rule;
 use crate::graph::{Prim, Vjp};
+use crate::lang::builtins::calls_primitives;
 use crate::lang::{Run, Value};
 use crate::show::Style;
 
@@ -67,41 +69,55 @@ pub fn page_of(name: &str, value: &Value) -> Page {
             doc: b.doc.into(),
             gradient: match b.run {
                 Run::Prim(prim) => Some(gradient(prim)),
-                // A function in front of a primitive of its name takes its gradient from there.
-                Run::Native(_) => crate::ops::find(b.name).map(gradient),
+                Run::Native(_) => behind(b.name)
+                    .map(gradient)
+                    .or_else(|| calls_primitives(b).then(|| "that of the primitives it calls".into())),
             },
         },
-        Value::Function(f) => Page { signature: f.signature(), doc: f.docs().into(), gradient: None },
+        Value::Function(f) => {
+            Page { signature: f.signature(), doc: f.docs().into(), gradient: Some("that of its body".into()) }
+        }
+        Value::DType(d) => Page {
+            signature: format!("{d}(x)"),
+            doc: "x converted to this dtype; without brackets the dtype itself.".into(),
+            gradient: Some(gradient(crate::graph::cast::to(*d))),
+        },
         other => Page { signature: format!("{name}: {}", other.type_name()), ..Page::default() },
     }
 }
 
+/// The primitive that a function of the house stands in front of and takes its gradient from: the one of its name, or
+/// the one whose packed results it cuts apart.
+fn behind(name: &str) -> Option<&'static Prim> {
+    crate::ops::find(name).or_else(|| crate::ops::find(&format!("{name}_parts")))
+}
+
 fn gradient(prim: &Prim) -> String {
     match prim.vjp {
-        Vjp::Formula(_) => formula(prim).unwrap_or_else(|| "there is one".into()),
-        Vjp::Zero => "zero: it is flat wherever it has a slope".into(),
+        Vjp::Formula(_) => formula(prim),
+        Vjp::Zero => "zero: where the result changes at all, it jumps".into(),
         Vjp::None(why) => format!("none: {why}"),
     }
 }
 
-/// `a gets g * b, b gets g * a, where g is the gradient of the result`, from the formula as it was written; nothing
-/// where that is more than an expression per input.
-fn formula(prim: &Prim) -> Option<String> {
-    let (_, list) = prim.formula.split_once('[')?;
-    let (list, _) = list.rsplit_once(']')?;
-    // Functions of our own that no user knows say nothing.
-    let known = |name: &str| name.is_empty() || name == "skip" || crate::ops::find(name).is_some();
-    let calls = list.match_indices('(').map(|(at, _)| words(&list[..at]).last().unwrap_or(""));
-    if list.contains(['{', '|']) || !calls.filter(|n| *n != "clone" && *n != "weak").all(known) {
-        return None;
-    }
+/// `a gets g * b, b gets g * a, where g is the gradient of the result`.
+fn formula(prim: &Prim) -> String {
+    let rule = match prim.rule {
+        Rule::Words(words) => words.to_string(),
+        Rule::Written(code) => in_words(prim, code),
+    };
+    let uses_y = words(&rule).any(|w| w == "y") && !prim.params.iter().any(|p| p.name == "y");
+    format!("{rule}, where g is the gradient of the result{}", if uses_y { " y" } else { "" })
+}
+
+/// `a gets g * b, b gets g * a` of `(g, _): [g * b, g * a]`.
+fn in_words(prim: &Prim, code: &str) -> String {
+    let list = code.split_once('[').and_then(|(_, rest)| rest.rsplit_once(']')).map_or(code, |(list, _)| list);
     let inputs = prim.params.iter().filter(|p| p.is_array());
-    let parts: Vec<(&str, String)> = inputs.map(|p| p.name).zip(top_level(list).map(plain)).collect();
+    let parts = inputs.map(|p| p.name).zip(top_level(list).map(plain));
     let said: Vec<String> =
-        parts.iter().filter(|(_, rule)| rule != "skip()").map(|(name, rule)| format!("{name} gets {rule}")).collect();
-    let uses_y = parts.iter().any(|(_, rule)| words(rule).any(|w| w == "y")) && !parts.iter().any(|(n, _)| *n == "y");
-    let result = if uses_y { "the result y" } else { "the result" };
-    (!said.is_empty()).then(|| format!("{}, where g is the gradient of {result}", said.join(", ")))
+        parts.filter(|(_, rule)| rule != "skip()").map(|(name, rule)| format!("{name} gets {rule}")).collect();
+    said.join(", ")
 }
 
 /// The parts between commas that stand in no brackets.
@@ -153,6 +169,7 @@ fn strong(text: &str, style: &Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lang::names::house_names;
 
     #[test]
     fn a_page_has_all_parts() {
@@ -180,10 +197,30 @@ mod tests {
         assert_eq!(rule("exp"), "x gets g * y, where g is the gradient of the result y");
         assert_eq!(rule("multiply"), "a gets g * b, b gets g * a, where g is the gradient of the result");
         assert_eq!(rule("log2"), "x gets g / (x * log(2)), where g is the gradient of the result");
-        assert_eq!(rule("matmul"), "there is one");
-        assert_eq!(rule("floor"), "zero: it is flat wherever it has a slope");
+        assert_eq!(rule("matmul"), "a gets g @ b.mT, b gets a.mT @ g, where g is the gradient of the result");
+        assert_eq!(rule("floor"), "zero: where the result changes at all, it jumps");
+    }
+
+    /// What a rule calls is a function that a user can call too, and every input that has a gradient gets one.
+    #[test]
+    fn every_primitive_says_its_gradient() {
         for prim in crate::ops::all() {
-            assert!(!rule(prim.name).contains(['&', '{']), "{}: {}", prim.name, rule(prim.name));
+            let rule = gradient(prim);
+            assert!(!rule.contains(['&', '{', '|']) && !rule.contains("::"), "{}: {rule}", prim.name);
+            let Vjp::Formula(_) = prim.vjp else {
+                assert!(rule.starts_with("zero: ") || rule.starts_with("none: "), "{}: {rule}", prim.name);
+                continue;
+            };
+            assert!(rule.contains(" gets ") && rule.contains("where g is"), "{}: {rule}", prim.name);
+            // `skew` says in its own rule what it is.
+            let known = |name: &str| {
+                ["", "skew"].contains(&name) || house_names().any(|n| n == name || n.ends_with(&format!(".{name}")))
+            };
+            for (at, _) in rule.match_indices('(') {
+                let before = &rule[..at];
+                let name = words(before).last().unwrap_or("");
+                assert!(known(name), "{}: {rule}: what is {name}?", prim.name);
+            }
         }
     }
 }

@@ -59,7 +59,7 @@ macro_rules! casts {
                     basic: None,
                 }),
                 vjp: $vjp,
-                formula: "",
+                rule: Rule::Words("x gets g, converted back to its dtype"),
             };
         )+
         /// The record that converts to a dtype.

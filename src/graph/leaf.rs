@@ -12,7 +12,7 @@ pub static DATA: Prim = Prim {
     shape: |_| Ok(Shape::scalar()),
     body: Body::Leaf(Leaf::Data),
     vjp: Vjp::Zero,
-    formula: "",
+    rule: Rule::Words(""),
 };
 
 static X: [Param; 1] = [Param { name: "x", kind: ParamKind::Array, default: Default::Required }];
@@ -26,5 +26,5 @@ pub static ALIAS: Prim = Prim {
     shape: |c| Ok(c.ins[0].shape().clone()),
     body: Body::View(|layout: &Layout, _, _| Some(layout.clone())),
     vjp: Vjp::Formula(|b| vec![Some(b.g.clone())]),
-    formula: "",
+    rule: Rule::Words("x gets g"),
 };

@@ -22,8 +22,8 @@ pub struct Prim {
     pub shape: fn(&mut Call) -> Result<Shape>,
     pub body: Body,
     pub vjp: Vjp,
-    /// The gradient's formula as it was written, for the help page; empty where the record was written by hand.
-    pub formula: &'static str,
+    /// What the help page says of the gradient.
+    pub rule: Rule,
 }
 
 /// What a rule sees of a call: the inputs and the attributes.
@@ -276,6 +276,15 @@ pub enum Index {
     Join,
     /// `ins = [x, v]`: x where nothing is put, and v at every `step`-th place from `start` along `axis`.
     Place,
+}
+
+/// A gradient's formula, for people.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// As it was written: `(g, y): [g * y]`.
+    Written(&'static str),
+    /// In words, `x gets g * y`: where the written one calls what no user knows.
+    Words(&'static str),
 }
 
 /// How the gradient of an op is spelled.

@@ -118,7 +118,7 @@ prims! {
         dtype: rule::any,
         shape: rule::broadcast,
         map: { cost: 2, wgsl: "larger(a, b)", basic: Max, f: if a >= b || a.is_nan() { a } else { b }, i: if a > b { a } else { b }, b: a | b },
-        vjp(g, _): [g * share(a, b), g * share(b, a)],
+        vjp(g, _) "a gets g where a > b, b gets g where b > a, each gets g / 2 where they are equal": [g * share(a, b), g * share(b, a)],
     }
 
     /// The smaller of two, element by element; nan if either is nan. The gradient of a tie is shared.
@@ -129,7 +129,7 @@ prims! {
         dtype: rule::any,
         shape: rule::broadcast,
         map: { cost: 2, wgsl: "smaller(a, b)", basic: Min, f: if a <= b || a.is_nan() { a } else { b }, i: if a < b { a } else { b }, b: a & b },
-        vjp(g, _): [g * share(b, a), g * share(a, b)],
+        vjp(g, _) "a gets g where a < b, b gets g where b < a, each gets g / 2 where they are equal": [g * share(b, a), g * share(a, b)],
     }
 
     /// Rounded down.
@@ -184,7 +184,7 @@ prims! {
         dtype: rule::select,
         shape: rule::broadcast,
         map: { cost: 1, wgsl: "select(b, a, condition)", f: if condition { a } else { b }, i: if condition { a } else { b }, b: if condition { a } else { b } },
-        vjp(g, _): [skip(), where_(condition, g, &Expr::weak(0i64)), where_(condition, &Expr::weak(0i64), g)],
+        vjp(g, _) "a gets where(condition, g, 0), b gets where(condition, 0, g)": [skip(), where_(condition, g, &Expr::weak(0i64)), where_(condition, &Expr::weak(0i64), g)],
     }
 }
 

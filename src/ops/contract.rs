@@ -14,7 +14,7 @@ prims! {
         dtype: rule::number,
         shape: product,
         contract: {},
-        vjp(g, _): [back_left(g, a, b), back_right(g, a, b)],
+        vjp(g, _) "a gets g @ b.mT, b gets a.mT @ g": [back_left(g, a, b), back_right(g, a, b)],
     }
 }
 

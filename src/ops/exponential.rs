@@ -243,7 +243,7 @@ prims! {
         dtype: power,
         shape: rule::broadcast,
         map: { cost: 60, wgsl: "pow(a, b)", math: Pow, i: int_power(a, b) },
-        vjp(g, y): [power_base(g, a, b), power_exponent(g, a, b, y)],
+        vjp(g, y) "a gets g * b * a^(b - 1), b gets g * y * log(a)": [power_base(g, a, b), power_exponent(g, a, b, y)],
     }
 }
 

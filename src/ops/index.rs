@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::*;
 use crate::base::{DType, Fault, Result, Shape};
-use crate::graph::prim::Default;
+use crate::graph::prim::{Default, Rule};
 use crate::graph::{Back, Body, Call, Index, Param, ParamKind, Types, Vjp};
 
 const fn array(name: &'static str) -> Param {
@@ -34,7 +34,7 @@ pub static GATHER: Prim = Prim {
         ins.extend_from_slice(&b.ins[1..]);
         only_first(b, build(&SCATTER_ADD, &ins, Attrs::new()))
     }),
-    formula: "",
+    rule: Rule::Words("x gets scatter_add(0, g, indices)"),
 };
 
 /// x with `v` at index arrays for its first axes.
@@ -46,7 +46,9 @@ pub static SCATTER: Prim = Prim {
     shape: put_shape,
     body: Body::Index(Index::Set),
     vjp: Vjp::Formula(put_back),
-    formula: "",
+    rule: Rule::Words(
+        "x gets g with 0 where values were put, values gets gather(g, indices), 0 where a later value was put",
+    ),
 };
 
 /// x with `v` added at index arrays for its first axes.
@@ -68,7 +70,7 @@ pub static SCATTER_ADD: Prim = Prim {
         out[1] = b.wanted[1].then(|| build(&GATHER, &ins, Attrs::new()));
         out
     }),
-    formula: "",
+    rule: Rule::Words("x gets g, values gets gather(g, indices)"),
 };
 
 /// Arrays one after the other along an axis that they have.
@@ -90,7 +92,7 @@ pub static JOIN: Prim = Prim {
         }
         out
     }),
-    formula: "",
+    rule: Rule::Words("each array gets its piece of g"),
 };
 
 /// v at every `step`-th place of x along an axis, from `start`.
@@ -110,7 +112,7 @@ pub static PLACE: Prim = Prim {
             b.wanted[1].then(|| slice(b.g, axis, start, n, step)),
         ]
     }),
-    formula: "",
+    rule: Rule::Words("x gets g with 0 where values were put, values gets the elements of g at these places"),
 };
 
 pub(super) static ALL: &[&Prim] = &[&GATHER, &SCATTER, &SCATTER_ADD, &JOIN, &PLACE];

@@ -21,7 +21,7 @@ prims! {
         dtype: rule::float,
         shape: solved,
         host: { |ins, _, out| real!(out.dtype, T => Stack::new("solve", ins, out).solve::<T>()) },
-        vjp(g, y): [-matmul(&solve_columns(g, a, b), &swap(&columns(y, b))), {
+        vjp(g, y) "b gets solve(a.mT, g), a gets -solve(a.mT, g) @ y.mT": [-matmul(&solve_columns(g, a, b), &swap(&columns(y, b))), {
             let back = solve_columns(g, a, b);
             if b.rank() == 1 { last_dropped(&back) } else { back }
         }],
@@ -35,7 +35,7 @@ prims! {
         dtype: rule::float,
         shape: square,
         host: { |ins, _, out| real!(out.dtype, T => Stack::new("inv", ins, out).inv::<T>()) },
-        vjp(g, y): [-matmul(&swap(y), &matmul(g, &swap(y)))],
+        vjp(g, y) "x gets -y.mT @ g @ y.mT": [-matmul(&swap(y), &matmul(g, &swap(y)))],
     }
 
     /// The determinant of each square matrix.
@@ -46,7 +46,7 @@ prims! {
         dtype: rule::float,
         shape: one_each,
         host: { |ins, _, out| real!(out.dtype, T => Stack::new("det", ins, out).det::<T>()) },
-        vjp(g, y): [matrix_of(g) * match any_zero(y) {
+        vjp(g, y) "x gets g * cofactors(x), which is g * y * inv(x).mT": [matrix_of(g) * match any_zero(y) {
             Ok(true) => cofactors(x),
             Ok(false) => matrix_of(y) * swap(&inv(x)),
             Err(fault) => Expr::broken(fault),
@@ -61,7 +61,7 @@ prims! {
         dtype: rule::float,
         shape: square,
         host: { |ins, _, out| real!(out.dtype, T => Stack::new("cofactors", ins, out).cofactors::<T>()) },
-        vjp(g, y): [cofactors_back(g, x, y)],
+        vjp(g, y) "x gets sum(g * b) * y - det(x) * b @ g.mT @ b with b = inv(x).mT": [cofactors_back(g, x, y)],
     }
 
     /// Sign and logarithm of the size of each determinant, packed in one axis of 2: what `slogdet` cuts apart.
@@ -72,7 +72,7 @@ prims! {
         dtype: rule::float,
         shape: |c| { let mut s = one_each(c)?; s.0.push(2); Ok(s) },
         host: { |ins, _, out| real!(out.dtype, T => Stack::new("slogdet", ins, out).slogdet::<T>()) },
-        vjp(g, _): [matrix_of(&part(g, 1, &[])) * swap(&inv(x))],
+        vjp(g, _) "x gets h * inv(x).mT with h the part of g that belongs to the logarithm": [matrix_of(&part(g, 1, &[])) * swap(&inv(x))],
     }
 
     /// The lower triangular L with `L @ L.mT == x` for symmetric positive definite matrices, or its transpose.
@@ -84,7 +84,7 @@ prims! {
         dtype: rule::float,
         shape: square,
         host: { |ins, attrs, out| real!(out.dtype, T => Stack::new("cholesky", ins, out).cholesky::<T>(attrs[0].as_bool())) },
-        vjp(g, y): [match upper.as_bool() {
+        vjp(g, y) "x gets the symmetric part of inv(y).mT @ h @ inv(y), h the lower triangle of y.mT @ g with half its diagonal (y lower triangular)": [match upper.as_bool() {
             true => cholesky_back(&swap(g), &swap(y)),
             false => cholesky_back(g, y),
         }],
@@ -101,7 +101,7 @@ prims! {
             packed(c, |m, n| { let k = if complete { m } else { m.min(n) }; m * k + k * n })
         },
         host: { |ins, attrs, out| real!(out.dtype, T => Stack::new("qr", ins, out).qr::<T>(attrs[0].as_bool())) },
-        vjp(g, y): [{
+        vjp(g, y) "x gets (gQ + Q @ h) @ inv(R).mT, h the symmetric matrix with the lower triangle of R @ gR.mT - gQ.mT @ Q (x not wider than high)": [{
             let (m, n) = sides(x);
             if complete.as_bool() && m > n {
                 return vec![Some(Expr::broken(no_gradient("qr", "mode=\"complete\"", "the reduced mode")))];
@@ -121,7 +121,7 @@ prims! {
         dtype: rule::float,
         shape: |c| { square(c)?; packed(c, |n, _| n + n * n) },
         host: { |ins, _, out| real!(out.dtype, T => Stack::new("eigh", ins, out).eigh::<T>()) },
-        vjp(g, y): [{
+        vjp(g, y) "x gets the symmetric part of V @ (diag(gw) + d * (V.mT @ gV)) @ V.mT with d[i, j] = 1 / (w[j] - w[i]), 0 where they are equal": [{
             let (n, _) = sides(x);
             let cut = |e: &Expr| (part(e, 0, &[n]), part(e, n, &[n, n]));
             let ((gw, gv), (w, v)) = (cut(g), cut(y));
@@ -140,7 +140,7 @@ prims! {
             packed(c, |m, n| if full { m * m + m.min(n) + n * n } else { m.min(n) * (m + n + 1) })
         },
         host: { |ins, attrs, out| real!(out.dtype, T => Stack::new("svd", ins, out).svd::<T>(attrs[0].as_bool())) },
-        vjp(g, y): [{
+        vjp(g, y) "x gets U @ (diag(gs) + (d * skew(U.mT @ gU)) @ S + S @ (d * skew(V.mT @ gV))) @ V.mT with S = diag(s), d[i, j] = 1 / (s[j]^2 - s[i]^2), 0 where they are equal, and skew(a) = a - a.mT; what of gU and gV leaves the spans of U and V is divided by s and added": [{
             let (m, n) = sides(x);
             if full_matrices.as_bool() && m != n {
                 return vec![Some(Expr::broken(no_gradient("svd", "full_matrices=true", "full_matrices=false")))];

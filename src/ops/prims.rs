@@ -17,7 +17,8 @@
 //!
 //! Array parameters come first, attributes after `;` as `name: Kind = Default`. A map's formulas are given per kind of
 //! dtype (`f` floats, `i` ints, `b` bools, or one dtype by its name), or `math:` names a vectorised elementary function of `base::math`; what is not given is not defined there. A
-//! gradient is a formula in the builders a user calls, or `zero`, or `none "why"`.
+//! gradient is a formula in the builders a user calls, or `zero`, or `none "why"`. Where it needs builders that no
+//! user knows, it stands in words for the help page too: `vjp(g, y) "x gets g * y": […]`.
 
 #[macro_export]
 macro_rules! prims {
@@ -51,7 +52,7 @@ macro_rules! prims {
                     shape: $shape,
                     body: $crate::body!($family [$($x)+] $spec),
                     vjp: $crate::vjp!([$($x)+] [$($($attr)+)?] $($vjp)+),
-                    formula: stringify!($($vjp)+),
+                    rule: $crate::rule!($($vjp)+),
                 };
             }
         )+
@@ -62,7 +63,7 @@ macro_rules! prims {
 macro_rules! vjp {
     ($xs:tt $attrs:tt : zero $(,)?) => { $crate::graph::Vjp::Zero };
     ($xs:tt $attrs:tt : none $why:literal $(,)?) => { $crate::graph::Vjp::None($why) };
-    ([$($x:ident)+] [$($attr:ident)*] ($g:pat, $y:pat): [$($vjp:expr),+ $(,)?] $(,)?) => {
+    ([$($x:ident)+] [$($attr:ident)*] ($g:pat, $y:pat) $($words:literal)?: [$($vjp:expr),+ $(,)?] $(,)?) => {
         $crate::graph::Vjp::Formula(|back| {
             #[allow(unused_variables)]
             let ([$($x),+], $g, $y) = (back.ins, back.g, back.y) else { return vec![] };
@@ -73,6 +74,12 @@ macro_rules! vjp {
             vec![$(if wanted.next() == Some(&true) { Into::<Option<$crate::graph::Expr>>::into($vjp) } else { None }),+]
         })
     };
+}
+
+#[macro_export]
+macro_rules! rule {
+    (($g:pat, $y:pat) $words:literal: $($formula:tt)+) => { $crate::graph::prim::Rule::Words($words) };
+    ($($formula:tt)+) => { $crate::graph::prim::Rule::Written(stringify!($($formula)+)) };
 }
 
 #[macro_export]

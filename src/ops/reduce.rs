@@ -16,7 +16,7 @@ prims! {
         dtype: rule::number,
         shape: rule::reduce,
         reduce: { Sum },
-        vjp(g, _): [spread(g, x, axis)],
+        vjp(g, _) "x gets g, repeated along the summed axes": [spread(g, x, axis)],
     }
 
     /// Product of the elements, of all or along `axis`.
@@ -27,7 +27,7 @@ prims! {
         dtype: rule::number,
         shape: rule::reduce,
         reduce: { Prod },
-        vjp(g, _): [spread(g, x, axis) * others(x, axis)],
+        vjp(g, _) "x gets g times the product of the other elements": [spread(g, x, axis) * others(x, axis)],
     }
 
     /// The largest element, of all or along `axis`; nan if there is one. The gradient of a tie is shared.
@@ -38,7 +38,7 @@ prims! {
         dtype: rule::any,
         shape: rule::reduce_some,
         reduce: { Max },
-        vjp(g, y): [winners(g, x, y, axis)],
+        vjp(g, y) "x gets g where x == y, divided among equals, and 0 elsewhere": [winners(g, x, y, axis)],
     }
 
     /// The smallest element, of all or along `axis`; nan if there is one. The gradient of a tie is shared.
@@ -49,7 +49,7 @@ prims! {
         dtype: rule::any,
         shape: rule::reduce_some,
         reduce: { Min },
-        vjp(g, y): [winners(g, x, y, axis)],
+        vjp(g, y) "x gets g where x == y, divided among equals, and 0 elsewhere": [winners(g, x, y, axis)],
     }
 
     /// Whether all elements hold (are not zero).
@@ -104,7 +104,7 @@ prims! {
         dtype: rule::number,
         shape: rule::one_axis,
         scan: { Sum },
-        vjp(g, _): [reverse_sum(g, axis)],
+        vjp(g, _) "x gets flip(cumulative_sum(flip(g))) along the axis": [reverse_sum(g, axis)],
     }
 
     /// Running product along one axis.
@@ -115,7 +115,7 @@ prims! {
         dtype: rule::number,
         shape: rule::one_axis,
         scan: { Prod },
-        vjp(g, y): [running_product_back(g, x, y, axis)],
+        vjp(g, y) "x gets flip(cumulative_sum(flip(g * y))) / x along the axis, and its limit where x is 0": [running_product_back(g, x, y, axis)],
     }
 
     /// Running maximum along one axis.

@@ -20,7 +20,7 @@ prims! {
             // SAFETY: the family's promise: the output is ours, and has the input's dtype.
             crate::dispatch!(out.dtype, T => host::order::sort::<T>(host::input(&ins[0])?, unsafe { host::output(out) }, around, down))
         } },
-        vjp(g, _): [put_along(g, x, axis, descending)],
+        vjp(g, _) "x gets g with each element back where it came from, the place that argsort(x) names": [put_along(g, x, axis, descending)],
     }
 
     /// The positions that would sort the elements along one axis; equal elements stay in order, nan comes last.

@@ -24,7 +24,7 @@ prims! {
                 _ => steps::<i64>(at, out, n, ins, |s, d, i| s.wrapping_add(d.wrapping_mul(i as i64))),
             }
         } },
-        vjp(g, _): [
+        vjp(g, _) "start gets sum(g), step gets sum(g * iota(0, 1, shape))": [
             sum(g, Attr::None, false),
             sum(&(g * iota(&Expr::weak(0i64), &Expr::weak(1i64), shape)), Attr::None, false)
         ],

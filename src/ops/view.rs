@@ -14,7 +14,7 @@ prims! {
         dtype: keep,
         shape: reshaped,
         view: { |layout, _, shape| layout.reshape(shape) },
-        vjp(g, _): [reshape(g, x.shape())],
+        vjp(g, _) "x gets reshape(g, x.shape)": [reshape(g, x.shape())],
     }
 
     /// The axes in another order: axis k of the result is axis `axes[k]` of x.
@@ -25,7 +25,7 @@ prims! {
         dtype: keep,
         shape: permuted,
         view: { |layout, attrs, _| Some(layout.permute(&attrs[0].as_sizes())) },
-        vjp(g, _): [permute_dims(g, inverse(axes))],
+        vjp(g, _) "x gets permute_dims(g, argsort(axes))": [permute_dims(g, inverse(axes))],
     }
 
     /// Repeated along axes of size 1, and along new ones in front, until it has the shape.
@@ -36,7 +36,7 @@ prims! {
         dtype: keep,
         shape: stretched,
         view: { |layout, _, shape| Some(layout.broadcast(shape)) },
-        vjp(g, _): [g.clone()],
+        vjp(g, _) "x gets g, summed along the axes it was repeated along": [g.clone()],
     }
 
     /// The elements in reverse order, along all axes or along `axis`.
@@ -62,7 +62,7 @@ prims! {
         shape: sliced,
         view: { |layout, attrs, _| Some(layout.slice(
             attrs[0].as_int() as usize, attrs[1].as_int() as usize, attrs[2].as_int() as usize, attrs[3].as_int() as isize)) },
-        vjp(g, _): [place(&zeros_like(x, g), g, axis, start, step)],
+        vjp(g, _) "x gets g where its elements were taken from, and 0 elsewhere": [place(&zeros_like(x, g), g, axis, start, step)],
     }
 }
 

@@ -34,6 +34,11 @@ pub static NATIVE: &[&[Builtin]] = &[
     world::LIST,
 ];
 
+/// Whether a native only calls primitives, so that its gradient is theirs.
+pub fn calls_primitives(builtin: &Builtin) -> bool {
+    [arrange::LIST, fold::LIST, linear::LIST].iter().any(|list| list.iter().any(|b| std::ptr::eq(b, builtin)))
+}
+
 /// The name in front of a signature's bracket.
 const fn name_of(signature: &'static str) -> &'static str {
     let bytes = signature.as_bytes();
