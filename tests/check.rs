@@ -77,6 +77,36 @@ fn shapes_and_dtypes() {
     wrong("g.nev", "if ones(3) > 2 { print(1) }\n", &["expected one bool"]);
 }
 
+/// A name that means nothing is said once, and what hangs on it is no fault of its own.
+#[test]
+fn an_unknown_name_hides_nothing_else() {
+    wrong(
+        "names_and_more.nev",
+        "x = foo + 1\ny = ones(2) + ones(3)\nz = x @ ones(3)\nprint(bar(x), z, x.shape)\nf(a) = a\nf(1, 2)\n\
+         for i in foo { print(i) }\nif foo { w = 1 } else { w = ones(2) @ ones(5) }\ng(a) = baz(a)[0]\nu = g(1) + 1\n\
+         v = np.sum(x)\nv[0] = 3\nq = grad(foo^2, x)\nbar.qux(1)\nu.sum(axis=3).reshape(3)\nones(4).reshape(3)\n",
+        &[
+            "unknown name `foo`",
+            "[2] and [3]",
+            "unknown name `bar`",
+            "f: found 2 arguments",
+            "unknown name `foo`",
+            "unknown name `foo`",
+            "2 and 5",
+            "unknown name `baz`",
+            "unknown name `np`",
+            "unknown name `foo`",
+            "unknown name `bar`",
+            "reshape",
+        ],
+    );
+    let (o, _) = check("order.nev", "a = ones(2) + ones(3)\nprint(foo)\nb = ones(4) + ones(5)\n");
+    let said = String::from_utf8_lossy(&o.stderr).into_owned();
+    let at: Vec<Option<usize>> = ["[2] and [3]", "`foo`", "[4] and [5]"].iter().map(|w| said.find(w)).collect();
+    assert!(at.iter().all(Option::is_some) && at.is_sorted(), "{said}");
+    assert_eq!(o.status.code(), Some(1));
+}
+
 #[test]
 fn annotated_functions() {
     let right = "fn f(x: f32[batch, 784], w: f32[784, out]) -> f32[batch, out] { x @ w }\n\

@@ -1,6 +1,7 @@
 //! What everything stands on: places, faults, element types, shapes, layouts, storage. No crate of ours below it.
 
 pub mod buffer;
+pub mod counted;
 pub mod dtype;
 pub mod elem;
 pub mod fault;
@@ -15,6 +16,7 @@ pub mod span;
 pub mod trouble;
 
 pub use buffer::Buffer;
+pub use counted::counted;
 pub use dtype::{DType, Kind};
 pub use elem::Elem;
 pub use fault::{Exit, Fault};

@@ -90,6 +90,12 @@ impl Desk {
         self.session.run_cell(name, text)
     }
 
+    /// Runs one cell that somebody typed: it may go on from the last value.
+    pub fn line(&mut self, name: &str, text: &str) -> Outcome {
+        self.offer_input();
+        self.session.run_line(name, text)
+    }
+
     /// Runs a whole program; with `echo` the value of each expression statement is shown.
     pub fn program(&mut self, name: &str, text: &str, echo: bool) -> Vec<Fault> {
         self.offer_input();

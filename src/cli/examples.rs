@@ -170,7 +170,7 @@ fn shown(cases: &[Case], kind: Kind, program: Option<(&Path, &str)>, setup: &Set
 
 /// What one input shows: what it prints, then its value or the reports.
 fn show_case(desk: &mut Desk, input: &str, line: usize) -> Result<String> {
-    let outcome = desk.run(&format!("<repl>:{line}"), input);
+    let outcome = desk.line(&format!("<repl>:{line}"), input);
     let value = outcome.value.filter(|v| !v.is_none() && !outcome.hushed);
     let forced = value.iter().flat_map(super::desk::arrays).collect::<Vec<_>>();
     let mut faults = outcome.faults;

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use super::args::{ErrorFormat, Options};
 use super::desk::Desk;
-use super::signal;
 use crate::base::{Exit, Fault, Sources};
 use crate::show::{self, Stream, Style};
 
@@ -52,11 +51,7 @@ impl Failure {
         Failure(if interrupted { Exit::Interrupted } else { exit })
     }
 
-    /// The status; Ctrl-C ends us as it ends other programs.
     pub fn code(self) -> ExitCode {
-        if self.0 == Exit::Interrupted {
-            signal::die_interrupted();
-        }
         ExitCode::from(self.0 as u8)
     }
 }

@@ -26,7 +26,7 @@ pub use examples::{Tally, test_path};
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    signal::end_with_pipe();
+    signal::start();
     let (order, options) = match args::read(std::env::args_os().skip(1)) {
         Ok(read) => read,
         Err(Stop::Clap(e)) => e.exit(),

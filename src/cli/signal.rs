@@ -8,7 +8,7 @@ use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use crate::base::interrupt;
+use crate::base::{Exit, interrupt};
 
 /// Whether something runs that can be asked to stop.
 static RUNNING: AtomicBool = AtomicBool::new(false);
@@ -25,12 +25,19 @@ static TALKING: AtomicBool = AtomicBool::new(false);
 /// Whether the person was told that one more Ctrl-C ends us.
 static WARNED: AtomicBool = AtomicBool::new(false);
 
+/// The status of a program whose reader went away.
+const PIPE_CLOSED: i32 = 141;
+
 /// Seconds until somebody should have looked.
 const PATIENCE: u32 = 1;
 
-/// A reader that goes away ends us as it ends other programs; Rust would ignore the signal and fail a write.
-pub fn end_with_pipe() {
-    set(libc::SIGPIPE, libc::SIG_DFL);
+/// From the first moment on: a reader that goes away ends us quietly (Rust would ignore the signal and fail a write), and
+/// so does Ctrl-C while nothing runs that could stop by itself.
+///
+/// Both end in a status, not in death by the signal: who waits for us without a shell between sees 141 and 130 too.
+pub fn start() {
+    set(libc::SIGPIPE, on_pipe as *const () as libc::sighandler_t);
+    catch();
 }
 
 /// From now on Ctrl-C ends what runs, never the process: there is somebody to go back to.
@@ -49,26 +56,14 @@ pub fn interruptible<R>(f: impl FnOnce() -> R) -> R {
     interrupt::clear();
     WARNED.store(false, Relaxed);
     RUNNING.store(true, Relaxed);
+    // The editor of the REPL may have had handlers of its own.
     catch();
     let r = f();
     RUNNING.store(false, Relaxed);
     // SAFETY: a plain call.
     unsafe { libc::alarm(0) };
-    if !TALKING.load(Relaxed) {
-        set(libc::SIGINT, libc::SIG_DFL);
-    }
     interrupt::clear();
     r
-}
-
-/// Ends the process as Ctrl-C would have: whoever started us sees the signal (130 to a shell).
-pub fn die_interrupted() -> ! {
-    set(libc::SIGINT, libc::SIG_DFL);
-    // SAFETY: plain calls; the second is reached only where the signal is blocked.
-    unsafe {
-        libc::raise(libc::SIGINT);
-        libc::_exit(130)
-    }
 }
 
 /// Keeps the terminal's settings, to put them back should a signal end us in the middle of a line.
@@ -99,12 +94,13 @@ fn set(signal: i32, handler: libc::sighandler_t) {
 
 extern "C" fn on_interrupt(_: i32) {
     if !RUNNING.load(Relaxed) {
+        if !TALKING.load(Relaxed) {
+            end(Exit::Interrupted as i32);
+        }
         return;
     }
     if WARNED.load(Relaxed) {
-        restore();
-        // SAFETY: safe in a handler.
-        unsafe { libc::_exit(130) }
+        end(Exit::Interrupted as i32);
     }
     if interrupt::ask() == 1 {
         // SAFETY: safe in a handler.
@@ -118,16 +114,23 @@ extern "C" fn on_alarm(_: i32) {
     if !RUNNING.load(Relaxed) || !interrupt::asked() {
         return;
     }
-    // SAFETY: these calls are safe in a handler; the signal takes effect when the handler returns.
-    unsafe {
-        if TALKING.load(Relaxed) {
-            WARNED.store(true, Relaxed);
-            libc::write(libc::STDERR_FILENO, WARNING.as_ptr().cast(), WARNING.len());
-        } else {
-            libc::signal(libc::SIGINT, libc::SIG_DFL);
-            libc::raise(libc::SIGINT);
-        }
+    if !TALKING.load(Relaxed) {
+        end(Exit::Interrupted as i32);
     }
+    WARNED.store(true, Relaxed);
+    // SAFETY: safe in a handler.
+    unsafe { libc::write(libc::STDERR_FILENO, WARNING.as_ptr().cast(), WARNING.len()) };
+}
+
+extern "C" fn on_pipe(_: i32) {
+    end(PIPE_CLOSED);
+}
+
+/// Ends the process from a handler.
+fn end(status: i32) -> ! {
+    restore();
+    // SAFETY: safe in a handler.
+    unsafe { libc::_exit(status) }
 }
 
 extern "C" fn on_end(signal: i32) {

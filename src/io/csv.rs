@@ -18,7 +18,7 @@ use super::data::{Data, host_from};
 use super::field::{Field, field};
 use super::written::{Form, Written, flush, write_rows};
 use super::{Codec, ReadOptions, from_ndarray, is_text, unwritten, utf8};
-use crate::base::{Fault, Host, Result, Shape};
+use crate::base::{Fault, Host, Result, Shape, counted};
 use crate::dispatch;
 
 pub const CSV: Codec = Codec {
@@ -175,8 +175,7 @@ fn unequal(e: ndarray::ShapeError) -> Fault {
 
 /// A row whose length is not the first one's.
 pub fn ragged(line: usize, found: usize, first_line: usize, expected: usize, format: &str) -> Fault {
-    let s = if found == 1 { "" } else { "s" };
-    Fault::input(format!("line {line} has {found} field{s}, line {first_line} has {expected}")).hint(format!(
+    Fault::input(format!("line {line} has {}, line {first_line} has {expected}", counted(found, "field"))).hint(format!(
         "make every row {expected} wide, or read it as text, not as {format}: `format=\"lines\"` in `load`, `--from lines` in a pipe"
     ))
 }
@@ -419,7 +418,7 @@ fn write_record(fields: &[(Rc<str>, Data)], out: &mut dyn Write, delimiter: char
     let rows = columns.first().map_or(0, Vec::len);
     if let Some(i) = columns.iter().position(|c| c.len() != rows) {
         let (a, b) = (&fields[0].0, &fields[i].0);
-        return Err(Fault::input(format!("`{a}` has {rows} rows, `{b}` has {}", columns[i].len()))
+        return Err(Fault::input(format!("`{a}` has {}, `{b}` has {}", counted(rows, "row"), columns[i].len()))
             .hint("a table needs columns of one length; write it as json or npz"));
     }
     let names: Vec<String> = fields.iter().map(|(name, _)| quoted(name)).collect();

@@ -10,7 +10,7 @@ use ndarray::{ArrayView, IxDyn, ShapeBuilder};
 
 use super::data::{Data, host_from};
 use super::{Codec, ReadOptions, from_ndarray, unwritten};
-use crate::base::{DType, Elem, Fault, Host, Result, Shape};
+use crate::base::{DType, Elem, Fault, Host, Result, Shape, counted};
 use crate::dispatch;
 
 pub const CODEC: Codec = Codec {
@@ -44,7 +44,7 @@ pub fn read(bytes: &[u8]) -> Result<Data> {
         return Err(short(&shape, &spec, "more bytes than any machine has", elements.len()));
     };
     let Some(elements) = elements.get(..needed) else {
-        return Err(short(&shape, &spec, &format!("{needed} bytes"), elements.len()));
+        return Err(short(&shape, &spec, &counted(needed, "byte"), elements.len()));
     };
     if header.fortran && shape.rank() > 1 {
         if spec.kind == 'U' || spec.kind == 'S' {
@@ -60,7 +60,7 @@ pub fn read(bytes: &[u8]) -> Result<Data> {
 }
 
 fn short(shape: &Shape, spec: &Spec, needs: &str, found: usize) -> Fault {
-    Fault::input(format!("its header promises {}{shape}, {needs}, but {found} bytes follow", spec.text))
+    Fault::input(format!("its header promises {}{shape}, {needs}; found {}", spec.text, counted(found, "byte")))
         .hint("the file is cut off or damaged: save or fetch it again")
 }
 
@@ -465,7 +465,7 @@ mod tests {
             (b"\x93NUMPY\x01".to_vec(), "header is cut off"),
             (b"\x93NUMPY\x01\0\x80\0{'de".to_vec(), "header is cut off"),
             (b"\x93NUMPY\x09\0\0\0".to_vec(), "npy version 9"),
-            (file("<f8", false, "(3,)", &[0; 16]), "promises <f8[3], 24 bytes, but 16 bytes follow"),
+            (file("<f8", false, "(3,)", &[0; 16]), "promises <f8[3], 24 bytes; found 16 bytes"),
             (file("<f8", false, "(1152921504606846976,)", &[0; 8]), "more bytes than any machine has"),
             (file("|i1", false, "(1152921504606846976,)", &[0; 8]), "promises |i1[1152921504606846976]"),
             (file("<f8", false, "(4294967296, 4294967296, 4294967296)", &[]), "more bytes than"),

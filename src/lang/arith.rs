@@ -168,7 +168,7 @@ fn overflow(op: Arith, x: i64, y: i64) -> Fault {
     };
     let shown = |i: i64| if i < 0 { format!("({i})") } else { i.to_string() };
     Fault::new(format!("{} {glyph} {} does not fit into an int of 64 bits", shown(x), shown(y)))
-        .hint("use a float, which is less exact but larger: write 2.0 for 2")
+        .hint(format!("floats go further, less exactly: float({{0}}) {glyph} {{1}}"))
 }
 
 /// The quotient rounded down, as the primitive on arrays does it.

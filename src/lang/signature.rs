@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::args::Args;
 use super::builtin::Builtin;
 use super::value::Value;
-use crate::base::{DType, Fault, Result, nearest};
+use crate::base::{DType, Fault, Result, counted, nearest};
 
 /// The parameters of a builtin.
 pub struct Signature {
@@ -132,7 +132,8 @@ pub const SURPLUS: &str = "is one too many";
 
 pub fn too_many(signature: &str, name: &str, found: usize) -> Fault {
     let most = Signature::read(signature).params.len();
-    Fault::new(format!("{name}: found {found} arguments, more than it takes: {signature}")).side(most, SURPLUS)
+    Fault::new(format!("{name}: found {}, more than it takes: {signature}", counted(found, "argument")))
+        .side(most, SURPLUS)
 }
 
 pub fn missing(signature: &str, name: &str, param: &str) -> Fault {

@@ -2,7 +2,7 @@
 //! gradients come with them.
 
 use super::*;
-use crate::base::{DType, Fault, Result, Shape};
+use crate::base::{DType, Fault, Result, Shape, counted};
 use crate::graph::{Place, apply::convert};
 
 /// One value stretched to a shape, of the dtype and at the place of `like`.
@@ -31,8 +31,11 @@ pub fn along(indices: &Expr, axis: usize) -> Vec<Expr> {
 pub fn take_along_axis(x: &Expr, indices: &Expr, axis: i64) -> Result<Expr> {
     let axis = x.shape().axis(axis)?;
     if indices.rank() != x.rank() {
-        let fault =
-            Fault::new(format!("take_along_axis: x has {} axes, the indices have {}", x.rank(), indices.rank()));
+        let fault = Fault::new(format!(
+            "take_along_axis: x has {}, the indices have {}",
+            counted(x.rank(), "axis"),
+            indices.rank()
+        ));
         return Err(fault
             .side(0, format!("has shape {}", x.shape()))
             .side(1, format!("has shape {}", indices.shape())));
@@ -75,7 +78,11 @@ pub fn flat(x: &Expr) -> Expr {
 /// Axes moved to other places, the rest in order.
 pub fn move_axes(x: &Expr, from: &[usize], to: &[usize]) -> Result<Expr> {
     if from.len() != to.len() {
-        return Err(Fault::new(format!("moveaxis: {} axes for {} places", from.len(), to.len())));
+        return Err(Fault::new(format!(
+            "moveaxis: {} for {}",
+            counted(from.len(), "axis"),
+            counted(to.len(), "place")
+        )));
     }
     let mut pairs: Vec<(usize, usize)> = to.iter().copied().zip(from.iter().copied()).collect();
     pairs.sort_unstable();
@@ -135,7 +142,11 @@ pub fn roll(x: &Expr, shifts: &[i64], axes: Option<&[i64]>) -> Result<Expr> {
         return checked(reshape(&roll_one(&flat(x), *shift, 0), x.shape()));
     };
     if shifts.len() != axes.len() && shifts.len() != 1 {
-        return Err(Fault::new(format!("roll: {} shifts for {} axes", shifts.len(), axes.len())));
+        return Err(Fault::new(format!(
+            "roll: {} for {}",
+            counted(shifts.len(), "shift"),
+            counted(axes.len(), "axis")
+        )));
     }
     let mut out = x.clone();
     for (i, &axis) in axes.iter().enumerate() {
@@ -170,7 +181,7 @@ pub fn repeat_each(x: &Expr, counts: &Expr, axis: usize) -> Result<Expr> {
     let host = crate::graph::cast(counts, DType::I64)?.host()?;
     let counts = host.to_vec::<i64>()?;
     if counts.len() != n {
-        let fault = Fault::new(format!("repeat: {} counts for an axis of size {n}", counts.len()));
+        let fault = Fault::new(format!("repeat: {} for an axis of size {n}", counted(counts.len(), "count")));
         return Err(fault.side(1, "needs one count for each element, or one for all"));
     }
     if let Some(bad) = counts.iter().find(|&&c| c < 0) {
@@ -256,7 +267,8 @@ fn margin(x: &Expr, axis: usize, width: usize, how: Pad, before: bool) -> Result
         return take(x, &Expr::from_slice(&[width], &picks)?, Some(axis as i64));
     }
     if width > most {
-        let fault = Fault::new(format!("pad: {width} more elements, where an axis of size {n} can give none"));
+        let fault =
+            Fault::new(format!("pad: {}, where an axis of size {n} can give none", counted(width, "more element")));
         return Err(fault.hint("mode=\"constant\" makes them from nothing"));
     }
     let part = |start: usize, step: i64| slice(x, axis, start, width, step);
@@ -298,7 +310,10 @@ pub fn stack(arrays: &[Expr], axis: i64) -> Result<Expr> {
     }
     let rank = first.rank() as i64 + 1;
     if !(-rank..rank).contains(&axis) {
-        return Err(Fault::new(format!("stack: axis {axis} is out of range for a result of {rank} axes")));
+        return Err(Fault::new(format!(
+            "stack: axis {axis} is out of range for a result of {}",
+            counted(rank, "axis")
+        )));
     }
     let axis = axis.rem_euclid(rank) as usize;
     let parts: Vec<Expr> = arrays.iter().map(|e| expand(e, axis)).collect();

@@ -6,7 +6,7 @@
 //! nothing to sum or nothing beside it.
 
 use super::*;
-use crate::base::{Fault, Result, Shape};
+use crate::base::{Fault, Result, Shape, counted};
 
 /// A named axis. Those of an ellipsis count from the last one, above every letter.
 type Label = u32;
@@ -64,7 +64,7 @@ fn parse(spec: &str, count: usize) -> Result<(Vec<String>, Option<String>)> {
         }
     }
     if inputs.len() != count {
-        let fault = Fault::new(format!("einsum: \"{spec}\" names {} arrays, found {count}", inputs.len()));
+        let fault = Fault::new(format!("einsum: \"{spec}\" names {}, found {count}", counted(inputs.len(), "array")));
         return Err(fault.side(0, "has one part between commas for each array"));
     }
     Ok((inputs, right))
@@ -75,7 +75,8 @@ fn labels(spec: &str, text: &str, value: &Expr, i: usize) -> Result<Vec<Label>> 
     let rank = value.rank();
     let letters = text.chars().filter(char::is_ascii_alphabetic).count();
     let wrong = || {
-        let found = format!("einsum: \"{text}\" of \"{spec}\" names {letters} axes, array {i} has {rank}");
+        let found =
+            format!("einsum: \"{text}\" of \"{spec}\" names {}, array {i} has {rank}", counted(letters, "axis"));
         Fault::new(found).side(i + 1, format!("has shape {}", value.shape()))
     };
     match text.split_once("...") {

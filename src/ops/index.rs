@@ -146,9 +146,13 @@ fn indexed(c: &Call, data: usize, dtype: DType) -> Types {
 fn index_shape(c: &Call, first: usize) -> Result<Shape> {
     let (x, count) = (&c.ins[0], c.ins.len() - first);
     if count > x.rank() {
-        return Err(
-            Fault::new(format!("{}: {count} indices for {} axes", c.prim.name, x.rank())).side(0, "has too few axes")
-        );
+        return Err(Fault::new(format!(
+            "{}: {} for {}",
+            c.prim.name,
+            crate::base::counted(count, "index"),
+            crate::base::counted(x.rank(), "axis")
+        ))
+        .side(0, "has too few axes"));
     }
     let mut shape = Shape::scalar();
     for (i, e) in c.ins.iter().enumerate().skip(first) {

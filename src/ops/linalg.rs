@@ -8,7 +8,7 @@
 
 use super::host::factor::{Stack, real};
 use super::*;
-use crate::base::{Fault, Result, Shape};
+use crate::base::{Fault, Result, Shape, counted};
 use crate::graph::Call;
 use crate::prims;
 
@@ -224,7 +224,7 @@ fn square(c: &mut Call) -> Result<Shape> {
     if m != n {
         let name = c.prim.name.trim_end_matches("_parts");
         let fault = Fault::new(format!("{name}: expected a square matrix, found shape {shape}"));
-        let fault = fault.side(0, format!("has {m} rows and {n} columns"));
+        let fault = fault.side(0, format!("has {} and {}", counted(m, "row"), counted(n, "column")));
         return Err(if name == "solve" { fault.hint("lstsq({0}, {1}) solves by least squares") } else { fault });
     }
     Ok(shape)
@@ -252,8 +252,8 @@ fn solved(c: &mut Call) -> Result<Shape> {
     };
     if rows != Some(n) {
         let fault = Fault::new(format!("solve: shapes {a} and {b} do not fit together"));
-        let found = rows.map_or("is a single number".into(), |r| format!("has {r} rows"));
-        return Err(fault.side(0, format!("needs {n} rows on the right side")).side(1, found));
+        let found = rows.map_or("is a single number".into(), |r| format!("has {}", counted(r, "row")));
+        return Err(fault.side(0, format!("needs {} on the right side", counted(n, "row"))).side(1, found));
     }
     if b.rank() == 1 {
         return Ok(lead(&a).iter().copied().chain([n]).collect());

@@ -1,7 +1,7 @@
 //! Other indices for the same elements: no data moves.
 
 use super::*;
-use crate::base::{Fault, Layout, Result, Shape};
+use crate::base::{Fault, Layout, Result, Shape, counted};
 use crate::graph::{Call, Types};
 use crate::prims;
 
@@ -94,13 +94,14 @@ fn reshaped(c: &mut Call) -> Result<Shape> {
     let fits = if unknown == 1 { known > 0 && size % known == 0 } else { known == size };
     if !fits {
         let fault = Fault::new(format!(
-            "reshape: shape {from} has {size} elements, {shown} {}",
+            "reshape: shape {from} has {}, {shown} {}",
+            counted(size, "element"),
             match unknown {
                 1 => format!("needs a multiple of {known}"),
                 _ => format!("has {known}"),
             }
         ));
-        let fault = fault.side(0, format!("has {size} elements"));
+        let fault = fault.side(0, format!("has {}", counted(size, "element")));
         let divides = want.iter().take(want.len().saturating_sub(1)).fold(1i64, |n, &d| n.saturating_mul(d));
         return Err(if want.len() > 1 && divides > 0 && size % divides == 0 {
             fault.hint(format!("let the last size be worked out: -1 gives {}", size / divides))

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use crate::base::{Fault, Result, interrupt};
+use crate::base::{Fault, Result, Span, interrupt};
 use crate::lang::uses::{Uses, import_name};
 use crate::lang::{Interp, Value};
 use crate::syntax::{self, ast};
@@ -93,13 +93,27 @@ impl Session {
     /// Reads, resolves and runs one cell. `name` is what reports call it: `<repl>:3`, `main.nev`.
     pub fn run_cell(&mut self, name: &str, text: &str) -> Outcome {
         interrupt::clear();
-        let text = self.continued(text);
-        let source = self.interp.sources.add(name, &*text);
-        let parsed = syntax::parse(source, &text);
+        let source = self.interp.sources.add(name, text);
+        let parsed = syntax::parse(source, text);
         if !parsed.faults.is_empty() || parsed.incomplete {
             return Outcome { faults: parsed.faults, incomplete: parsed.incomplete, ..Outcome::default() };
         }
-        self.run(&parsed.program, &text)
+        self.run(&parsed.program, text)
+    }
+
+    /// Runs what somebody typed: a cell that may begin with an operator, and then goes on from the last value.
+    pub fn run_line(&mut self, name: &str, text: &str) -> Outcome {
+        let Some(operator) = syntax::continues(text) else { return self.run_cell(name, text) };
+        if self.interp.get("ans").is_some() {
+            let (before, rest) = text.split_at(operator.start);
+            return self.run_cell(name, &format!("{before}ans {rest}"));
+        }
+        let source = self.interp.sources.add(name, text);
+        let span = Span::new(source, operator.start, operator.end);
+        let what = format!("`{}` goes on from the last value, and there is none yet", &text[operator]);
+        let fault = Fault::syntax(what).at(span).label(span, "nothing stands before it");
+        let fault = fault.hint("the last value is there as `ans` once an input has shown one");
+        Outcome { faults: vec![fault], ..Outcome::default() }
     }
 
     fn run(&mut self, program: &ast::Program, text: &str) -> Outcome {
@@ -130,14 +144,6 @@ impl Session {
             let fault = Fault::new("internal: this should not have failed, and the mistake is not yours");
             Err(vec![fault.hint("report it with what you typed; your variables are as before")])
         })
-    }
-
-    /// A line that begins with an operator goes on from the last value.
-    fn continued(&self, text: &str) -> String {
-        match self.interp.get("ans") {
-            Some(_) if syntax::continues(text) => format!("ans {}", text.trim_start()),
-            _ => text.to_string(),
-        }
     }
 
     /// What the top of a program assigns, in the order of the text.

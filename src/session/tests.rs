@@ -11,7 +11,7 @@ pub fn cells(texts: &[&str]) -> std::result::Result<String, String> {
         let mut session = Session::new(Options::default());
         let mut last = String::new();
         for t in &texts {
-            let outcome = session.run_cell("<test>", t);
+            let outcome = session.run_line("<test>", t);
             if let Some(f) = outcome.faults.first() {
                 return Err(format!("{}{}", f.message, f.hints.iter().map(|h| format!(" | {h}")).collect::<String>()));
             }

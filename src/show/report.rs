@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use super::Style;
 use super::crop::{crop, line_column};
-use crate::base::{Fault, Sources, Span};
+use crate::base::{Fault, Sources, Span, counted};
 
 /// Reports beyond this are counted, not shown.
 const MOST: usize = 20;
@@ -39,7 +39,7 @@ type Place = (u32, Range<usize>);
 pub fn reports(faults: &[Fault], sources: &Sources, style: &Style) -> String {
     let mut out: String = faults.iter().take(MOST).map(|f| report(f, sources, style)).collect();
     if faults.len() > MOST {
-        out.push_str(&format!("{} and {} more errors\n", style.ellipsis(), faults.len() - MOST));
+        out.push_str(&format!("{} and {}\n", style.ellipsis(), counted(faults.len() - MOST, "more error")));
     }
     out
 }
@@ -120,7 +120,7 @@ fn chain(fault: &Fault, sources: &Sources, style: &Style) -> Vec<String> {
     let mut out = vec![];
     for (i, (span, name)) in fault.chain.iter().enumerate() {
         if n > 2 * CALLS + 1 && i == CALLS {
-            out.push(style.faint(&format!("{} {} more calls", style.ellipsis(), n - 2 * CALLS)));
+            out.push(style.faint(&format!("{} {}", style.ellipsis(), counted(n - 2 * CALLS, "more call"))));
         }
         if n > 2 * CALLS + 1 && (CALLS..n - CALLS).contains(&i) {
             continue;

@@ -7,6 +7,7 @@
 
 use logos::Logos;
 
+use super::literal;
 use super::token::Token;
 use crate::base::{Fault, Span};
 
@@ -108,6 +109,11 @@ impl Driver<'_> {
             Some(b'{') => {
                 self.push(Token::TextOpen, quote, body);
                 self.text_body(quote, body);
+            }
+            // Inside another text's `{…}` it is more likely that one's closing quote, and that one says so.
+            _ if self.open.iter().any(|o| matches!(o, Open::Interp { .. })) => {
+                self.push(Token::Wrong, quote, end);
+                self.logos.bump(end - body);
             }
             _ => {
                 self.push(Token::Text, quote, end);
@@ -212,16 +218,23 @@ impl Driver<'_> {
         if !rest.is_empty() {
             let (number, at) = (&self.text[start..end], self.span(start, end + rest.len()));
             let based = number.len() > 2 && number.starts_with('0') && number.as_bytes()[1].is_ascii_alphabetic();
-            let fault = match rest.starts_with(|c: char| c.is_ascii_digit()) || based {
-                true => {
-                    Fault::syntax(format!("`{number}{rest}` is no number")).label(at, "a digit that its base lacks")
-                }
-                false => Fault::syntax("a name can't follow a number directly")
+            let wrong = |words: &str| Fault::syntax(format!("`{number}{rest}` is no number")).label(at, words);
+            let fault = match number {
+                "0" if matches!(rest, "x" | "X") => wrong("hexadecimal digits follow `0x`").hint("write `0xff`"),
+                "0" if matches!(rest, "b" | "B") => wrong("binary digits follow `0b`").hint("write `0b101`"),
+                "0" if matches!(rest, "o" | "O") => wrong("octal digits follow `0o`").hint("write `0o17`"),
+                _ if rest.starts_with(|c: char| c.is_ascii_digit()) || based => wrong("a digit that its base lacks"),
+                _ => Fault::syntax("a name can't follow a number directly")
                     .label(at, "there is no implicit multiplication")
                     .hint(format!("write `{number}*{rest}`")),
             };
             self.out.faults.push(fault.at(at));
             self.logos.bump(rest.len());
+        } else if !literal::separates(&self.text[start..end]) {
+            let (number, at) = (&self.text[start..end], self.span(start, end));
+            let fault = Fault::syntax(format!("`{number}` is no number")).at(at);
+            let fault = fault.label(at, "a single `_` may stand between two digits").hint("write `1_000`");
+            self.out.faults.push(fault);
         }
         self.push(Token::Number, start, end);
     }

@@ -32,6 +32,14 @@ pub fn number(text: &str) -> Result<Kind, String> {
     }
 }
 
+/// Whether every `_` of a number has a digit on both sides; in front the `x` of `0x_ff` will do.
+pub fn separates(text: &str) -> bool {
+    let (bytes, based) = (text.as_bytes(), text.len() > 1 && text.as_bytes()[1].is_ascii_alphabetic());
+    let digit = |b: &u8| if based { b.is_ascii_alphanumeric() } else { b.is_ascii_digit() };
+    let at = |i: Option<usize>| i.and_then(|i| bytes.get(i)).is_some_and(digit);
+    (0..bytes.len()).all(|i| bytes[i] != b'_' || (at(i.checked_sub(1)) && at(i.checked_add(1))))
+}
+
 fn float(digits: &str) -> Result<f64, String> {
     digits.parse().map_err(|_| format!("`{digits}` is no number"))
 }
@@ -99,6 +107,11 @@ mod tests {
         assert_eq!(int("9223372036854775808"), Some(i64::MIN));
         assert_eq!(int("9223372036854775809"), None);
         assert!(number("0x").is_err() && number("0xffffffffffffffff").is_err());
+        for bad in ["1__0", "1_", "1_.5", "1._5", "0xf_", "0x__f", "1e1_"] {
+            assert!(!separates(bad), "{bad}");
+        }
+        assert!(["1_000", "0x_ff", "1_0.2_5e1_0i", "0b1_0"].into_iter().all(separates));
+        assert_eq!(int("0x_ff"), Some(255));
         assert!(matches!(number("2.5e-3"), Ok(Kind::Float(x)) if x == 0.0025));
         assert!(matches!(number(".5"), Ok(Kind::Float(0.5))));
         assert!(matches!(number("1."), Ok(Kind::Float(1.0))));

@@ -61,17 +61,21 @@ pub fn incomplete(text: &str) -> bool {
     layout::layout(text, &lex::lex(0, text)).incomplete
 }
 
-/// Whether a line goes on from the last value: it starts with `|>`, `.name` or an operator that is no sign.
-pub fn continues(text: &str) -> bool {
+/// The operator with which a line goes on from the last value: `|>`, `.name`, an operator that is no sign, or `+` or `-`
+/// with a blank behind it (`- 1` goes on, `-1` is a number).
+pub fn continues(text: &str) -> Option<Range<usize>> {
     let lexed = lex::lex(0, text);
     let meant = |t: &&lex::Spanned| !matches!(t.0, Token::Newline | Token::Comment | Token::Doc | Token::Join);
-    let mut tokens = lexed.tokens.iter().filter(meant).map(|t| t.0);
-    match tokens.next() {
-        Some(Token::Not) => tokens.next() == Some(Token::In),
-        Some(Token::Dot | Token::By) => true,
-        Some(token) => token.infix().is_some() && token.prefix().is_none() && token != Token::Arrow,
-        None => false,
-    }
+    let mut tokens = lexed.tokens.iter().filter(meant);
+    let &(token, span) = tokens.next()?;
+    let goes_on = match token {
+        Token::Not => tokens.next().is_some_and(|t| t.0 == Token::In),
+        Token::Dot | Token::By => true,
+        Token::Arrow => false,
+        _ if token.prefix().is_some() => token.infix().is_some() && text[span.range().end..].starts_with([' ', '\t']),
+        _ => token.infix().is_some(),
+    };
+    goes_on.then(|| span.range())
 }
 
 /// What a stretch of text is, for colours and completion.

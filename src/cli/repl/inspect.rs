@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Repl, aligned, commands, loops, measure, verify};
 use crate::base::buffer::{self, human};
-use crate::base::{Fault, Result};
+use crate::base::{Fault, Result, counted};
 use crate::cli::desk::{self, Desk};
 use crate::cli::signal;
 use crate::device::cpu;
@@ -14,8 +14,10 @@ use crate::plan::{self, print};
 
 const HELP: &str = "\
 ?name shows the page of a function. Tab completes, the right arrow takes a hint.
-Alt-Enter starts a new line. A line that begins with * or |> goes on from the
-last value, ans. A ; at the end shows nothing. Ctrl-C stops what runs.";
+Alt-Enter starts a new line. An input that begins with |>, .name or an operator
+goes on from the last value, ans: * 2 is ans * 2, and with a blank behind the
+sign + 1 is ans + 1 and - 1 is ans - 1 (-1 is a number of its own). A ; at the
+end shows nothing. Ctrl-C stops what runs.";
 
 /// `:help`, `:help NAME`, `?NAME`.
 pub fn help(repl: &mut Repl, name: &str) -> Result<()> {
@@ -96,7 +98,7 @@ fn glance<R>(repl: &Repl, code: &str, look: impl FnOnce(&mut Desk, &str) -> Resu
 }
 
 fn value_of(desk: &mut Desk, code: &str) -> Result<Value, Vec<Fault>> {
-    let outcome = desk.run("<repl>", code);
+    let outcome = desk.line("<repl>", code);
     match outcome.value {
         _ if !outcome.faults.is_empty() => Err(outcome.faults),
         Some(value) => Ok(value),
@@ -137,7 +139,7 @@ pub fn brief_type(value: &Value) -> String {
 
 /// Runs code and computes all of its value.
 fn run_all(desk: &mut Desk, code: &str) -> Result<(), Vec<Fault>> {
-    let outcome = desk.run("<repl>", code);
+    let outcome = desk.line("<repl>", code);
     if !outcome.faults.is_empty() {
         return Err(outcome.faults);
     }
@@ -238,7 +240,7 @@ fn planned(repl: &mut Repl, code: &str, print: impl Fn(&[Expr]) -> Result<String
 pub fn devices() -> String {
     let row = |name: &str, what: String| [name.to_string(), what];
     let memory = human(crate::base::memory::total());
-    let mut rows = vec![row("cpu", format!("{} threads, {memory} of memory", cpu::threads()))];
+    let mut rows = vec![row("cpu", format!("{}, {memory} of memory", counted(cpu::threads(), "thread")))];
     match crate::device::others() {
         Ok(others) => rows.extend(others.into_iter().map(|o| row(o.name, o.what))),
         Err(why) => rows.push(row("gpu", format!("none: {why}"))),

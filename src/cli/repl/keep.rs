@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process;
 
 use super::{Repl, inspect};
-use crate::base::{Fault, Result, nearest};
+use crate::base::{Fault, Result, counted, nearest};
 use crate::cli::{script, transcript};
 use crate::show::Style;
 
@@ -51,8 +51,7 @@ pub fn save(repl: &mut Repl, file: &str) -> Result<()> {
         return Err(Fault::new("there is nothing to save yet"));
     }
     std::fs::write(path, text.join("\n")).map_err(|e| Fault::new(format!("{}: {e}", path.display())))?;
-    let s = if text.len() == 1 { "" } else { "s" };
-    repl.note(&format!("{} input{s} in {1}; nevel test {1} runs them", text.len(), path.display()));
+    repl.note(&format!("{} in {1}; nevel test {1} runs them", counted(text.len(), "input"), path.display()));
     Ok(())
 }
 

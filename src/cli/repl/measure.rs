@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::base::buffer::human;
-use crate::base::{Layout, Result, Span};
+use crate::base::{Layout, Result, Span, counted};
 use crate::plan::run::Sample;
 use crate::plan::{Finish, From, Kernel, Plan};
 
@@ -110,10 +110,10 @@ pub fn profile(samples: &[Sample], total: f64, bandwidth: f64, quote: impl Fn(&[
     };
     table.push(cells(&other, total, bandwidth, String::new()));
     format!(
-        "{}total {}, {} kernels; memory speed {}/s, measured\n",
+        "{}total {}, {}; memory speed {}/s, measured\n",
         aligned(&table),
         duration(total),
-        samples.len(),
+        counted(samples.len(), "kernel"),
         human(bandwidth as usize)
     )
 }

@@ -69,6 +69,9 @@ struct Settings {
     time: bool,
 }
 
+/// How a cell runs: `Desk::line` where it was typed, `Desk::run` where it is a file.
+type Run = fn(&mut Desk, &str, &str) -> Outcome;
+
 /// Cells that can be undone: their variables are kept.
 const UNDO: usize = 50;
 
@@ -200,18 +203,18 @@ impl Repl {
 
     /// Runs code and shows what it came to.
     fn cell(&mut self, input: &str) {
-        self.code(&format!("<repl>:{}", self.lines + 1), input.trim_end());
+        self.code(&format!("<repl>:{}", self.lines + 1), input.trim_end(), Desk::line);
     }
 
     /// Runs a file's text as a cell of its own.
     fn file(&mut self, name: &str, text: &str) {
-        self.code(name, text);
+        self.code(name, text, Desk::run);
     }
 
-    fn code(&mut self, name: &str, text: &str) {
+    fn code(&mut self, name: &str, text: &str, run: Run) {
         let (before, lines) = (self.desk().mark(), self.lines);
         let start = std::time::Instant::now();
-        let outcome = self.evaluate(name, text);
+        let outcome = self.evaluate(name, text, run);
         let mut shown = self.desk().out.take();
         match &outcome {
             Ok(outcome) => shown += &self.show(outcome),
@@ -230,19 +233,19 @@ impl Repl {
     }
 
     /// Runs one cell; a value is computed before anybody sees it, so that what fails then is a fault of this cell.
-    fn evaluate(&mut self, name: &str, text: &str) -> Result<Outcome, Vec<Fault>> {
+    fn evaluate(&mut self, name: &str, text: &str, run: Run) -> Result<Outcome, Vec<Fault>> {
         self.lines += text.trim_end().lines().count().max(1);
         let mut desk = self.desk();
         let mark = desk.mark();
-        let run = || {
-            let outcome = desk.run(name, text);
+        let cell = || {
+            let outcome = run(&mut desk, name, text);
             let forced = match &outcome.value {
                 Some(value) if outcome.faults.is_empty() => crate::graph::engine::force(&super::desk::arrays(value)),
                 _ => Ok(()),
             };
             (outcome, forced)
         };
-        let (outcome, forced) = signal::interruptible(run);
+        let (outcome, forced) = signal::interruptible(cell);
         if let Err(fault) = forced {
             desk.restore(mark);
             return Err(vec![fault]);

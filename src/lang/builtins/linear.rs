@@ -2,7 +2,7 @@
 
 use super::args::*;
 use super::natives;
-use crate::base::{Fault, Result};
+use crate::base::{Fault, Result, counted};
 use crate::graph::Expr;
 use crate::lang::Value;
 use crate::ops;
@@ -97,14 +97,15 @@ fn pairs(a: &Args, x: &Expr, y: &Expr) -> Result<(Vec<usize>, Vec<usize>)> {
         _ => {
             let n = a.size(2)?;
             if n > x.rank() || n > y.rank() {
-                let fault = Fault::new(format!("tensordot: {n} axes of shapes {} and {}", x.shape(), y.shape()));
+                let fault =
+                    Fault::new(format!("tensordot: {} of shapes {} and {}", counted(n, "axis"), x.shape(), y.shape()));
                 return Err(fault.hint("axes=1 is the matrix product"));
             }
             ((0..n as i64).map(|i| x.rank() as i64 - n as i64 + i).collect(), (0..n as i64).collect())
         }
     };
     if left.len() != right.len() {
-        return Err(Fault::new(format!("tensordot: {} axes of x for {} of y", left.len(), right.len())));
+        return Err(Fault::new(format!("tensordot: {} of x for {} of y", counted(left.len(), "axis"), right.len())));
     }
     let axes = |e: &Expr, given: &[i64]| given.iter().map(|&k| e.shape().axis(k)).collect::<Result<Vec<_>>>();
     Ok((axes(x, &left).map_err(wrong)?, axes(y, &right).map_err(wrong)?))

@@ -2,7 +2,7 @@
 
 use super::args::*;
 use super::natives;
-use crate::base::{Fault, Result};
+use crate::base::{Fault, Result, counted};
 use crate::graph::Expr;
 use crate::lang::Value;
 use crate::lang::text::text;
@@ -114,7 +114,7 @@ fn single(a: &Args, v: &Value) -> Result<Value> {
     if x.size() != 1 {
         let fault = Fault::new(format!("{}: expected one number, found {}", a.name, x.type_name()));
         return Err(fault
-            .side(0, format!("has {} elements", x.size()))
+            .side(0, format!("has {}", counted(x.size(), "element")))
             .hint("astype({0}, f64) converts every element"));
     }
     Value::number_of(&x)
@@ -123,7 +123,7 @@ fn single(a: &Args, v: &Value) -> Result<Value> {
 /// The element at one index for each axis.
 fn at(x: &Expr, index: &[Value]) -> Result<Expr> {
     if x.rank() != index.len() {
-        return Err(Fault::new(format!("item: {} indices for {}", index.len(), x.type_name())));
+        return Err(Fault::new(format!("item: {} for {}", counted(index.len(), "index"), x.type_name())));
     }
     index
         .iter()

@@ -3,7 +3,7 @@
 
 use super::args::*;
 use super::natives;
-use crate::base::{DType, Fault, Result, Shape};
+use crate::base::{DType, Fault, Result, Shape, counted};
 use crate::graph::{Attr, Expr, Place, cast, relocate};
 use crate::lang::interp::Random;
 use crate::lang::{Interp, Value};
@@ -176,8 +176,11 @@ fn weighed(a: &Args, interp: &mut Interp, n: usize, shape: &Shape, replace: bool
     let total: f64 = weights.iter().sum();
     let possible = weights.iter().filter(|&&w| w > 0.0).count();
     if p.rank() != 1 || weights.len() != n || weights.iter().any(|&w| w < 0.0 || !w.is_finite()) || total <= 0.0 {
-        let fault =
-            Fault::new(format!("choice: p must give {n} weights that are not negative, found {}", p.type_name()));
+        let fault = Fault::new(format!(
+            "choice: p must give {}, none of them negative, found {}",
+            counted(n, "weight"),
+            p.type_name()
+        ));
         return Err(fault.side(3, "are the weights"));
     }
     let uniform = |interp: &mut Interp, shape: &Shape| {

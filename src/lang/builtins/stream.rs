@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::args::*;
 use super::natives;
 use super::random::order;
-use crate::base::{Fault, Result};
+use crate::base::{Fault, Result, counted};
 use crate::graph::Expr;
 use crate::lang::value::{Steps, Stream};
 use crate::lang::{Interp, Value};
@@ -196,7 +196,11 @@ fn batches(a: &Args) -> Result<Value> {
         );
     };
     if let Some(e) = arrays.iter().find(|e| e.shape().first() != Some(&rows)) {
-        let fault = Fault::new(format!("batches: the arrays differ in length: {rows} rows, and shape {}", e.shape()));
+        let fault = Fault::new(format!(
+            "batches: the arrays differ in length: {}, and shape {}",
+            counted(rows, "row"),
+            e.shape()
+        ));
         return Err(if e.rank() == 0 { fault.hint("the size is named: size=32") } else { fault });
     }
     if size == 0 {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::base::{DType, Fault, Result, Shape};
+use crate::base::{DType, Fault, Result, Shape, counted};
 use crate::lang::code::{Lambda, Slot};
 use crate::lang::interp::Interp;
 use crate::lang::value::Value;
@@ -74,8 +74,7 @@ fn fits(annotation: &Annotation, v: &Value, sizes: &mut Sizes) -> Result<(), Str
     let rest = axes.iter().position(|a| matches!(a, AxisSize::Rest(_)));
     let fixed = axes.len() - rest.is_some() as usize;
     if shape.rank() < fixed || (rest.is_none() && shape.rank() != fixed) {
-        let s = if shape.rank() == 1 { "axis" } else { "axes" };
-        return Err(format!("it has {} {s}", shape.rank()));
+        return Err(format!("it has {}", counted(shape.rank(), "axis")));
     }
     let skipped = shape.rank() - fixed;
     for (k, axis) in axes.iter().enumerate() {

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use super::operator::operate;
-use crate::base::{Fault, Result, Span, nearest};
+use crate::base::{Fault, Result, Span, counted, nearest};
 use crate::lang::code::*;
 use crate::lang::index::{self, Subs};
 use crate::lang::interp::Interp;
@@ -30,7 +30,7 @@ impl Interp {
                 let found = v.type_name();
                 if let Value::None | Value::Bool(_) | Value::Int(_) | Value::Float(_) = v {
                     return Err(v
-                        .unlike(&format!("{} values to unpack", targets.len()))
+                        .unlike(&format!("{} to unpack", counted(targets.len(), "value")))
                         .at(span)
                         .label(*place, "unpacked here"));
                 }
@@ -40,11 +40,11 @@ impl Interp {
                     _ => self.spread(v, span)?,
                 };
                 if items.len() != targets.len() {
-                    let what = format!("expected {} values to unpack, found {}", targets.len(), items.len());
+                    let what = format!("expected {} to unpack, found {}", counted(targets.len(), "value"), items.len());
                     return Err(Fault::new(what)
                         .at(span)
                         .label(span, found)
-                        .label(*place, format!("{} names", targets.len())));
+                        .label(*place, counted(targets.len(), "name")));
                 }
                 for (target, item) in targets.iter().zip(items) {
                     self.unpack(target, item, span)?;

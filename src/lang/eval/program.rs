@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::call::is_callable;
-use crate::base::{Fault, Result, nearest};
+use super::join::nobody_knows;
+use crate::base::{Exit, Fault, Result, Span, nearest};
 use crate::lang::code::*;
 use crate::lang::interp::{Interp, MAIN, Random};
 use crate::lang::names::Module;
@@ -59,22 +60,30 @@ impl Interp {
         if !self.late.contains_key("input") {
             self.set_late("input", |_| Err(Fault::unknown()));
         }
-        match resolve::program(self, program, Context { module: MAIN, text, whole: true }) {
-            Ok(code) => {
-                let mut faults = crate::lang::check::arity(self, &code);
-                let sites: Vec<_> = faults.iter().filter_map(|f| f.span).collect();
-                let inside = |s: crate::base::Span| sites.iter().any(|t| t.start <= s.start && s.end <= t.end);
-                for fault in self.run_dry(&code) {
-                    let known = faults.iter().any(|f| f.span == fault.span);
-                    if !known && !fault.span.is_some_and(inside) {
-                        faults.push(fault);
-                    }
-                }
-                faults.sort_by_key(|f| f.span.map(|s| (s.source, s.start)));
-                faults
-            }
-            Err(faults) => faults,
+        let resolved = resolve::resolved(self, program, Context { module: MAIN, text, whole: true });
+        let (code, mut faults) = (resolved.code, resolved.faults);
+        if faults.iter().any(|f| f.exit == Exit::Usage) {
+            return faults;
         }
+        // Of what has no meaning nothing is known, and nothing more is said.
+        for &slot in &resolved.unknown {
+            self.globals.values[slot as usize] = Some(nobody_knows());
+        }
+        let calls = crate::lang::check::arity(self, &code);
+        let sites: Vec<_> = calls.iter().filter_map(|f| f.span).collect();
+        let inside = |s: Span| sites.iter().any(|t| t.start <= s.start && s.end <= t.end);
+        faults.extend(calls);
+        for fault in self.run_dry(&code) {
+            let known = faults.iter().any(|f| f.span == fault.span);
+            if !known && !fault.span.is_some_and(inside) {
+                faults.push(fault);
+            }
+        }
+        for &slot in &resolved.unknown {
+            self.globals.values[slot as usize] = None;
+        }
+        faults.sort_by_key(|f| f.span.map(|s| (s.source, s.start)));
+        faults
     }
 
     /// The file whose folder the main program's imports are relative to.

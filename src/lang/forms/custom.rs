@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::functions::must_be_callable;
 use super::leaves::{arrays, map_arrays, rebuild};
-use crate::base::{Fault, Result};
+use crate::base::{Fault, Result, counted};
 use crate::graph::prim::Default;
 use crate::graph::{Attr, Back, Body, Expr, Marks, Param, ParamKind, Prim, Types, Vjp, alias, apply, engine};
 use crate::lang::code::FormKind;
@@ -211,8 +211,8 @@ fn cotangents(interp: &mut Interp, b: &Back) -> Result<Vec<Expr>> {
     let parts = arrays(&given)?;
     if parts.len() != b.ins.len() - 1 {
         let what = format!(
-            "the custom gradient must give {} arrays, one per argument, found {}",
-            b.ins.len() - 1,
+            "the custom gradient must give {}, one per argument, found {}",
+            counted(b.ins.len() - 1, "array"),
             parts.len()
         );
         return Err(Fault::new(what));

@@ -6,7 +6,7 @@
 use super::Run;
 use super::custom;
 use super::leaves::{Leaf, arrays, finish, mark, rebuild, result};
-use crate::base::{DType, Fault, Result, Shape, interrupt};
+use crate::base::{DType, Fault, Result, Shape, counted, interrupt};
 use crate::grad;
 use crate::graph::apply::convert;
 use crate::graph::{Attr, Expr, Level, Marks, alias, engine, tape};
@@ -93,7 +93,7 @@ impl Interp {
         let (leaves, out) = self.recorded(x, &level, run)?;
         let y = one_array(FormKind::Vjp, &out)?;
         uses_any(&y, &leaves, at, &level)?;
-        let seed = vector_like(FormKind::Vjp, v, &y)?;
+        let seed = vector_like(FormKind::Vjp, v, &y, (0, "the result"))?;
         level.close();
         let grads = self.back(&y, &seed, &leaves, level.mark())?;
         drop(level);
@@ -343,12 +343,14 @@ fn one_hot(y: &Expr, k: usize) -> Result<Expr> {
     crate::graph::relocate(&crate::graph::cast(&e, float_of(y))?, y.place())
 }
 
-/// The vector of a product, of the result's shape.
-fn vector_like(kind: FormKind, v: &Value, y: &Expr) -> Result<Expr> {
-    let e = v.to_expr().map_err(|f| Fault::new(format!("{}: the vector: {}", kind.name(), f.message)))?;
+/// The vector of a product, of the shape of another argument or its result, which the words name.
+fn vector_like(kind: FormKind, v: &Value, y: &Expr, (side, words): (usize, &str)) -> Result<Expr> {
+    let bad = |f: Fault| Fault::new(format!("{}: the vector: {}", kind.name(), f.message)).side(2, "is no vector");
+    let e = v.to_expr().map_err(bad)?;
     if e.shape() != y.shape() {
-        let what = format!("{}: the vector must have shape {}, found {}", kind.name(), y.shape(), e.shape());
-        return Err(Fault::new(what));
+        let (name, want, found) = (kind.name(), y.shape(), e.shape());
+        let fault = Fault::new(format!("{name}: the vector must have the shape of {words}, {want}, found {found}"));
+        return Err(fault.side(2, format!("has shape {found}")).side(side, format!("has shape {want}")));
     }
     crate::graph::cast(&e, float_of(y))
 }
@@ -358,14 +360,15 @@ fn vectors_like(kind: FormKind, v: &Value, leaves: &[Leaf]) -> Result<Vec<Expr>>
     let given = arrays(v)?;
     if given.len() != leaves.len() {
         let what = format!(
-            "{}: the vector must be made like x: expected {} arrays, found {}",
+            "{}: the vector must be made like x: expected {}, found {}",
             kind.name(),
-            leaves.len(),
+            counted(leaves.len(), "array"),
             given.len()
         );
-        return Err(Fault::new(what));
+        return Err(Fault::new(what).side(2, format!("holds {}", counted(given.len(), "array"))));
     }
-    given.iter().zip(leaves).map(|(e, leaf)| vector_like(kind, &Value::Array(e.clone()), &leaf.expr)).collect()
+    let like = |(e, leaf): (&Expr, &Leaf)| vector_like(kind, &Value::Array(e.clone()), &leaf.expr, (1, "x"));
+    given.iter().zip(leaves).map(like).collect()
 }
 
 /// The sum of all products.

@@ -36,7 +36,7 @@ impl Interp {
         let around = std::mem::replace(&mut self.form, span);
         let done = self.form_unplaced(form, span);
         self.form = around;
-        done.map_err(|f| f.at(span))
+        done.map_err(|f| mark_sides(f, form).at(span))
     }
 
     fn form_unplaced(&mut self, form: &Form, span: Span) -> Result<Value> {
@@ -179,7 +179,7 @@ impl Interp {
             return fault;
         }
         let expr = self.source(form.expr.span).to_string();
-        let mut fault = fault.at(form.expr.span);
+        let mut fault = mark_sides(fault, form).at(form.expr.span);
         let x = wrt_text(wrt);
         for hint in &mut fault.hints {
             *hint = hint.replace("{expr}", &expr).replace("{x}", &x);
@@ -248,5 +248,27 @@ impl FormKind {
             FormKind::Hvp => "hvp",
             FormKind::Gradcheck => "gradcheck",
         }
+    }
+}
+
+/// The arguments that a fault blames are marked: 0 is the expression, 1 the variable, 2 the vector.
+fn mark_sides(mut fault: Fault, form: &Form) -> Fault {
+    if fault.span.is_some() {
+        return fault;
+    }
+    let code = |i: usize| match i {
+        0 => Some(&form.expr),
+        1 => form.args.first().map(|a| a.code()),
+        // Functions of several arguments take them all before the vector.
+        _ => form.args.last().map(|a| a.code()),
+    };
+    let sides = std::mem::take(&mut fault.sides);
+    let marks: Vec<(Span, String)> = sides.into_iter().filter_map(|(i, words)| Some((code(i)?.span, words))).collect();
+    match marks.first() {
+        Some(&(place, _)) => {
+            fault.labels.extend(marks);
+            fault.at(place)
+        }
+        None => fault,
     }
 }

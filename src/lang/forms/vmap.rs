@@ -4,7 +4,7 @@
 //! not turn the calls into one call on larger arrays.
 
 use super::functions::must_be_callable;
-use crate::base::{Fault, Result, interrupt};
+use crate::base::{Fault, Result, counted, interrupt};
 use crate::lang::function::Function;
 use crate::lang::index::{self, Sub, Subs};
 use crate::lang::stack;
@@ -41,7 +41,10 @@ fn axis_of(axis: &Value, i: usize) -> Result<Option<i64>> {
         Value::None => Ok(None),
         Value::Tuple(t) => match t.get(i) {
             Some(axis) => axis_of(axis, i),
-            None => Err(Fault::new(format!("vmap: {} axes are given, but there is an argument {i}", t.len()))),
+            None => Err(Fault::new(format!(
+                "vmap: axes are given for {}, but there is an argument {i}",
+                counted(t.len(), "argument")
+            ))),
         },
         v => v.to_int().map(Some),
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Sub, Subs, clip, position};
-use crate::base::{Buffer, DType, Elem, Fault, Host, Layout, Result, Shape};
+use crate::base::{Buffer, DType, Elem, Fault, Host, Layout, Result, Shape, counted};
 use crate::graph::{Data, Expr, Place};
 use crate::ops;
 
@@ -93,7 +93,7 @@ pub fn plan(subs: &Subs, shape: &Shape) -> Result<Plan> {
         let what = match shape.rank() {
             0 => "a single number has no axes to index".to_string(),
             rank => {
-                format!("{taken} indices for {rank} {}: the shape is {shape}", if rank == 1 { "axis" } else { "axes" })
+                format!("{} for {}: the shape is {shape}", counted(taken, "index"), counted(rank, "axis"))
             }
         };
         return Err(Fault::new(what).side(at.unwrap_or(0), "one too many"));

@@ -217,7 +217,7 @@ impl Resolver<'_> {
     fn method(&mut self, x: &Ast, name: &ast::Name, args: &[ast::Arg], first: Option<Code>, span: Span) -> Code {
         if let Some(fault) = self.foreign(x, name) {
             self.fault(fault);
-            return Code::new(Node::Const(Value::None), span);
+            return self.nothing(span);
         }
         let x = self.expr(x);
         // A name that nothing defines may still be a field; that shows when x is known.
@@ -233,7 +233,7 @@ impl Resolver<'_> {
     fn field(&mut self, x: &Ast, name: &ast::Name, span: Span) -> Code {
         if let Some(fault) = self.foreign(x, name) {
             self.fault(fault);
-            return Code::new(Node::Const(Value::None), span);
+            return self.nothing(span);
         }
         Code::new(Node::Field(Box::new(self.expr(x)), name.text.clone()), span)
     }

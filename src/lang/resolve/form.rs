@@ -5,7 +5,6 @@ use std::rc::Rc;
 use super::Resolver;
 use crate::base::{Fault, Span};
 use crate::lang::code::*;
-use crate::lang::value::Value;
 use crate::syntax::ast::{self, Ast, Kind};
 
 /// The form of that name.
@@ -36,7 +35,7 @@ impl Resolver<'_> {
         if let Some(ast::Arg::Named(_, e) | ast::Arg::Spread(e)) = args.iter().find(|a| !matches!(a, ast::Arg::One(_)))
         {
             self.fault(Fault::new(format!("{name}: its arguments go by position: {name}(expr, x)")).at(e.span));
-            return Code::new(Node::Const(Value::None), span);
+            return self.nothing(span);
         }
         let mut rest = args.iter();
         let expr = match first {
@@ -46,7 +45,7 @@ impl Resolver<'_> {
                 _ => {
                     let fault = Fault::new(format!("{name}: expected an expression and a variable")).at(span);
                     self.fault(fault.hint(format!("{name}(sum(x^2), x)")));
-                    return Code::new(Node::Const(Value::None), span);
+                    return self.nothing(span);
                 }
             },
         };

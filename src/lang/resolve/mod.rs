@@ -1,6 +1,7 @@
 //! Names to slots: the syntax tree becomes the code that is walked.
 //!
-//! In: a program, and the tables of names. Out: code, or every name in it that means nothing, all at once.
+//! In: a program, and the tables of names. Out: code, or every name in it that means nothing, all at once; for a check
+//! both, with the variables that stand for what means nothing.
 //!
 //! What a name means. In a function, a name that it assigns anywhere (or takes as a parameter) is its own; until it has
 //! a value, the one outside is read, so `n += 1` starts from the outer n and makes a local one. Any other name belongs
@@ -50,10 +51,26 @@ pub(super) struct Resolver<'a> {
     assigned: HashSet<Rc<str>>,
     /// Slots that `_` reads, of the pipes around.
     holes: Vec<u32>,
+    /// Variables of the module that nothing defines.
+    unknown: Vec<u32>,
+}
+
+/// A program with what is wrong with its names.
+pub struct Resolved {
+    pub code: Program,
+    pub faults: Vec<Fault>,
+    /// The variables that stand for what nothing defines.
+    pub unknown: Vec<u32>,
 }
 
 /// Resolves a program.
 pub fn program(interp: &mut Interp, program: &ast::Program, context: Context) -> Result<Program, Vec<Fault>> {
+    let Resolved { code, faults, .. } = resolved(interp, program, context);
+    if faults.is_empty() { Ok(code) } else { Err(faults) }
+}
+
+/// Resolves a program as far as its names mean something.
+pub fn resolved(interp: &mut Interp, program: &ast::Program, context: Context) -> Resolved {
     let uses = Uses::of_stmts(&program.body);
     let house = interp.modules[context.module as usize].house;
     let mut r = Resolver {
@@ -64,13 +81,14 @@ pub fn program(interp: &mut Interp, program: &ast::Program, context: Context) ->
         faults: vec![],
         assigned: uses.assigned.list.into_iter().collect(),
         holes: vec![],
+        unknown: vec![],
     };
     let body = r.stmts(&program.body);
     let mut faults = std::mem::take(&mut r.faults);
     // The variable of a form is read twice.
     faults.dedup_by(|a, b| a.span == b.span && a.message == b.message);
     let (locals, cells) = (r.scopes[0].locals, r.scopes[0].cells);
-    if faults.is_empty() { Ok(Program { body: body.into(), locals, cells }) } else { Err(faults) }
+    Resolved { code: Program { body: body.into(), locals, cells }, faults, unknown: r.unknown }
 }
 
 impl Resolver<'_> {

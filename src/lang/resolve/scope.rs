@@ -9,6 +9,7 @@ use crate::lang::code::*;
 use crate::lang::names;
 use crate::lang::uses::NameSet;
 use crate::lang::value::Value;
+use crate::syntax::KEYWORDS;
 use crate::syntax::ast::Name;
 
 /// A variable of a function.
@@ -90,8 +91,18 @@ impl Resolver<'_> {
         if self.is_unknown(&code, name) {
             let fault = self.unknown(name, span);
             self.fault(fault);
+            if let Node::Global(slot, _) = code.node {
+                self.unknown.push(slot);
+            }
         }
         code
+    }
+
+    /// What stands in the place of something that means nothing, and has been said.
+    pub(super) fn nothing(&mut self, span: Span) -> Code {
+        let slot = self.global_slot(&"?".into());
+        self.unknown.push(slot);
+        Code::new(Node::Global(slot, NONE), span)
     }
 
     /// The reading of a name that is a variable of a function around.
@@ -221,6 +232,10 @@ pub fn unknown_name(name: &str, known: &[&str]) -> Fault {
     }
     let house: Vec<&str> = names::house_names().collect();
     if let Some(near) = nearest(name, known.iter().copied()).or_else(|| nearest(name, plain(&house))) {
+        return fault.hint(format!("did you mean `{near}`?"));
+    }
+    // A short name is near to too many.
+    if let Some(near) = nearest(name, KEYWORDS).filter(|_| name.len() > 3) {
         return fault.hint(format!("did you mean `{near}`?"));
     }
     match house.iter().find(|n| n.split_once('.').is_some_and(|(_, rest)| rest == name)) {

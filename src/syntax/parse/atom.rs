@@ -64,7 +64,9 @@ fn number(state: &mut State, span: Span) -> Kind {
         }
         Err(words) => {
             let fault = Fault::syntax(words).at(span).label(span, "the largest is 9223372036854775807");
-            state.faults.push(fault.hint(format!("write `{}.0` for a float", state.text(span))));
+            let decimal = state.text(span).bytes().all(|b| b.is_ascii_digit() || b == b'_');
+            let float = decimal.then(|| format!("write `{}.0` for a float", state.text(span)));
+            state.faults.push(float.into_iter().fold(fault, Fault::hint));
             Kind::None
         }
     }

@@ -3,7 +3,7 @@
 //! In: `Wrong` and the tokens around it. Out: a fault. The habits of other languages are a table of cases, one line each.
 
 use super::wrong::{Part, Wrong};
-use crate::base::{Fault, Span};
+use crate::base::{Fault, Span, nearest};
 use crate::syntax::lex::Spanned;
 use crate::syntax::token::Token;
 
@@ -107,6 +107,7 @@ fn crop(word: &str) -> String {
 fn habit(around: &Around, wrong: &Wrong) -> Option<String> {
     let (first, first_word) = around.first();
     statement_habit(around, wrong, first, first_word)
+        .or_else(|| misspelt(around, first, first_word))
         .or_else(|| glued_habit(around))
         .or_else(|| token_habit(around, wrong, first))
         .or_else(|| neighbours_habit(around, wrong))
@@ -138,6 +139,29 @@ fn statement_habit(around: &Around, wrong: &Wrong, first: Option<Token>, word: &
         _ => return None,
     };
     Some(hint.into())
+}
+
+/// A keyword with a slip of the finger: at the start of a statement where an operand or a block follows, or behind a
+/// block.
+fn misspelt(around: &Around, first: Option<Token>, word: &str) -> Option<String> {
+    use Token::*;
+    let operand = |t: Token| {
+        matches!(
+            t,
+            Name | LambdaName | Number | Text | TextOpen | True | False | Nothing | If | BraceOpen | RecordBrace
+        )
+    };
+    let starts = ["fn", "if", "for", "while", "return", "import", "from", "try", "assert"];
+    let follows = ["else", "catch"];
+    let found = around.token(0)?;
+    let near = match found {
+        Name if around.token(-1) == Some(BraceClose) => nearest(around.word(0), follows),
+        _ if !matches!(first, Some(Name | LambdaName | DefineName)) => None,
+        BraceOpen if around.token(-1) != Some(Name) => nearest(word, starts),
+        _ if operand(found) && around.word(-1) == word => nearest(word, starts),
+        _ => None,
+    }?;
+    Some(format!("did you mean `{near}`?"))
 }
 
 /// Operators of other languages, which read as two of ours that touch.
