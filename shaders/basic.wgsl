@@ -177,11 +177,7 @@ fn to_i64_f64(x: f64) -> i64 {
 
 // By squaring; wraps.
 fn pow_i64(a: i64, b: i64) -> i64 {
-    if b < 0li {
-        if a == 1li { return 1li; }
-        if a == -1li { return 1li - 2li * (b & 1li); }
-        return 0li;
-    }
+    if b < 0li { trouble = 1u; return 0li; }
     var x = a;
     var n = b;
     var y = 1li;

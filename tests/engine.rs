@@ -1,5 +1,9 @@
 //! The engine against its definition: fused kernels on the fast device against one node at a time on the slow one.
 
+#[path = "common/graphs.rs"]
+mod graphs;
+
+use graphs::{Move, step};
 use nevel::base::{DType, Shape};
 use nevel::graph::{Attr, Expr, Level, Place, alias, engine};
 use nevel::{device, ops, plan};
@@ -50,40 +54,12 @@ fn products_and_their_layouts() {
     }
 }
 
-/// One step of a random graph: which op, on which earlier values.
-#[derive(Clone, Debug)]
-struct Move {
-    op: usize,
-    a: usize,
-    b: usize,
-    k: usize,
-}
-
 fn build(moves: &[Move], leaves: &[Expr]) -> Vec<Expr> {
     let mut all = leaves.to_vec();
     for m in moves {
         let (a, b) = (all[m.a % all.len()].clone(), all[m.b % all.len()].clone());
         let e = match m.op {
-            0 => a.shape().broadcast(b.shape()).map(|_| &a + &b),
-            1 => a.shape().broadcast(b.shape()).map(|_| &a * &b),
-            2 => a.shape().broadcast(b.shape()).map(|_| ops::maximum(&a, &b)),
-            3 => Some(ops::tanh(&a)),
-            4 => Some(-&a),
-            5 if a.rank() > 0 => Some(ops::sum(&a, m.k % a.rank(), m.b % 2 == 0)),
-            6 if a.rank() > 0 => Some(ops::max(&a, m.k % a.rank(), true)),
-            7 if a.rank() > 1 => {
-                let mut order: Vec<usize> = (0..a.rank()).collect();
-                order.rotate_left(m.k % a.rank());
-                Some(ops::permute_dims(&a, &order[..]))
-            }
-            8 => Some(ops::flip(&a, Attr::None)),
-            9 => Some(ops::reshape(&a, Attr::ints([-1]))),
-            10 if a.rank() > 0 && a.shape()[0] > 1 => Some(ops::slice(&a, 0usize, 1usize, a.shape()[0] - 1, 1i64)),
-            11 if a.rank() > 0 => Some(ops::cumulative_sum(&a, m.k % a.rank())),
-            12 if a.rank() > 0 => Some(ops::join(&[a.clone(), ops::flip(&a, 0usize)], m.k % a.rank())),
-            13 if a.rank() == 2 && b.rank() == 2 && a.shape()[1] == b.shape()[1] => {
-                Some(ops::matmul(&a, &ops::swap(&b)))
-            }
+            0..14 => step(m, &a, &b),
             14 if a.rank() > 0 && a.shape()[0] > 0 => {
                 let n = a.shape()[0] as i64;
                 let at = Expr::from_slice(&[3], &[0, n - 1, -1]).expect("fits");

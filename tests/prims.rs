@@ -4,66 +4,15 @@
 //! rules are held against results, the fast device against the slow one, gradients and second gradients against finite
 //! differences, and elementwise ops go through the special numbers. A primitive without an example fails.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+#[path = "common/samples.rs"]
+mod samples;
 
 use nevel::base::{DType, Host};
-use nevel::graph::apply::{alias, watch};
-use nevel::graph::{Attrs, Body, Data, Expr, Level, Place, Prim, Vjp, apply, engine};
-use nevel::session::{Options, Session, with_stack};
+use nevel::graph::apply::alias;
+use nevel::graph::{Body, Data, Expr, Level, Place, Vjp, apply, engine};
+use nevel::session::with_stack;
 use nevel::{device, grad, ops};
-
-#[derive(Clone)]
-struct Sample {
-    prim: &'static Prim,
-    ins: Vec<Host>,
-    weak: Vec<bool>,
-    attrs: Attrs,
-}
-
-thread_local! {
-    static SEEN: RefCell<Vec<Sample>> = const { RefCell::new(Vec::new()) };
-}
-
-fn collect(prim: &'static Prim, ins: &[Expr], attrs: &Attrs) {
-    // Only what is already there is copied: forcing inside a call would change what is tested.
-    let hosts: Option<Vec<Host>> = ins.iter().map(|e| if e.is_realised() { e.host().ok() } else { None }).collect();
-    if let Some(hosts) = hosts {
-        let weak = ins.iter().map(Expr::is_weak).collect();
-        SEEN.with(|s| s.borrow_mut().push(Sample { prim, ins: hosts, weak, attrs: attrs.clone() }));
-    }
-}
-
-/// The inputs of the `> ` lines of a doc text.
-fn inputs(doc: &str) -> Vec<String> {
-    let mut out: Vec<String> = vec![];
-    for line in doc.lines().map(str::trim_start) {
-        if let Some(rest) = line.strip_prefix("> ") {
-            out.push(rest.to_string());
-        } else if let (Some(rest), Some(last)) = (line.strip_prefix(". "), out.last_mut()) {
-            last.push('\n');
-            last.push_str(rest);
-        }
-    }
-    out
-}
-
-/// What the examples of every primitive call, by primitive.
-fn samples() -> HashMap<&'static str, Vec<Sample>> {
-    let mut by_name: HashMap<&'static str, Vec<Sample>> = HashMap::new();
-    for prim in ops::all() {
-        let mut session = Session::new(Options::default());
-        watch(Some(collect));
-        for input in inputs(prim.doc) {
-            let outcome = session.run_cell("<example>", &input);
-            assert!(outcome.faults.is_empty(), "{}: `{input}` fails: {}", prim.name, outcome.faults[0].message);
-        }
-        watch(None);
-        let seen = SEEN.with(|s| std::mem::take(&mut *s.borrow_mut()));
-        by_name.entry(prim.name).or_default().extend(seen.into_iter().filter(|s| std::ptr::eq(s.prim, prim)));
-    }
-    by_name
-}
+use samples::{Sample, samples};
 
 fn exprs(s: &Sample) -> Vec<Expr> {
     let one = |(h, &weak): (&Host, &bool)| {

@@ -5,10 +5,14 @@
 
 #![cfg(feature = "vulkan")]
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::process::Command;
 
+#[path = "common/graphs.rs"]
+mod graphs;
+#[path = "common/samples.rs"]
+mod samples;
+
+use graphs::{Move, step};
 use nevel::base::{DType, Host, Shape};
 use nevel::device::vulkan::{Caps, spirv, wgsl};
 use nevel::graph::apply::watch;
@@ -16,6 +20,7 @@ use nevel::graph::{Attr, Attrs, Body, Expr, Place, Prim, apply, engine, relocate
 use nevel::session::{Options, Session, with_stack};
 use nevel::{device, ops, plan};
 use proptest::prelude::*;
+use samples::{Sample, collect, inputs, samples, taken};
 
 /// The software device; none without a driver.
 fn software() -> Option<Place> {
@@ -51,41 +56,6 @@ fn ulps(a: f64, b: f64, dtype: DType) -> f64 {
 }
 
 // ---- primitives ----
-
-#[derive(Clone)]
-struct Sample {
-    prim: &'static Prim,
-    ins: Vec<Host>,
-    weak: Vec<bool>,
-    attrs: Attrs,
-}
-
-thread_local! {
-    static SEEN: RefCell<Vec<Sample>> = const { RefCell::new(Vec::new()) };
-}
-
-fn collect(prim: &'static Prim, ins: &[Expr], attrs: &Attrs) {
-    let hosts: Option<Vec<Host>> = ins.iter().map(|e| if e.is_realised() { e.host().ok() } else { None }).collect();
-    if let Some(hosts) = hosts {
-        let weak = ins.iter().map(Expr::is_weak).collect();
-        SEEN.with(|s| s.borrow_mut().push(Sample { prim, ins: hosts, weak, attrs: attrs.clone() }));
-    }
-}
-
-fn samples() -> HashMap<&'static str, Vec<Sample>> {
-    let mut by_name: HashMap<&'static str, Vec<Sample>> = HashMap::new();
-    for prim in ops::all() {
-        let mut session = Session::new(Options::default());
-        watch(Some(collect));
-        for input in prim.doc.lines().filter_map(|l| l.trim_start().strip_prefix("> ")) {
-            session.run_cell("<example>", input);
-        }
-        watch(None);
-        let seen = SEEN.with(|s| std::mem::take(&mut *s.borrow_mut()));
-        by_name.entry(prim.name).or_default().extend(seen.into_iter().filter(|s| std::ptr::eq(s.prim, prim)));
-    }
-    by_name
-}
 
 fn host_of(dtype: DType, values: &[f64], shape: &[usize]) -> Host {
     let shape = Shape::new(shape);
@@ -222,19 +192,6 @@ fn every_primitive_is_the_same_on_vulkan() {
     });
 }
 
-/// The inputs of a transcript: `> ` lines, with the `. ` lines that go on.
-fn inputs(text: &str) -> Vec<String> {
-    let mut out: Vec<String> = vec![];
-    for line in text.lines() {
-        if let Some(rest) = line.strip_prefix("> ") {
-            out.push(rest.to_string());
-        } else if let (Some(rest), Some(last)) = (line.strip_prefix(". "), out.last_mut()) {
-            *last = format!("{last}\n{rest}");
-        }
-    }
-    out
-}
-
 /// What the transcripts of the suite call, call by call: the same calls on the device, in their dtype and in f32.
 #[test]
 fn every_call_of_the_transcripts_is_the_same() {
@@ -260,7 +217,7 @@ fn every_call_of_the_transcripts_is_the_same() {
                 session.run_cell("<transcript>", &input);
             }
             watch(None);
-            for s in SEEN.with(|s| std::mem::take(&mut *s.borrow_mut())) {
+            for s in taken() {
                 let of = |h: &Host| format!("{}{:?}", h.dtype, h.layout);
                 let key = format!(
                     "{} {:?} {:?} {:?}",
@@ -475,40 +432,13 @@ fn a_lesser_device_gets_what_it_can() {
 
 // ---- random graphs ----
 
-#[derive(Clone, Debug)]
-struct Move {
-    op: usize,
-    a: usize,
-    b: usize,
-    k: usize,
-}
-
 fn build(moves: &[Move], leaves: &[Expr]) -> Vec<Expr> {
     let mut all = leaves.to_vec();
     for m in moves {
         let (a, b) = (all[m.a % all.len()].clone(), all[m.b % all.len()].clone());
         let fits = a.shape().broadcast(b.shape()).is_some();
         let e = match m.op {
-            0 if fits => Some(&a + &b),
-            1 if fits => Some(&a * &b),
-            2 if fits => Some(ops::maximum(&a, &b)),
-            3 => Some(ops::tanh(&a)),
-            4 => Some(-&a),
-            5 if a.rank() > 0 => Some(ops::sum(&a, m.k % a.rank(), m.b % 2 == 0)),
-            6 if a.rank() > 0 => Some(ops::max(&a, m.k % a.rank(), true)),
-            7 if a.rank() > 1 => {
-                let mut order: Vec<usize> = (0..a.rank()).collect();
-                order.rotate_left(m.k % a.rank());
-                Some(ops::permute_dims(&a, &order[..]))
-            }
-            8 => Some(ops::flip(&a, Attr::None)),
-            9 => Some(ops::reshape(&a, Attr::ints([-1]))),
-            10 if a.rank() > 0 && a.shape()[0] > 1 => Some(ops::slice(&a, 0usize, 1usize, a.shape()[0] - 1, 1i64)),
-            11 if a.rank() > 0 => Some(ops::cumulative_sum(&a, m.k % a.rank())),
-            12 if a.rank() > 0 => Some(ops::join(&[a.clone(), ops::flip(&a, 0usize)], m.k % a.rank())),
-            13 if a.rank() == 2 && b.rank() == 2 && a.shape()[1] == b.shape()[1] => {
-                Some(ops::matmul(&a, &ops::swap(&b)))
-            }
+            0..14 => step(m, &a, &b),
             14 if fits => Some(ops::where_(&ops::greater(&a, &b), &a, &ops::exp(&ops::minimum(&b, &Expr::weak(1.0))))),
             15 if a.rank() > 0 && a.shape()[0] > 2 => {
                 let i = Expr::from_slice(&[4], &[1i64, -1, 0, 1]).expect("fits");

@@ -28,6 +28,18 @@ const TABLE: &[(DType, &str, usize, Kind)] = &[
     (DType::F64, "f64", 8, Kind::Float),
 ];
 
+/// Dtypes of the language that are not there yet, and what serves until then.
+const TO_COME: &[(&[&str], &str)] = &[
+    (&["i8", "i16", "i32", "u8", "u16", "u32", "u64"], "i64 holds such numbers"),
+    (&["f16", "bf16"], "f32 holds such numbers"),
+    (&["c64", "c128"], "complex numbers are to come; keep real and imaginary part in two arrays"),
+];
+
+/// What to do without a dtype of the language that is not there yet.
+pub fn to_come(name: &str) -> Option<&'static str> {
+    TO_COME.iter().find(|(names, _)| names.contains(&name)).map(|(_, instead)| *instead)
+}
+
 impl DType {
     /// Every dtype, lowest first.
     pub fn all() -> impl Iterator<Item = DType> {

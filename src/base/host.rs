@@ -8,7 +8,7 @@ use super::elem::Elem;
 use super::fault::Fault;
 use super::interrupt;
 use super::layout::Layout;
-use super::memory::room;
+use super::memory::list;
 use super::shape::Shape;
 
 /// An n-d array in memory. Cloning shares the buffer.
@@ -52,12 +52,12 @@ impl Host {
     pub fn to_vec<T: Elem>(&self) -> Result<Vec<T>, Fault> {
         assert_eq!(T::DTYPE, self.dtype, "the element type is the dtype's");
         // A number stretched to a huge shape has that many elements and next to no memory behind it.
-        room(self.layout.size().saturating_mul(size_of::<T>()), "an array")?;
+        let mut out = list(self.layout.size(), "an array")?;
         if let Some(all) = self.as_slice::<T>() {
-            return Ok(all.to_vec());
+            out.extend_from_slice(all);
+            return Ok(out);
         }
         let data = self.buffer.as_slice::<T>();
-        let mut out = Vec::with_capacity(self.layout.size());
         self.walk(|at| out.push(data[at]))?;
         Ok(out)
     }

@@ -26,8 +26,25 @@ pub fn room(bytes: usize, what: &str) -> Result<(), Fault> {
     if bytes <= available() {
         return Ok(());
     }
-    Err(Fault::new(format!("not enough memory for {what} of {}", human(bytes)))
-        .hint("make it smaller, or work on slices of it"))
+    Err(short(bytes, what))
+}
+
+/// An empty list with a place for `n`; a fault where there is none, small or large. What is pushed up to `n` needs no more.
+pub fn list<T>(n: usize, what: &str) -> Result<Vec<T>, Fault> {
+    let bytes = n.saturating_mul(size_of::<T>());
+    room(bytes, what)?;
+    let mut out = vec![];
+    // A limit on addresses may be nearer than what is worth asking for.
+    if out.try_reserve_exact(n).is_err() {
+        trim();
+        out.try_reserve_exact(n).map_err(|_| short(bytes, what))?;
+    }
+    Ok(out)
+}
+
+fn short(bytes: usize, what: &str) -> Fault {
+    Fault::new(format!("not enough memory for {what} of {}", human(bytes)))
+        .hint("make it smaller, or work on slices of it")
 }
 
 /// Appends; where that means a larger place for all of it, asks first.

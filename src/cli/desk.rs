@@ -315,7 +315,7 @@ pub fn arrays(value: &Value) -> Vec<Expr> {
     match value {
         Value::Array(e) => vec![e.clone()],
         Value::Tuple(items) => items.iter().flat_map(arrays).collect(),
-        Value::Record(r) => r.fields.iter().flat_map(|(_, v)| arrays(v)).collect(),
+        Value::Record(r) => r.fields().iter().flat_map(|(_, v)| arrays(v)).collect(),
         _ => vec![],
     }
 }

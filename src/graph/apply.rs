@@ -283,7 +283,7 @@ fn pair_at_once(prim: &'static Prim, body: &MapBody, ins: &[Expr]) -> Option<Res
         let buffer = Buffer::new(n * types.out.size())?;
         // SAFETY: operands hold n elements, or one where single; the buffer is fresh and holds n.
         unsafe { lane(at.as_ptr(), buffer.ptr(), n) };
-        trouble::check()?;
+        trouble::check().map_err(|f| sided(f, ins))?;
         let shape = like.shape.clone();
         let data = Data::Buffer(buffer, Layout::contiguous(shape.clone()));
         Ok(Expr::realised(data, shape, types.out, like.place))
@@ -315,14 +315,37 @@ fn small_map(body: &MapBody, ins: &[Expr], shape: &Shape, out: DType) -> Result<
         let mut bits = 0u64;
         // SAFETY: one element of at most 8 bytes from operands of one element.
         unsafe { lane(pointers.as_ptr(), (&raw mut bits).cast(), 1) };
-        trouble::check()?;
+        trouble::check().map_err(|f| sided(f, ins))?;
         return Ok(Data::Number(bits));
     }
     let buffer = Buffer::new(n * out.size())?;
     // SAFETY: the buffer is fresh and holds n elements; each operand holds n, or one where the lane reads one.
     unsafe { lane(pointers.as_ptr(), buffer.ptr(), n) };
-    trouble::check()?;
+    trouble::check().map_err(|f| sided(f, ins))?;
     Ok(Data::Buffer(buffer, Layout::contiguous(shape.clone())))
+}
+
+/// The fault of a marked lane with both sides named: the second operand is the one that holds what cannot be.
+#[cold]
+fn sided(fault: Fault, ins: &[Expr]) -> Fault {
+    let [a, b] = ins else { return fault };
+    let at = |k: usize, n: i64| match b.rank() {
+        0 => format!("is {n}"),
+        1 => format!("has {n} at index {k}"),
+        _ => {
+            let of = |axis: usize| k / b.shape()[axis + 1..].iter().product::<usize>() % b.shape()[axis];
+            let index: Vec<String> = (0..b.rank()).map(|axis| of(axis).to_string()).collect();
+            format!("has {n} at index [{}]", index.join(", "))
+        }
+    };
+    let bad = |n: i64| if fault.message.contains("zero") { n == 0 } else { n < 0 };
+    let ints = b.host().and_then(|host| {
+        crate::dispatch!(host.dtype, T => {
+            Ok(host.to_vec::<T>()?.into_iter().map(crate::base::Elem::to_i64).collect::<Vec<i64>>())
+        })
+    });
+    let found = ints.ok().and_then(|ints| ints.iter().position(|&n| bad(n)).map(|k| at(k, ints[k])));
+    fault.side(0, format!("is {}", a.type_name())).side(1, found.unwrap_or_default())
 }
 
 /// An operand of a small map: in place, one number, or copied to lie row-major.

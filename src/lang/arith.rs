@@ -1,6 +1,6 @@
 //! Arithmetic of plain numbers. Ints are checked: what does not fit is a fault, never a wrong number.
 
-use super::code::{Arith, Relation};
+use super::code::{BinaryOp, Relation};
 use super::value::Value;
 use crate::base::{Fault, Result};
 
@@ -40,30 +40,30 @@ impl Num {
 
 /// `a op b`; `None` where numbers know no such operator.
 #[inline(always)]
-pub fn arith(op: Arith, a: Num, b: Num) -> Result<Option<Value>> {
+pub fn arith(op: BinaryOp, a: Num, b: Num) -> Result<Option<Value>> {
     if let (Num::Int(x), Num::Int(y)) = (a, b) {
         return int(op, x, y);
     }
     let (x, y) = (a.float(), b.float());
     Ok(Some(Value::Float(match op {
-        Arith::Add => x + y,
-        Arith::Sub => x - y,
-        Arith::Mul => x * y,
-        Arith::Div => x / y,
+        BinaryOp::Add => x + y,
+        BinaryOp::Sub => x - y,
+        BinaryOp::Mul => x * y,
+        BinaryOp::Div => x / y,
         _ => return float(op, x, y),
     })))
 }
 
 /// The operators of tight loops, where they cannot fail; `None` for all else.
 #[inline(always)]
-pub fn quick(op: Arith, a: Num, b: Num) -> Option<Num> {
+pub fn quick(op: BinaryOp, a: Num, b: Num) -> Option<Num> {
     match (a, b) {
         (Num::Float(x), Num::Float(y)) => quick_float(op, x, y),
         (Num::Int(x), Num::Int(y)) => match op {
-            Arith::Add => x.checked_add(y).map(Num::Int),
-            Arith::Sub => x.checked_sub(y).map(Num::Int),
-            Arith::Mul => x.checked_mul(y).map(Num::Int),
-            Arith::Rem if y > 0 => Some(Num::Int(x.rem_euclid(y))),
+            BinaryOp::Add => x.checked_add(y).map(Num::Int),
+            BinaryOp::Sub => x.checked_sub(y).map(Num::Int),
+            BinaryOp::Mul => x.checked_mul(y).map(Num::Int),
+            BinaryOp::Rem if y > 0 => Some(Num::Int(x.rem_euclid(y))),
             _ => None,
         },
         _ => quick_float(op, a.float(), b.float()),
@@ -71,22 +71,22 @@ pub fn quick(op: Arith, a: Num, b: Num) -> Option<Num> {
 }
 
 #[inline(always)]
-fn quick_float(op: Arith, x: f64, y: f64) -> Option<Num> {
+fn quick_float(op: BinaryOp, x: f64, y: f64) -> Option<Num> {
     Some(Num::Float(match op {
-        Arith::Add => x + y,
-        Arith::Sub => x - y,
-        Arith::Mul => x * y,
-        Arith::Div => x / y,
+        BinaryOp::Add => x + y,
+        BinaryOp::Sub => x - y,
+        BinaryOp::Mul => x * y,
+        BinaryOp::Div => x / y,
         _ => return None,
     }))
 }
 
 /// The rarer ones.
-fn float(op: Arith, x: f64, y: f64) -> Result<Option<Value>> {
+fn float(op: BinaryOp, x: f64, y: f64) -> Result<Option<Value>> {
     Ok(Some(Value::Float(match op {
-        Arith::Floor => floor_quotient(x, y),
-        Arith::Rem => floor_remainder(x, y),
-        Arith::Pow => power(x, y),
+        BinaryOp::Floor => floor_quotient(x, y),
+        BinaryOp::Rem => floor_remainder(x, y),
+        BinaryOp::Pow => power(x, y),
         _ => return Ok(None),
     })))
 }
@@ -101,11 +101,11 @@ pub fn power(x: f64, y: f64) -> f64 {
 }
 
 #[inline(always)]
-fn int(op: Arith, x: i64, y: i64) -> Result<Option<Value>> {
+fn int(op: BinaryOp, x: i64, y: i64) -> Result<Option<Value>> {
     let done = match op {
-        Arith::Add => x.checked_add(y),
-        Arith::Sub => x.checked_sub(y),
-        Arith::Mul => x.checked_mul(y),
+        BinaryOp::Add => x.checked_add(y),
+        BinaryOp::Sub => x.checked_sub(y),
+        BinaryOp::Mul => x.checked_mul(y),
         _ => return int_rest(op, x, y),
     };
     match done {
@@ -114,35 +114,35 @@ fn int(op: Arith, x: i64, y: i64) -> Result<Option<Value>> {
     }
 }
 
-fn int_rest(op: Arith, x: i64, y: i64) -> Result<Option<Value>> {
+fn int_rest(op: BinaryOp, x: i64, y: i64) -> Result<Option<Value>> {
     let done = match op {
-        Arith::Div if y == 0 => return Err(zero_division("/").hint("divide floats for inf or nan: a / 0.0")),
-        Arith::Div => return Ok(Some(Value::Float(x as f64 / y as f64))),
-        Arith::Floor | Arith::Rem if y == 0 => {
-            return Err(zero_division(if op == Arith::Floor { "//" } else { "%" }));
+        BinaryOp::Div if y == 0 => return Err(zero_division("/").hint("divide floats for inf or nan: a / 0.0")),
+        BinaryOp::Div => return Ok(Some(Value::Float(x as f64 / y as f64))),
+        BinaryOp::Floor | BinaryOp::Rem if y == 0 => {
+            return Err(zero_division(if op == BinaryOp::Floor { "//" } else { "%" }));
         }
-        Arith::Floor => x.checked_div(y).map(|q| if x % y != 0 && (x < 0) != (y < 0) { q - 1 } else { q }),
-        Arith::Rem => Some(match x.wrapping_rem(y) {
+        BinaryOp::Floor => x.checked_div(y).map(|q| if x % y != 0 && (x < 0) != (y < 0) { q - 1 } else { q }),
+        BinaryOp::Rem => Some(match x.wrapping_rem(y) {
             r if r != 0 && (r < 0) != (y < 0) => r + y,
             r => r,
         }),
-        Arith::Pow if y < 0 => return Ok(Some(Value::Float((x as f64).powf(y as f64)))),
-        Arith::Pow => u32::try_from(y).ok().and_then(|y| x.checked_pow(y)).or(match x {
+        BinaryOp::Pow if y < 0 => return Ok(Some(Value::Float((x as f64).powf(y as f64)))),
+        BinaryOp::Pow => u32::try_from(y).ok().and_then(|y| x.checked_pow(y)).or(match x {
             0 | 1 => Some(x),
             -1 => Some(if y % 2 == 0 { 1 } else { -1 }),
             _ => None,
         }),
-        Arith::And => Some(x & y),
-        Arith::Or => Some(x | y),
-        Arith::Xor => Some(x ^ y),
-        Arith::Left => match y {
+        BinaryOp::And => Some(x & y),
+        BinaryOp::Or => Some(x | y),
+        BinaryOp::Xor => Some(x ^ y),
+        BinaryOp::Left => match y {
             0..=62 if (x << y) >> y == x => Some(x << y),
             0.. if x == 0 => Some(0),
             i64::MIN..0 => return Err(Fault::new(format!("a shift must not be negative, found {y}"))),
             _ => None,
         },
-        Arith::Right if y < 0 => return Err(Fault::new(format!("a shift must not be negative, found {y}"))),
-        Arith::Right => Some(x >> y.min(63)),
+        BinaryOp::Right if y < 0 => return Err(Fault::new(format!("a shift must not be negative, found {y}"))),
+        BinaryOp::Right => Some(x >> y.min(63)),
         _ => return Ok(None),
     };
     match done {
@@ -157,13 +157,13 @@ fn zero_division(op: &str) -> Fault {
 }
 
 #[cold]
-fn overflow(op: Arith, x: i64, y: i64) -> Fault {
+fn overflow(op: BinaryOp, x: i64, y: i64) -> Fault {
     let glyph = match op {
-        Arith::Add => "+",
-        Arith::Sub => "-",
-        Arith::Mul => "*",
-        Arith::Pow => "^",
-        Arith::Left => "<<",
+        BinaryOp::Add => "+",
+        BinaryOp::Sub => "-",
+        BinaryOp::Mul => "*",
+        BinaryOp::Pow => "^",
+        BinaryOp::Left => "<<",
         _ => "//",
     };
     let shown = |i: i64| if i < 0 { format!("({i})") } else { i.to_string() };
@@ -195,11 +195,11 @@ pub fn floor_remainder(a: f64, b: f64) -> f64 {
 }
 
 /// Two bools under `&`, `|`, `xor` stay a bool.
-pub fn truth(op: Arith, a: bool, b: bool) -> Option<bool> {
+pub fn truth(op: BinaryOp, a: bool, b: bool) -> Option<bool> {
     match op {
-        Arith::And => Some(a & b),
-        Arith::Or => Some(a | b),
-        Arith::Xor => Some(a ^ b),
+        BinaryOp::And => Some(a & b),
+        BinaryOp::Or => Some(a | b),
+        BinaryOp::Xor => Some(a ^ b),
         _ => None,
     }
 }
@@ -247,7 +247,7 @@ fn mixed(x: i64, y: f64) -> Option<std::cmp::Ordering> {
 mod tests {
     use super::*;
 
-    fn int(op: Arith, a: i64, b: i64) -> Option<i64> {
+    fn int(op: BinaryOp, a: i64, b: i64) -> Option<i64> {
         match arith(op, Num::Int(a), Num::Int(b)) {
             Ok(Some(Value::Int(i))) => Some(i),
             _ => None,
@@ -256,26 +256,26 @@ mod tests {
 
     #[test]
     fn ints_never_wrap() {
-        assert_eq!(int(Arith::Mul, 1 << 62, 4), None);
-        assert_eq!(int(Arith::Add, i64::MAX, 1), None);
-        assert_eq!(int(Arith::Floor, i64::MIN, -1), None);
-        assert_eq!(int(Arith::Rem, i64::MIN, -1), Some(0));
-        assert_eq!(int(Arith::Pow, 2, 62), Some(1 << 62));
-        assert_eq!(int(Arith::Pow, 2, 63), None);
-        assert_eq!(int(Arith::Pow, -2, 63), Some(i64::MIN));
-        assert_eq!(int(Arith::Pow, -1, 1 << 40), Some(1));
-        assert_eq!(int(Arith::Left, 1, 63), None);
-        assert_eq!(int(Arith::Left, 0, 99), Some(0));
+        assert_eq!(int(BinaryOp::Mul, 1 << 62, 4), None);
+        assert_eq!(int(BinaryOp::Add, i64::MAX, 1), None);
+        assert_eq!(int(BinaryOp::Floor, i64::MIN, -1), None);
+        assert_eq!(int(BinaryOp::Rem, i64::MIN, -1), Some(0));
+        assert_eq!(int(BinaryOp::Pow, 2, 62), Some(1 << 62));
+        assert_eq!(int(BinaryOp::Pow, 2, 63), None);
+        assert_eq!(int(BinaryOp::Pow, -2, 63), Some(i64::MIN));
+        assert_eq!(int(BinaryOp::Pow, -1, 1 << 40), Some(1));
+        assert_eq!(int(BinaryOp::Left, 1, 63), None);
+        assert_eq!(int(BinaryOp::Left, 0, 99), Some(0));
     }
 
     #[test]
     fn floored_like_the_divisor() {
-        assert_eq!(int(Arith::Floor, -7, 2), Some(-4));
-        assert_eq!(int(Arith::Rem, -7, 3), Some(2));
-        assert_eq!(int(Arith::Rem, 7, -3), Some(-2));
+        assert_eq!(int(BinaryOp::Floor, -7, 2), Some(-4));
+        assert_eq!(int(BinaryOp::Rem, -7, 3), Some(2));
+        assert_eq!(int(BinaryOp::Rem, 7, -3), Some(-2));
         assert_eq!(floor_remainder(-7.5, 2.0), 0.5);
         assert_eq!(floor_quotient(7.5, -2.0), -4.0);
-        assert!(arith(Arith::Floor, Num::Int(1), Num::Int(0)).is_err());
+        assert!(arith(BinaryOp::Floor, Num::Int(1), Num::Int(0)).is_err());
     }
 
     #[test]

@@ -255,8 +255,9 @@ impl Walk<'_> {
             Node::Const(_) | Node::Local(..) | Node::Cell(..) | Node::Global(..) | Node::Library(_) => {}
             Node::Text(pieces) => {
                 for piece in pieces {
-                    if let Piece::Value(c, _) = piece {
+                    if let Piece::Value(c, _, nested) = piece {
                         self.code(c);
+                        nested.iter().for_each(|c| self.code(c));
                     }
                 }
             }

@@ -73,7 +73,8 @@ pub enum Slot {
 
 pub enum Piece {
     Text(Rc<str>),
-    Value(Code, Rc<str>),
+    /// A value, its format, and what stands in the braces of the format.
+    Value(Code, Rc<str>, Box<[Code]>),
 }
 
 pub struct Item {
@@ -129,7 +130,7 @@ pub enum UnaryOp {
 }
 
 pub struct Binary {
-    pub op: Arith,
+    pub op: BinaryOp,
     pub prim: &'static Prim,
     pub a: Code,
     pub b: Code,
@@ -138,7 +139,7 @@ pub struct Binary {
 }
 
 impl Binary {
-    pub fn new(op: Arith, prim: &'static Prim, a: Code, b: Code) -> Binary {
+    pub fn new(op: BinaryOp, prim: &'static Prim, a: Code, b: Code) -> Binary {
         let simple = height(&a).max(height(&b)).is_some_and(|h| h < SIMPLE);
         let simple = simple && height(&a).is_some() && height(&b).is_some();
         Binary { op, prim, a, b, simple }
@@ -159,7 +160,7 @@ fn height(code: &Code) -> Option<u32> {
 
 /// The binary operators that numbers have a path of their own for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Arith {
+pub enum BinaryOp {
     Add,
     Sub,
     Mul,
@@ -304,7 +305,7 @@ pub struct Path {
     pub slot: Slot,
     pub steps: Box<[Step]>,
     /// `+=`: what combines the old with the new.
-    pub update: Option<(Arith, &'static Prim)>,
+    pub update: Option<(BinaryOp, &'static Prim)>,
     pub span: Span,
 }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::value::{Range, Record, Value};
+use crate::base::dtype::to_come;
 use crate::base::{DType, Fault, Kind, Result};
 use crate::graph::Expr;
 
@@ -51,6 +52,16 @@ impl Value {
             }
             Value::Array(e) if e.rank() == 0 => Value::number_of(e)?.to_int(),
             _ => Err(self.unlike("an int")),
+        }
+    }
+
+    /// Floats and bools name no axis, whole or not: Python takes ints only.
+    pub fn is_no_axis(&self) -> bool {
+        match self {
+            Value::Float(_) | Value::Bool(_) => true,
+            Value::Array(e) => e.dtype().kind() != Kind::Int && e.size() > 0,
+            Value::Tuple(t) => t.iter().any(Value::is_no_axis),
+            _ => false,
         }
     }
 
@@ -114,6 +125,9 @@ impl Value {
         match self {
             Value::DType(d) => Ok(*d),
             Value::Text(t) => DType::from_name(t).ok_or_else(|| {
+                if let Some(instead) = to_come(t) {
+                    return Fault::new(format!("the dtype \"{t}\" is not there yet")).hint(instead);
+                }
                 Fault::new(format!("unknown dtype \"{t}\"")).hint(format!("the dtypes are {}", names()))
             }),
             _ => Err(self.unlike("a dtype").hint(format!("the dtypes are {}", names()))),
@@ -157,6 +171,12 @@ impl Value {
             _ => format!("a {name}"),
         }
     }
+}
+
+/// A float cut off towards zero, where ints reach that far.
+pub fn as_int(x: f64) -> Option<i64> {
+    // 2^63 is the first float that is too large.
+    (x >= i64::MIN as f64 && x < -(i64::MIN as f64)).then_some(x as i64)
 }
 
 impl Range {

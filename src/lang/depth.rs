@@ -1,14 +1,16 @@
 //! The guard against recursion without end, and the thread with room for deep recursion that is no mistake.
 
 use std::cell::Cell;
+use std::sync::{Arc, Mutex};
 
 use crate::base::{Fault, Result};
 
 /// Calls inside calls. Far above what a program means to do, and reached before memory becomes a matter.
 const DEEPEST: usize = 50_000;
 
-/// Stack of the thread that evaluates; mapped by the system as it is touched.
-const STACK: usize = 1 << 30;
+/// Stack of the thread that evaluates; mapped by the system as it is touched. Where addresses are limited the smaller
+/// one must do, which recursion uses up sooner.
+const STACKS: [usize; 2] = [1 << 30, 1 << 29];
 
 /// What must be left for one walk over a tree of the greatest height, and for whatever a builtin does.
 const RESERVE: usize = 256 << 20;
@@ -18,18 +20,28 @@ thread_local! {
     static FLOOR: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Runs `f` on a thread of its own with a large stack.
+/// Runs `f` on a thread of its own with a large stack. Where the system has no room for one, there is nothing to go on
+/// with: the process says so and ends.
 pub fn with_stack<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> R {
-    let run = move || {
-        FLOOR.set(here().saturating_sub(STACK - RESERVE));
-        f()
-    };
-    let thread = std::thread::Builder::new().name("nevel".into()).stack_size(STACK).spawn(run);
-    match thread.map(|t| t.join()) {
-        Ok(Ok(result)) => result,
-        Ok(Err(panic)) => std::panic::resume_unwind(panic),
-        Err(error) => panic!("the system gives no thread: {error}"),
+    let work = Arc::new(Mutex::new(Some(f)));
+    for stack in STACKS {
+        let mine = work.clone();
+        let run = move || {
+            FLOOR.set(here().saturating_sub(stack - RESERVE));
+            let f = mine.lock().ok().and_then(|mut f| f.take());
+            f.map(|f| f())
+        };
+        let Ok(thread) = std::thread::Builder::new().name("nevel".into()).stack_size(stack).spawn(run) else {
+            continue;
+        };
+        match thread.join() {
+            Ok(Some(result)) => return result,
+            Ok(None) => {}
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     }
+    eprintln!("error: not enough memory to start: {} MB of addresses are needed", STACKS[1] >> 20);
+    std::process::exit(1)
 }
 
 fn here() -> usize {

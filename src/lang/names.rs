@@ -89,6 +89,8 @@ const HABITS: &[(&str, &str)] = &[
 
 /// What people look for who come from Python and PyTorch, and what there is in its place.
 const ADVICE: &[(&str, &str)] = &[
+    ("fft", "Fourier transforms come with complex numbers, which are not there yet; convolve and correlate are"),
+    ("plot", "plots are not there yet: save(x, \"x.csv\") writes what another program can plot"),
     ("cuda", "to(x, \"gpu\") moves x; devices() lists the devices"),
     ("cpu", "to(x, \"cpu\") moves x, array(x) makes it an array"),
     ("backward", "grad(loss, x) gives the gradient by x"),

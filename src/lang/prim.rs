@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::args::Args;
 use super::arith::{self, Num};
-use super::code::Arith;
+use super::code::BinaryOp;
 use super::index;
 use super::interp::Interp;
 use super::signature;
@@ -46,10 +46,20 @@ pub fn call(prim: &'static Prim, signature: &str, args: &Args, origin: &mut Vec<
                     ins.push(e);
                 }
             }
+            _ if is_flattened(prim, p, &given, args) => {
+                ins.iter_mut().for_each(|e| *e = crate::ops::flat(e));
+                attrs.push(Attr::Int(0));
+            }
             _ => attrs.push(attribute(prim, p, &given, signature, args)?),
         }
     }
     apply(prim, &ins, attrs).map(Value::from_expr)
+}
+
+/// Several arrays along no axis are flattened first: `concat((a, b), axis=none)`.
+fn is_flattened(prim: &Prim, p: &Param, given: &Given, args: &Args) -> bool {
+    let none = given.0.first().and_then(|&i| args.get(i)).is_some_and(Value::is_none);
+    none && p.name == "axis" && prim.params.iter().any(|p| p.kind == ParamKind::Arrays)
 }
 
 /// The arguments of one parameter, by number.
@@ -147,6 +157,7 @@ fn attribute(prim: &Prim, p: &Param, given: &Given, signature: &str, args: &Args
         return Ok(Attr::None);
     }
     let converted = match p.kind {
+        ParamKind::Int | ParamKind::Ints if p.name == "axis" && v.is_no_axis() => Err(v.unlike("an int")),
         ParamKind::Int => v.to_int().map(Attr::Int),
         ParamKind::Ints if given.0.len() > 1 => {
             given.0.iter().filter_map(|&i| args.get(i)).map(Value::to_int).collect::<Result<Vec<_>>>().map(Attr::ints)
@@ -170,7 +181,7 @@ fn attribute(prim: &Prim, p: &Param, given: &Given, signature: &str, args: &Args
 pub struct ScalarTypes {
     ins: [DType; 3],
     out: DType,
-    checked: Option<Arith>,
+    checked: Option<BinaryOp>,
 }
 
 impl Interp {
@@ -236,7 +247,7 @@ fn scalar_types(prim: &'static Prim, args: &[Value]) -> Result<ScalarTypes> {
         dtypes[k] = d;
     }
     let (op, found) = super::resolve::arith(prim.name);
-    let checked = (op != Arith::Other && std::ptr::eq(found, prim)).then_some(op);
+    let checked = (op != BinaryOp::Other && std::ptr::eq(found, prim)).then_some(op);
     Ok(ScalarTypes { ins: dtypes, out: types.out, checked })
 }
 

@@ -29,14 +29,14 @@ pub fn stack_deep(values: &[Value]) -> Result<Value> {
     match values.first() {
         Some(Value::Record(first)) => {
             let mut out = Record::default();
-            for (name, _) in &first.fields {
+            for (name, _) in first.fields() {
                 let parts = values.iter().enumerate().map(|(i, v)| match v {
-                    Value::Record(r) if r.fields.len() == first.fields.len() => {
+                    Value::Record(r) if r.fields().len() == first.fields().len() => {
                         r.get(name).cloned().ok_or_else(|| unlike_first(i, &format!("has no field `{name}`")))
                     }
                     _ => Err(unlike_first(i, &format!("is {}", v.article()))),
                 });
-                out.fields.push((name.clone(), stack_deep(&parts.collect::<Result<Vec<_>>>()?)?));
+                out.put(name, stack_deep(&parts.collect::<Result<Vec<_>>>()?)?);
             }
             Ok(Value::Record(Rc::new(out)))
         }

@@ -68,7 +68,7 @@ fn push(out: &mut String, value: &Value, style: &Style, indent: usize) -> Result
             return Ok(lines);
         }
         Value::Record(r) => {
-            return listed(out, ("{", "}"), &r.fields, indent, |out, (name, v)| {
+            return listed(out, ("{", "}"), r.fields(), indent, |out, (name, v)| {
                 let quoted = if is_name(name) { name.to_string() } else { quote(name) };
                 out.push_str(&quoted);
                 out.push_str(": ");

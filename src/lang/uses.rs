@@ -201,8 +201,9 @@ impl Uses {
             Kind::Int(_) | Kind::Float(_) | Kind::Imaginary(_) | Kind::Bool(_) | Kind::None | Kind::Hole => {}
             Kind::Text(pieces) => {
                 for piece in pieces {
-                    if let Piece::Value { value, .. } = piece {
+                    if let Piece::Value { value, nested, .. } = piece {
                         self.expr(value);
+                        nested.iter().for_each(|e| self.expr(e));
                     }
                 }
             }

@@ -1,5 +1,7 @@
 //! Values: what a name holds. Sixteen bytes; numbers are unboxed and never touch the graph.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::builtin::Builtin;
@@ -50,11 +52,23 @@ pub trait Steps {
     fn next(&mut self, interp: &mut Interp) -> Result<Option<Value>>;
 }
 
-/// Named fields in order. Names are few, so that a scan beats a map.
-#[derive(Clone, Default)]
+/// Named fields in order. Where they are few a scan beats a map; many are found by an index, made when first asked.
+#[derive(Default)]
 pub struct Record {
-    pub fields: Vec<(Rc<str>, Value)>,
+    fields: Vec<(Rc<str>, Value)>,
+    index: RefCell<Index>,
 }
+
+/// Where the first `known` fields are; of equal names the first counts. Fields come last and never go, so what is known
+/// stays true.
+#[derive(Default)]
+struct Index {
+    known: usize,
+    at: HashMap<Rc<str>, usize>,
+}
+
+/// Up to so many fields are scanned.
+const FEW: usize = 16;
 
 /// `start..end by step`; exclusive ends are stored, so that `0..=10` has end 11.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,23 +78,55 @@ pub struct Range {
     pub step: i64,
 }
 
+impl Clone for Record {
+    fn clone(&self) -> Record {
+        Record::from(self.fields.clone())
+    }
+}
+
+impl From<Vec<(Rc<str>, Value)>> for Record {
+    fn from(fields: Vec<(Rc<str>, Value)>) -> Record {
+        Record { fields, index: RefCell::default() }
+    }
+}
+
 impl Record {
+    pub fn fields(&self) -> &[(Rc<str>, Value)] {
+        &self.fields
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        if self.fields.len() <= FEW {
+            return self.fields.iter().position(|(n, _)| &**n == name);
+        }
+        let mut index = self.index.borrow_mut();
+        for (i, (n, _)) in self.fields.iter().enumerate().skip(index.known) {
+            index.at.entry(n.clone()).or_insert(i);
+        }
+        index.known = self.fields.len();
+        index.at.get(name).copied()
+    }
+
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.fields.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
+        self.find(name).map(|i| &self.fields[i].1)
+    }
+
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
+        self.find(name).map(|i| &mut self.fields[i].1)
     }
 
     /// As `set`, sharing the name.
     pub fn put(&mut self, name: &Rc<str>, value: Value) {
-        match self.fields.iter_mut().find(|(n, _)| n == name) {
-            Some((_, slot)) => *slot = value,
+        match self.get_mut(name) {
+            Some(slot) => *slot = value,
             None => self.fields.push((name.clone(), value)),
         }
     }
 
     /// Replaces the field in place or adds it last.
     pub fn set(&mut self, name: &str, value: Value) {
-        match self.fields.iter_mut().find(|(n, _)| &**n == name) {
-            Some((_, slot)) => *slot = value,
+        match self.get_mut(name) {
+            Some(slot) => *slot = value,
             None => self.fields.push((name.into(), value)),
         }
     }
@@ -112,7 +158,7 @@ impl Value {
     }
 
     pub fn record(fields: Vec<(Rc<str>, Value)>) -> Value {
-        Value::Record(Rc::new(Record { fields }))
+        Value::Record(Rc::new(Record::from(fields)))
     }
 
     /// What a message calls it: `f64[3, 4]`, `int`, `text`, `a record`.

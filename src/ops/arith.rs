@@ -5,10 +5,12 @@ use crate::base::trouble;
 use crate::prims;
 
 prims! {
-    /// Sum of two arrays, element by element.
+    /// Sum of two arrays, element by element. Bools count as the ints 0 and 1: `|` is their "or".
     ///
     /// > add([1, 2], 10)
     /// [11, 12]
+    /// > add([true, true], [true, false])
+    /// [2, 1]
     add(a, b) {
         dtype: rule::number,
         shape: rule::broadcast,
@@ -27,10 +29,12 @@ prims! {
         vjp(g, _): [g.clone(), -g],
     }
 
-    /// Product of two arrays, element by element.
+    /// Product of two arrays, element by element. Bools count as the ints 0 and 1: `&` is their "and".
     ///
     /// > multiply([1, 2], 3)
     /// [3, 6]
+    /// > multiply([true, true], [true, false])
+    /// [1, 0]
     multiply(a, b) {
         dtype: rule::number,
         shape: rule::broadcast,
@@ -38,7 +42,8 @@ prims! {
         vjp(g, _): [g * b, g * a],
     }
 
-    /// Quotient of two arrays, element by element; ints give floats.
+    /// Quotient of two arrays, element by element; ints give floats, and 0 below gives inf, -inf or nan, as in NumPy. Of
+    /// two plain ints `1 / 0` is an error, as in Python: write `1 / 0.0` for inf.
     ///
     /// > divide([1, 2, 3], 2)
     /// [0.5, 1, 1.5]

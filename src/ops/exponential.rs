@@ -1,6 +1,7 @@
 //! Functions of analysis, element by element.
 
 use super::*;
+use crate::base::trouble;
 use crate::prims;
 
 prims! {
@@ -235,7 +236,8 @@ prims! {
         vjp(g, _): [g * exp(&-(x * x)) * std::f64::consts::FRAC_2_SQRT_PI],
     }
 
-    /// `a` raised to `b`, element by element. Ints to a non-negative int stay ints.
+    /// `a` raised to `b`, element by element. Ints to a non-negative int stay ints; an array of ints
+    /// to a plain negative number is float, to an array with a negative int it is an error.
     ///
     /// > pow([1, 2, 3], 2)
     /// [1, 4, 9]
@@ -255,14 +257,10 @@ fn power(c: &crate::graph::Call) -> crate::base::Result<crate::graph::Types> {
     if negative { rule::float(c) } else { rule::number(c) }
 }
 
-/// By squaring; wraps like other int arithmetic on arrays. A negative exponent gives 0, or ±1 for bases ±1.
+/// By squaring; wraps like other int arithmetic on arrays. A negative exponent is marked: what it gives is no int.
 fn int_power(mut a: i64, b: i64) -> i64 {
     if b < 0 {
-        return match a {
-            1 => 1,
-            -1 => 1 - 2 * (b & 1),
-            _ => 0,
-        };
+        return trouble::negative_power();
     }
     let (mut b, mut y) = (b, 1i64);
     while b > 0 {

@@ -41,7 +41,7 @@ pub static GATHER: Prim = Prim {
 pub static SCATTER: Prim = Prim {
     name: "scatter",
     params: &[array("x"), array("values"), arrays("indices")],
-    doc: "x with values put at arrays of indices for its first axes; of equal indices the last wins.\n\n> scatter([10, 20, 30], 0, [1])\n[10, 0, 30]\n",
+    doc: "x with values put at arrays of indices for its first axes; of equal indices the last wins.\n\n> scatter([10, 20, 30], [1], 0)\n[10, 0, 30]\n",
     dtype: |c| Ok(indexed(c, 2, c.ins[0].dtype())),
     shape: put_shape,
     body: Body::Index(Index::Set),
@@ -55,7 +55,7 @@ pub static SCATTER: Prim = Prim {
 pub static SCATTER_ADD: Prim = Prim {
     name: "scatter_add",
     params: &[array("x"), array("values"), arrays("indices")],
-    doc: "x with values added at arrays of indices for its first axes; equal indices add up.\n\n> scatter_add([0, 0, 0], [1, 2, 3], [1, 1, 2])\n[0, 3, 3]\n",
+    doc: "x with values added at arrays of indices for its first axes; equal indices add up.\n\n> scatter_add([0, 0, 0], [1, 1, 2], [1, 2, 3])\n[0, 3, 3]\n",
     dtype: |c| {
         let d = rule::meet(&c.ins[..2]);
         Ok(indexed(c, 2, if d == DType::Bool { DType::I64 } else { d }))
@@ -77,7 +77,7 @@ pub static SCATTER_ADD: Prim = Prim {
 pub static JOIN: Prim = Prim {
     name: "concat",
     params: &[arrays("arrays"), Param { name: "axis", kind: ParamKind::Int, default: Default::Int(0) }],
-    doc: "Arrays one after the other along an axis.\n\n> concat(([1, 2], [3]))\n[1, 2, 3]\n> concat(([[1], [2]], [[3], [4]]), axis=1)\n[[1, 3], [2, 4]]\n",
+    doc: "Arrays one after the other along an axis; with `axis=none` all elements of all of them in one axis.\n\n> concat(([1, 2], [3]))\n[1, 2, 3]\n> concat(([[1], [2]], [[3], [4]]), axis=1)\n[[1, 3], [2, 4]]\n> concat(([[1], [2]], [[3, 4]]), axis=none)\n[1, 2, 3, 4]\n",
     dtype: rule::any,
     shape: joined,
     body: Body::Index(Index::Join),

@@ -129,6 +129,23 @@ prims! {
         }],
     }
 
+    /// Eigenvalues and eigenvectors of each square matrix whose eigenvalues are real, flattened one after the other: what
+    /// `eig` cuts apart.
+    ///
+    /// > eig_parts([[2, 0], [0, 1]])
+    /// [1, 2, 0, 1, 1, 0]
+    eig_parts(x) {
+        dtype: rule::float,
+        shape: |c| { square(c)?; packed(c, |n, _| n + n * n) },
+        host: { |ins, _, out| real!(out.dtype, T => Stack::new("eig", ins, out).eig::<T>()) },
+        vjp(g, y) "x gets inv(v).mT @ (diag(gw) + f * (v.mT @ (gv - v * sum(v * gv, axis=-2)))) @ v.mT with eigenvalues w, vectors v, f[i, j] = 1 / (w[j] - w[i]), 0 where they are equal": [{
+            let (n, _) = sides(x);
+            let cut = |e: &Expr| (part(e, 0, &[n]), part(e, n, &[n, n]));
+            let ((gw, gv), (w, v)) = (cut(g), cut(y));
+            eig_back(&gw, &gv, &w, &v)
+        }],
+    }
+
     /// U, singular values and V transposed of each matrix, flattened one after the other: what `svd` cuts apart.
     ///
     /// > svd_parts([[3, 0], [0, 4]])
@@ -161,6 +178,13 @@ pub fn qr(x: &Expr, complete: bool) -> Result<(Expr, Expr)> {
 /// Ascending eigenvalues, and eigenvectors as columns.
 pub fn eigh(x: &Expr) -> Result<(Expr, Expr)> {
     let parts = checked(eigh_parts(x))?;
+    let (n, _) = sides(x);
+    Ok((part(&parts, 0, &[n]), part(&parts, n, &[n, n])))
+}
+
+/// Ascending real eigenvalues, and eigenvectors as columns.
+pub fn eig(x: &Expr) -> Result<(Expr, Expr)> {
+    let parts = checked(eig_parts(x))?;
     let (n, _) = sides(x);
     Ok((part(&parts, 0, &[n]), part(&parts, n, &[n, n])))
 }
@@ -358,6 +382,15 @@ fn eigh_back(gw: &Expr, gv: &Expr, w: &Expr, v: &Expr) -> Expr {
     let n = sides(v).1;
     let diagonal = where_(&mask(n, equal), &expand(gw, gw.rank()), &Expr::weak(0.0));
     symmetric(&matmul(&matmul(v, &(inner + diagonal)), &swap(v)))
+}
+
+/// Boeddeker et al. 2017 for real eigenvalues: the vectors have length 1, which takes what lies along them out.
+fn eig_back(gw: &Expr, gv: &Expr, w: &Expr, v: &Expr) -> Expr {
+    let (n, vt) = (sides(v).1, swap(v));
+    let along = sum(&(v * gv), Attr::axes([v.rank() - 2]), true);
+    let inner = gaps(w) * matmul(&vt, &(gv - &(v * along)));
+    let diagonal = where_(&mask(n, equal), &expand(gw, gw.rank()), &Expr::weak(0.0));
+    solve(&vt, &matmul(&(inner + diagonal), &vt))
 }
 
 fn svd_back([gu, gs, gvh]: &[Expr; 3], [u, s, vh]: &[Expr; 3]) -> Expr {

@@ -96,7 +96,8 @@ fn numbers_to_shape(c: &mut Call) -> Result<Shape> {
         return Err(fault.side(at, "is not one number"));
     }
     let shape = rule::sizes(c.prim.name, c.attr("shape"))?;
-    rule::sized(shape, DType::F64)
+    let dtype = (c.prim.dtype)(c)?.out;
+    rule::sized(shape, dtype)
 }
 
 fn drawn(c: &Call) -> Result<Types> {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::kernel::{Kernel, SlotKind};
 use super::schedule::{Plan, schedule};
 use super::trace::{Fx, Trace, What, trace};
-use crate::base::{Buffer, Fault, Layout, Result, Span, interrupt, trouble};
+use crate::base::{Buffer, DType, Fault, Layout, Result, Span, interrupt, trouble};
 use crate::device::{Bound, Device, Memory};
 use crate::graph::prim::{Body, Operands};
 use crate::graph::{Data, Expr};
@@ -218,10 +218,10 @@ fn placed(mut fault: Fault, t: &Trace, kernel: &Kernel, items: &[Option<u32>]) -
 }
 
 /// A fault that a lane marked, at the call that made the node whose lane it was. A kernel is many nodes: those come into
-/// question whose lane marks zeros; of several it is the first that fails when it is computed by itself.
+/// question whose lane leaves marks; of several it is the first that fails when it is computed by itself.
 fn blamed(fault: Fault, t: &Trace, plan: &Plan, kernel: usize) -> Fault {
     let items = inside(t, plan, kernel);
-    let nodes = || items.iter().map(|&item| &t.nodes[item as usize]).filter(|e| !e.is_realised() && marks_zeros(e));
+    let nodes = || items.iter().map(|&item| &t.nodes[item as usize]).filter(|e| !e.is_realised() && can_mark(e));
     let first = || nodes().find(|e| execute_alone(e).is_err());
     let guilty = if nodes().nth(1).is_some() { first() } else { nodes().next() };
     match guilty.map(|e| e.node().span).filter(|s| s.source != u32::MAX && s.end > 0) {
@@ -254,19 +254,22 @@ fn execute_alone(e: &Expr) -> Result<()> {
     execute(&t, &plan(&t)?)
 }
 
-/// Whether the lane of an elementwise node leaves a mark where its inputs are 0.
-fn marks_zeros(e: &Expr) -> bool {
+/// Whether the lane of an elementwise node leaves a mark for some values.
+fn can_mark(e: &Expr) -> bool {
     let Body::Map(body) = &e.prim().body else { return false };
     let Some(dtype) = e.with_ins(|ins| ins.last().map(Expr::dtype)) else { return false };
     let Some(lane) = (body.lane)(dtype, Operands::Vectors) else { return false };
-    let (zeros, mut out) = ([0u64; 1], 0u64);
-    let ins = [zeros.as_ptr().cast::<u8>(); 8];
-    if e.with_ins(<[Expr]>::len) > ins.len() {
-        return false;
-    }
-    // SAFETY: one element of at most 8 bytes from as many operands as the node has, each of one element.
-    unsafe { lane(ins.as_ptr(), (&raw mut out).cast(), 1) };
-    trouble::check().is_err()
+    // Zeros, and for ints -1: what a power does not take.
+    let probes: &[u64] = if dtype == DType::I64 { &[0, u64::MAX] } else { &[0] };
+    probes.iter().any(|probe| {
+        let (ins, mut out) = ([(&raw const *probe).cast::<u8>(); 8], 0u64);
+        if e.with_ins(<[Expr]>::len) > ins.len() {
+            return false;
+        }
+        // SAFETY: one element of at most 8 bytes from as many operands as the node has, each of one element.
+        unsafe { lane(ins.as_ptr(), (&raw mut out).cast(), 1) };
+        trouble::check().is_err()
+    })
 }
 
 /// Whether somebody besides this plan can still ask for an item: a root, a value that a name holds, or a tape.

@@ -121,10 +121,11 @@ pub enum Kind {
 #[derive(Debug)]
 pub enum Piece {
     Text(Rc<str>),
-    /// The format after `:` uninterpreted, `""` without one.
+    /// The format after `:` as it is written, `""` without one, and the expressions in its braces: `{x:{width}d}`.
     Value {
         value: Ast,
         format: Rc<str>,
+        nested: Vec<Ast>,
     },
 }
 

@@ -140,7 +140,7 @@ impl Dump {
             for piece in pieces {
                 match piece {
                     Piece::Text(text) => d.quoted(text),
-                    Piece::Value { value, format } => {
+                    Piece::Value { value, format, .. } => {
                         d.expr(value);
                         if !format.is_empty() {
                             d.word(":");

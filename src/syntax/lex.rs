@@ -165,10 +165,15 @@ impl Driver<'_> {
         bytes.len().min(at)
     }
 
-    /// A format runs to the `}`; nothing in it is a token.
+    /// A format runs to the `}`, over braces in it; nothing in it is a token.
     fn format(&mut self, colon: usize, from: usize) {
         let rest = &self.text[from..];
-        let len = rest.find(['}', '"', '\n']).unwrap_or(rest.len());
+        let mut depth = 0;
+        let end = |c: char| {
+            depth += (c == '{') as i32 - (c == '}') as i32;
+            depth < 0 || matches!(c, '"' | '\n')
+        };
+        let len = rest.find(end).unwrap_or(rest.len());
         self.push(Token::Format, colon, from + len);
         if rest[len..].starts_with('"') {
             self.unclosed_text(from + len);

@@ -17,8 +17,9 @@ pub fn each_child<'a>(kind: &'a Kind, visit: &mut dyn FnMut(&'a Ast)) {
         Kind::Name(_) | Kind::Int(_) | Kind::Float(_) | Kind::Imaginary(_) | Kind::Bool(_) => {}
         Kind::None | Kind::Hole => {}
         Kind::Text(pieces) => pieces.iter().for_each(|piece| {
-            if let Piece::Value { value, .. } = piece {
+            if let Piece::Value { value, nested, .. } = piece {
                 visit(value);
+                nested.iter().for_each(&mut *visit);
             }
         }),
         Kind::List(items) => items.iter().for_each(visit),

@@ -27,7 +27,7 @@ pub fn table(patterns: &[String], mut say: impl FnMut(&str)) -> Result<()> {
     let mut desk = Desk::new(Setup::default(), Out::kept(), Style::PLAIN)?;
     run(&mut desk, WORKLOADS)?;
     let names: Vec<String> = match desk.get("workloads") {
-        Some(Value::Record(r)) => r.fields.iter().map(|(name, _)| name.to_string()).collect(),
+        Some(Value::Record(r)) => r.fields().iter().map(|(name, _)| name.to_string()).collect(),
         _ => return Err(Fault::new("internal: the workloads are no record")),
     };
     let wanted = |name: &&String| patterns.is_empty() || patterns.iter().any(|p| fits(p, name));

@@ -114,7 +114,7 @@ fn plain_names(known: &dyn Known) -> Vec<String> {
 fn fields(path: &[String], known: &dyn Known) -> Vec<String> {
     let names: Vec<&str> = path.iter().map(String::as_str).collect();
     match known.value(&names) {
-        Some(Value::Record(r)) => r.fields.iter().map(|(name, _)| name.to_string()).collect(),
+        Some(Value::Record(r)) => r.fields().iter().map(|(name, _)| name.to_string()).collect(),
         Some(Value::Space(space)) => members(&space, known),
         Some(Value::Array(_)) => PROPERTIES.map(String::from).into_iter().chain(plain_names(known)).collect(),
         Some(_) => plain_names(known),

@@ -117,8 +117,8 @@ pub fn type_of(repl: &mut Repl, code: &str) -> Result<()> {
 /// The type, of records and tuples that of each part.
 pub fn deep_type(value: &Value) -> String {
     match value {
-        Value::Record(r) if !r.fields.is_empty() => {
-            let parts: Vec<String> = r.fields.iter().map(|(n, v)| format!("{n}: {}", deep_type(v))).collect();
+        Value::Record(r) if !r.fields().is_empty() => {
+            let parts: Vec<String> = r.fields().iter().map(|(n, v)| format!("{n}: {}", deep_type(v))).collect();
             format!("{{{}}}", parts.join(", "))
         }
         Value::Tuple(items) if !items.is_empty() && items.len() <= 8 => {

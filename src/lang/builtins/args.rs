@@ -56,6 +56,14 @@ impl<'a> Args<'a> {
         self.get(i).to_text().map_err(|f| self.wrong(i, f))
     }
 
+    /// Ints that name axes.
+    pub fn axes(&self, i: usize) -> Result<Vec<i64>> {
+        if self.get(i).is_no_axis() {
+            return Err(self.wrong(i, self.get(i).unlike("an int or a tuple of ints")));
+        }
+        self.ints(i)
+    }
+
     pub fn ints(&self, i: usize) -> Result<Vec<i64>> {
         self.read(i, Value::to_ints)
     }
@@ -75,6 +83,9 @@ impl<'a> Args<'a> {
 
     /// The one of the first axis' range that argument `i` names in `shape`.
     pub fn axis(&self, i: usize, shape: &Shape) -> Result<usize> {
+        if self.get(i).is_no_axis() {
+            return Err(self.wrong(i, self.get(i).unlike("an int")));
+        }
         shape.axis(self.int(i)?).map_err(|f| self.wrong(i, f))
     }
 
@@ -180,7 +191,7 @@ pub fn record<const N: usize>(fields: [(&str, Expr); N]) -> Result<Value> {
 pub fn tree(value: &Value, f: &mut dyn FnMut(&Value) -> Result<Value>) -> Result<Value> {
     match value {
         Value::Record(r) => {
-            let fields: Result<Vec<_>> = r.fields.iter().map(|(k, v)| Ok((k.clone(), tree(v, f)?))).collect();
+            let fields: Result<Vec<_>> = r.fields().iter().map(|(k, v)| Ok((k.clone(), tree(v, f)?))).collect();
             Ok(Value::record(fields?))
         }
         Value::Tuple(t) => Ok(Value::tuple(t.iter().map(|v| tree(v, f)).collect::<Result<_>>()?)),
@@ -191,7 +202,7 @@ pub fn tree(value: &Value, f: &mut dyn FnMut(&Value) -> Result<Value>) -> Result
 /// The leaves of a structure, in order.
 pub fn leaves(value: &Value, out: &mut Vec<Value>) {
     match value {
-        Value::Record(r) => r.fields.iter().for_each(|(_, v)| leaves(v, out)),
+        Value::Record(r) => r.fields().iter().for_each(|(_, v)| leaves(v, out)),
         Value::Tuple(t) => t.iter().for_each(|v| leaves(v, out)),
         leaf => out.push(leaf.clone()),
     }

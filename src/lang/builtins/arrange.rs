@@ -78,7 +78,7 @@ natives! {
     /// > roll([1, 2, 3], 1)
     /// [3, 1, 2]
     "roll(x, shift, axis=none)" => |_, a| {
-        let axes = a.maybe(2, |a, i| a.ints(i))?;
+        let axes = a.maybe(2, |a, i| a.axes(i))?;
         done(ops::roll(&a.expr(0)?, &a.ints(1)?, axes.as_deref())?)
     };
 
@@ -142,7 +142,7 @@ natives! {
     /// (2,)
     "squeeze(x, axis=none)" => |_, a| {
         let x = a.expr(0)?;
-        let axes = match a.maybe(1, |a, i| a.ints(i))? {
+        let axes = match a.maybe(1, |a, i| a.axes(i))? {
             None => (0..x.rank()).filter(|&k| x.shape()[k] == 1).collect(),
             Some(given) => given.iter().map(|&k| x.shape().axis(k)).collect::<Result<Vec<_>>>().map_err(|f| a.wrong(1, f))?,
         };
@@ -158,7 +158,7 @@ natives! {
     /// > expand_dims([1, 2], 0).shape
     /// (1, 2)
     "expand_dims(x, axis=0)" => |_, a| {
-        let (x, given) = (a.expr(0)?, a.ints(1)?);
+        let (x, given) = (a.expr(0)?, a.axes(1)?);
         let rank = x.rank() + given.len();
         let wide = Shape::new(&vec![1; rank]);
         let mut axes = given.iter().map(|&k| wide.axis(k)).collect::<Result<Vec<_>>>().map_err(|f| a.wrong(1, f))?;
@@ -177,7 +177,7 @@ natives! {
     /// (3, 4, 2)
     "moveaxis(x, source, destination)" => |_, a| {
         let x = a.expr(0)?;
-        let axes = |i: usize| a.ints(i)?.iter().map(|&k| x.shape().axis(k)).collect::<Result<Vec<_>>>().map_err(|f| a.wrong(i, f));
+        let axes = |i: usize| a.axes(i)?.iter().map(|&k| x.shape().axis(k)).collect::<Result<Vec<_>>>().map_err(|f| a.wrong(i, f));
         done(ops::move_axes(&x, &axes(1)?, &axes(2)?)?)
     };
 
@@ -253,7 +253,7 @@ natives! {
     /// [[1, 3], [2, 4]]
     "lanes(x, axis=none)" => |_, a| {
         let x = a.expr(0)?;
-        let Some(given) = a.maybe(1, |a, i| a.ints(i))? else { return done(ops::flat(&x)) };
+        let Some(given) = a.maybe(1, |a, i| a.axes(i))? else { return done(ops::flat(&x)) };
         let named = crate::graph::Attr::ints(given);
         let axes = ops::rule::axes_of(&named, x.shape()).map_err(|f| a.wrong(1, f))?;
         let kept: Vec<usize> = (0..x.rank()).filter(|k| !axes.contains(k)).collect();

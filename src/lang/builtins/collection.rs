@@ -13,8 +13,11 @@ natives! {
     /// 3
     "len(x)" => |_, a| Ok(Value::Int(match a.get(0) {
         Value::Tuple(t) => t.len(),
-        Value::Record(r) => r.fields.len(),
-        Value::Range(r) => r.len(),
+        Value::Record(r) => r.fields().len(),
+        Value::Range(r) => match i64::try_from(r.len()) {
+            Ok(n) => n as usize,
+            Err(_) => return Err(a.wrong(0, Fault::new("the range has more ints than an int of 64 bits can count"))),
+        },
         Value::Text(t) => t.chars().count(),
         Value::Array(e) if e.rank() > 0 => e.shape()[0],
         other => return Err(a.wrong(0, other.unlike("something with items"))),
@@ -31,7 +34,7 @@ natives! {
         let (f, x) = either(&a)?;
         if let Value::Record(r) = x {
             let mut fields = vec![];
-            for (name, v) in &r.fields {
+            for (name, v) in r.fields() {
                 fields.push((name.clone(), interp.call(f, vec![v.clone()])?));
             }
             return Ok(Value::record(fields));
@@ -108,7 +111,7 @@ natives! {
     /// ("a", "b")
     "keys(record)" => |_, a| {
         let r = a.get(0).to_record().map_err(|f| a.wrong(0, f))?;
-        Ok(Value::tuple(r.fields.iter().map(|(k, _)| Value::text(&**k)).collect()))
+        Ok(Value::tuple(r.fields().iter().map(|(k, _)| Value::text(&**k)).collect()))
     };
 
     /// The values of a record's fields.
@@ -117,7 +120,7 @@ natives! {
     /// (1, 2)
     "values(record)" => |_, a| {
         let r = a.get(0).to_record().map_err(|f| a.wrong(0, f))?;
-        Ok(Value::tuple(r.fields.iter().map(|(_, v)| v.clone()).collect()))
+        Ok(Value::tuple(r.fields().iter().map(|(_, v)| v.clone()).collect()))
     };
 
     /// Pairs of name and value of a record's fields.
@@ -227,8 +230,8 @@ fn mapped(interp: &mut Interp, f: &Value, first: &Value, rest: &[&Value]) -> Res
     };
     match first {
         Value::Record(r) => {
-            let mut fields = Vec::with_capacity(r.fields.len());
-            for (name, v) in &r.fields {
+            let mut fields = Vec::with_capacity(r.fields().len());
+            for (name, v) in r.fields() {
                 let mut others = vec![];
                 for other in rest {
                     let Value::Record(o) = other else { return Err(unlike("a record".into(), other)) };

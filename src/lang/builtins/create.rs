@@ -192,7 +192,7 @@ natives! {
     /// 3
     "size(x, axis=none)" => |_, a| {
         let x = a.expr(0)?;
-        let axes = a.maybe(1, |a, i| a.ints(i))?.unwrap_or_else(|| (0..x.rank() as i64).collect());
+        let axes = a.maybe(1, |a, i| a.axes(i))?.unwrap_or_else(|| (0..x.rank() as i64).collect());
         let sizes = axes.iter().map(|&k| Ok(x.shape()[x.shape().axis(k)?])).collect::<Result<Vec<_>>>();
         Ok(Value::Int(sizes.map_err(|f| a.wrong(1, f))?.iter().product::<usize>() as i64))
     };
@@ -309,7 +309,7 @@ fn arrays(a: &Args, f: &mut dyn FnMut(&Expr) -> Result<Expr>) -> Result<Value> {
 fn fields(value: &Value, f: &mut dyn FnMut(&Value) -> Result<Value>) -> Result<Value> {
     match value {
         Value::Record(r) => {
-            let fields: Result<Vec<_>> = r.fields.iter().map(|(k, v)| Ok((k.clone(), fields(v, f)?))).collect();
+            let fields: Result<Vec<_>> = r.fields().iter().map(|(k, v)| Ok((k.clone(), fields(v, f)?))).collect();
             Ok(Value::record(fields?))
         }
         Value::Text(_) => Ok(value.clone()),
@@ -339,8 +339,7 @@ fn arange(a: &Args) -> Result<Value> {
     };
     let natural = if ints { DType::I64 } else { DType::F64 };
     let (dtype, place) = a.kind(3, 4, natural)?;
-    let size = if n < 1e18 { n as usize } else { usize::MAX };
-    let shape = ops::rule::sized(Shape::new(&[size]), DType::F64)?;
+    let shape = ops::rule::sized(Shape::new(&[n as usize]), dtype)?;
     let (start, step) = (start.to_expr()?, step.to_expr()?);
     let start = if ints { start } else { cast(&start, DType::F64)? };
     done(relocate(&cast(&ops::iota(&start, &step, &shape), dtype)?, place)?)

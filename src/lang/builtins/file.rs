@@ -57,7 +57,7 @@ pub fn data_of(value: &Value) -> Result<Data> {
         Value::DType(d) => Data::Text(Rc::from(d.name())),
         Value::Tuple(items) => Data::Tuple(items.iter().map(data_of).collect::<Result<_>>()?),
         Value::Record(r) => {
-            Data::Record(r.fields.iter().map(|(k, v)| Ok((k.clone(), data_of(v)?))).collect::<Result<_>>()?)
+            Data::Record(r.fields().iter().map(|(k, v)| Ok((k.clone(), data_of(v)?))).collect::<Result<_>>()?)
         }
         Value::Function(_) | Value::Builtin(_) | Value::Space(_) | Value::Stream(_) => {
             return Err(Fault::new(format!("a file cannot hold {}", value.article())));

@@ -52,7 +52,7 @@ fn input(a: &Args, dtype: usize) -> Result<Expr> {
 }
 
 fn axes(a: &Args) -> Result<Attr> {
-    Ok(a.maybe(1, |a, i| a.ints(i))?.map_or(Attr::None, Attr::ints))
+    Ok(a.maybe(1, |a, i| a.axes(i))?.map_or(Attr::None, Attr::ints))
 }
 
 /// A running fold with what it starts from in front, where that is wanted.

@@ -60,6 +60,22 @@ natives! {
     /// [1, 2]
     "eigvalsh(x)" => |_, a| done(ops::eigh(&a.expr(0)?)?.0);
 
+    /// Eigenvalues, ascending, and eigenvectors of length 1, as columns, of square matrices whose eigenvalues are real; others
+    /// are an error until there are complex dtypes.
+    ///
+    /// > eig([[2, 1], [0, 1]]).eigenvalues
+    /// [1, 2]
+    "eig(x)" => |_, a| {
+        let (w, v) = ops::eig(&a.expr(0)?)?;
+        record([("eigenvalues", w), ("eigenvectors", v)])
+    };
+
+    /// Eigenvalues, ascending, of square matrices whose eigenvalues are real.
+    ///
+    /// > eigvals([[2, 1], [0, 1]])
+    /// [1, 2]
+    "eigvals(x)" => |_, a| done(ops::eig(&a.expr(0)?)?.0);
+
     /// U, S and Vh with `(U * S) @ Vh == x`, singular values descending. With `full_matrices` U and Vh are square; their
     /// gradient needs `full_matrices=false`.
     ///

@@ -5,6 +5,7 @@ use super::natives;
 use crate::base::{Fault, Result, counted};
 use crate::graph::Expr;
 use crate::lang::Value;
+use crate::lang::convert::as_int;
 use crate::lang::text::text;
 use crate::ops;
 use crate::show::Style;
@@ -17,8 +18,9 @@ natives! {
     "int(x)" => |_, a| match a.get(0) {
         Value::Text(t) => parse_int(t).map(Value::Int).ok_or_else(|| unread(&a, t, "an int")),
         v => match single(&a, v)? {
-            Value::Float(x) if x.abs() < 9.3e18 => Ok(Value::Int(x as i64)),
-            Value::Float(x) => Err(Fault::new(format!("int: {x} is no int")).side(0, "cannot be an int")),
+            Value::Float(x) => as_int(x).map(Value::Int).ok_or_else(|| {
+                Fault::new(format!("int: {} is no int of 64 bits", x.to_string().to_lowercase())).side(0, "cannot be an int")
+            }),
             other => other.to_int().map(Value::Int),
         },
     };
@@ -182,7 +184,7 @@ fn extreme(a: &Args, pair: Pair, fold: Folded) -> Result<Value> {
     if let (0, Some(other)) = (x.rank(), other) {
         return done(pair(&x, &other));
     }
-    let axis = match a.maybe(1, |a, i| a.ints(i))? {
+    let axis = match a.maybe(1, |a, i| a.axes(i))? {
         None => crate::graph::Attr::None,
         Some(axes) => crate::graph::Attr::ints(axes),
     };

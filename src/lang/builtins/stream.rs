@@ -58,7 +58,7 @@ impl Source {
             Value::Tuple(t) => Source::Items(t.iter().cloned().collect::<Vec<_>>().into_iter()),
             Value::Record(r) => {
                 let pairs: Vec<Value> =
-                    r.fields.iter().map(|(k, v)| Value::tuple(vec![Value::text(&**k), v.clone()])).collect();
+                    r.fields().iter().map(|(k, v)| Value::tuple(vec![Value::text(&**k), v.clone()])).collect();
                 Source::Items(pairs.into_iter())
             }
             Value::Text(t) => Source::Items(t.chars().map(Value::text).collect::<Vec<_>>().into_iter()),

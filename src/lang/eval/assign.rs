@@ -25,7 +25,7 @@ impl Interp {
                 self.store(*slot, v);
                 Ok(())
             }
-            Target::Path(path) => self.assign(path, v),
+            Target::Path(path) => self.assign(path, v, span),
             Target::Tuple(targets, place) => {
                 let found = v.type_name();
                 if let Value::None | Value::Bool(_) | Value::Int(_) | Value::Float(_) = v {
@@ -36,7 +36,7 @@ impl Interp {
                 }
                 // Results with several parts are records, and unpack as tuples do.
                 let items = match &v {
-                    Value::Record(r) => r.fields.iter().map(|(_, v)| v.clone()).collect(),
+                    Value::Record(r) => r.fields().iter().map(|(_, v)| v.clone()).collect(),
                     _ => self.spread(v, span)?,
                 };
                 if items.len() != targets.len() {
@@ -64,8 +64,8 @@ impl Interp {
         }
     }
 
-    /// `x[i] = v`, `p.w += v`.
-    pub(super) fn assign(&mut self, path: &Path, v: Value) -> Result<()> {
+    /// `x[i] = v`, `p.w += v`; the value is written at `from`.
+    pub(super) fn assign(&mut self, path: &Path, v: Value, from: Span) -> Result<()> {
         let mut ways = Vec::with_capacity(path.steps.len());
         for step in &path.steps {
             ways.push(match step {
@@ -82,15 +82,18 @@ impl Interp {
             Some(v) => v,
             None => self.eval(&path.read)?,
         };
-        let done = self.write(&mut value, &ways, v, path);
+        let done = self.write(&mut value, &ways, v, (path, from));
         self.put_back(path.slot, Some(value));
         done
     }
 
-    fn write(&mut self, x: &mut Value, ways: &[Way], v: Value, path: &Path) -> Result<()> {
+    fn write(&mut self, x: &mut Value, ways: &[Way], v: Value, (path, from): (&Path, Span)) -> Result<()> {
         let Some((way, rest)) = ways.split_first() else {
             let v = match path.update {
-                Some((op, prim)) => operate(op, prim, x, &v).map_err(|f| f.at(path.span))?,
+                Some((op, prim)) => {
+                    self.mark(path.span.to(from));
+                    operate(op, prim, x, &v).map_err(|f| self.explain_update(f, [path.span, from], [x, &v]))?
+                }
                 None => v,
             };
             *x = v;
@@ -99,8 +102,8 @@ impl Interp {
         match (way, &mut *x) {
             (Way::Field(name, span), Value::Record(r)) => {
                 let record = Rc::make_mut(r);
-                if let Some((_, field)) = record.fields.iter_mut().find(|(n, _)| n == *name) {
-                    return self.write(field, rest, v, path);
+                if let Some(field) = record.get_mut(name) {
+                    return self.write(field, rest, v, (path, from));
                 }
                 if !rest.is_empty() || path.update.is_some() {
                     return Err(no_field(record, name).at(*span));
@@ -115,20 +118,18 @@ impl Interp {
             (Way::Index(subs, _, span), Value::Record(r)) => {
                 let name = index::field_name(subs).map_err(|f| f.at(*span))?;
                 let record = Rc::make_mut(r);
-                if !record.fields.iter().any(|(n, _)| *n == name) {
-                    if !rest.is_empty() || path.update.is_some() {
-                        return Err(no_field(record, &name).at(*span));
-                    }
-                    record.put(&name, Value::None);
+                if let Some(field) = record.get_mut(&name) {
+                    return self.write(field, rest, v, (path, from));
                 }
-                match record.fields.iter_mut().find(|(n, _)| *n == name) {
-                    Some((_, field)) => self.write(field, rest, v, path),
-                    None => Ok(()),
+                if !rest.is_empty() || path.update.is_some() {
+                    return Err(no_field(record, &name).at(*span));
                 }
+                record.put(&name, v);
+                Ok(())
             }
-            (Way::Index(subs, _, span), Value::Tuple(t)) => {
-                let at = index::tuple_position(subs, t.len()).map_err(|f| f.at(*span))?;
-                self.write(&mut Rc::make_mut(t)[at], rest, v, path)
+            (Way::Index(subs, items, span), Value::Tuple(t)) => {
+                let at = index::tuple_position(subs, t.len()).map_err(|f| self.explain_subs(f, items, *span))?;
+                self.write(&mut Rc::make_mut(t)[at], rest, v, (path, from))
             }
             (Way::Index(subs, items, span), x) => {
                 let place = |f: Fault, interp: &Interp| interp.explain_subs(f, items, *span);
@@ -136,10 +137,17 @@ impl Interp {
                     v
                 } else {
                     let mut part = index::read(x, subs).map_err(|f| place(f, self))?;
-                    self.write(&mut part, rest, v, path)?;
+                    self.write(&mut part, rest, v, (path, from))?;
                     part
                 };
-                index::write(x, subs, &v).map_err(|f| place(f, self).at(path.span))
+                index::write(x, subs, &v).map_err(|mut f| {
+                    // What does not fit is shown with what it should fit into.
+                    if let Some(k) = f.sides.iter().position(|(side, _)| *side == index::VALUE) {
+                        let words = f.sides.swap_remove(k).1;
+                        f = f.at(path.span.to(from)).label(*span, words).label(from, v.type_name());
+                    }
+                    place(f, self)
+                })
             }
         }
     }
@@ -147,7 +155,7 @@ impl Interp {
 
 fn no_field(r: &Record, name: &str) -> Fault {
     let fault = Fault::new(format!("the record has no field `{name}`"));
-    match nearest(name, r.fields.iter().map(|(n, _)| &**n)) {
+    match nearest(name, r.fields().iter().map(|(n, _)| &**n)) {
         Some(near) => fault.hint(format!("did you mean `{near}`?")),
         None => fault,
     }

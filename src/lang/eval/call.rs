@@ -8,11 +8,13 @@ use crate::base::{DType, Fault, Result, Span, interrupt};
 use crate::lang::args::Args;
 use crate::lang::builtin::{Builtin, Run};
 use crate::lang::code::*;
+use crate::lang::convert::as_int;
 use crate::lang::depth;
 use crate::lang::function::{Cell, Function};
 use crate::lang::interp::Interp;
 use crate::lang::signature::{self, Signature};
 use crate::lang::value::Value;
+use crate::show::Style;
 
 /// Where a call is written: what its faults point at.
 #[derive(Clone, Copy)]
@@ -82,7 +84,7 @@ impl Interp {
                     out.named.push((name.clone(), v));
                 }
                 Arg::Spread(code) => match self.eval(code)? {
-                    Value::Record(r) => out.named.extend(r.fields.iter().cloned()),
+                    Value::Record(r) => out.named.extend(r.fields().iter().cloned()),
                     v => {
                         let items = self.spread(v, code.span)?;
                         out.positional.extend(items);
@@ -422,6 +424,13 @@ fn converted(x: &Value, dtype: DType) -> Result<Value> {
         })?,
         v => v.clone(),
     };
+    if let (Value::Float(x), DType::I64) = (&number, dtype)
+        && as_int(*x).is_none()
+    {
+        let fault =
+            Fault::new(format!("i64: {} is no int of 64 bits", crate::lang::text::text(&number, &Style::PLAIN)?));
+        return Err(fault.hint("bring it into range first: clip(x, -1e18, 1e18); of nan nan_to_num(x) makes 0"));
+    }
     Ok(Value::Array(crate::graph::cast(&number.to_expr()?, dtype)?))
 }
 

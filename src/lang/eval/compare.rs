@@ -103,8 +103,8 @@ pub fn equal(a: &Value, b: &Value) -> Result<bool> {
             x.len() == y.len() && all(x.iter().zip(y.iter()).map(|(a, b)| equal(a, b)))?
         }
         (Value::Record(x), Value::Record(y)) => {
-            x.fields.len() == y.fields.len()
-                && all(x.fields.iter().map(|(name, v)| y.get(name).map_or(Ok(false), |w| equal(v, w))))?
+            x.fields().len() == y.fields().len()
+                && all(x.fields().iter().map(|(name, v)| y.get(name).map_or(Ok(false), |w| equal(v, w))))?
         }
         (Value::Function(x), Value::Function(y)) => std::rc::Rc::ptr_eq(x, y),
         (Value::Builtin(x), Value::Builtin(y)) => std::ptr::eq(*x, *y),

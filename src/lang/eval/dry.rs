@@ -452,7 +452,7 @@ fn length(v: &Value) -> Option<usize> {
     match v {
         Value::Range(r) => Some(r.len()),
         Value::Tuple(t) => Some(t.len()),
-        Value::Record(r) => Some(r.fields.len()),
+        Value::Record(r) => Some(r.fields().len()),
         Value::Array(e) if e.rank() > 0 => Some(e.shape()[0]),
         Value::Text(t) => Some(t.chars().count()),
         _ => None,
@@ -484,9 +484,10 @@ impl Interp {
         for piece in pieces {
             let part = match piece {
                 Piece::Text(t) => Ok(t.to_string()),
-                Piece::Value(code, format) => {
-                    self.eval(code).and_then(|v| text::formatted(&v, format).map_err(|f| f.at(code.span)))
-                }
+                Piece::Value(code, format, nested) => self.eval(code).and_then(|v| {
+                    let format = self.format(format, nested)?;
+                    text::formatted(&v, &format).map_err(|f| f.at(code.span))
+                }),
             };
             match part {
                 Ok(part) => {

@@ -1,13 +1,15 @@
 //! Faults get their places: sides become labels, and `{0}` in a hint the source of an argument.
 
 use super::call::Site;
-use crate::base::{Fault, Span};
+use crate::base::{Fault, Span, trouble};
 use crate::lang::args::Args;
 use crate::lang::builtin::{Builtin, Run};
 use crate::lang::code::*;
 use crate::lang::interp::Interp;
 use crate::lang::signature;
 use crate::lang::value::Value;
+use crate::syntax::ast::{Ast, Kind, StmtKind};
+use crate::syntax::{self};
 
 /// One side of a mismatch: where it is written, what it is, and whether it needs parentheses.
 struct Side {
@@ -66,6 +68,35 @@ impl Interp {
         };
         let place = site.place(&fault);
         self.explain(fault, side).at(place)
+    }
+
+    /// A lane's mark in an array that was computed late is placed at the call that made it: there is nothing left of
+    /// that call but its text, which says where the operand is that cannot be.
+    #[cold]
+    pub(super) fn explain_marked(&self, fault: Fault) -> Fault {
+        let Some(span) = fault.span.filter(|_| fault.labels.is_empty() && trouble::is_mark(&fault)) else {
+            return fault;
+        };
+        let parsed = syntax::parse(span.source, self.source(span));
+        let place = match parsed.program.body.first().map(|stmt| &stmt.kind) {
+            Some(StmtKind::Expr(Ast { kind: Kind::Binary { b, .. }, .. })) => b.span,
+            Some(StmtKind::Update { value, .. }) => value.span,
+            _ => return fault,
+        };
+        let place = Span { start: span.start + place.start, end: span.start + place.end, ..span };
+        let words =
+            if fault.message.contains("zero") { "has a 0 among its elements" } else { "has a negative element" };
+        fault.label(place, words)
+    }
+
+    /// Sides 0 and 1 of an update, `place op= value`.
+    #[cold]
+    pub(super) fn explain_update(&self, fault: Fault, places: [Span; 2], values: [&Value; 2]) -> Fault {
+        let side = |i: usize| {
+            let (span, v) = (*places.get(i)?, *values.get(i)?);
+            Some(Side { span, kind: v.type_name(), compound: true })
+        };
+        self.explain(fault, side).at(places[0].to(places[1]))
     }
 
     fn explain(&self, mut fault: Fault, side: impl Fn(usize) -> Option<Side>) -> Fault {

@@ -18,7 +18,7 @@ impl Interp {
                 Some(v) => Ok(v.clone()),
                 None => {
                     let fault = Fault::new(format!("the record has no field `{name}`")).at(span);
-                    Err(match nearest(name, r.fields.iter().map(|(n, _)| &**n)) {
+                    Err(match nearest(name, r.fields().iter().map(|(n, _)| &**n)) {
                         Some(near) => fault.hint(format!("did you mean `.{near}`?")),
                         None => fault.hint(fields_hint(r)),
                     })
@@ -114,7 +114,7 @@ impl Interp {
 }
 
 fn fields_hint(r: &crate::lang::value::Record) -> String {
-    let names: Vec<String> = r.fields.iter().take(8).map(|(n, _)| format!("`{n}`")).collect();
+    let names: Vec<String> = r.fields().iter().take(8).map(|(n, _)| format!("`{n}`")).collect();
     match names.len() {
         0 => "it has no fields at all".into(),
         _ => format!("its fields are {}", names.join(", ")),

@@ -44,10 +44,10 @@ pub fn join(a: &Value, b: &Value) -> Option<Value> {
         (Value::Tuple(x), Value::Tuple(y)) if x.len() == y.len() => {
             Value::tuple(x.iter().zip(y.iter()).map(|(a, b)| join(a, b)).collect::<Option<_>>()?)
         }
-        (Value::Record(x), Value::Record(y)) if x.fields.len() == y.fields.len() => {
-            let pairs = x.fields.iter().zip(&y.fields);
+        (Value::Record(x), Value::Record(y)) if x.fields().len() == y.fields().len() => {
+            let pairs = x.fields().iter().zip(y.fields());
             let fields = pairs.map(|((m, a), (n, b))| if m == n { Some((n.clone(), join(a, b)?)) } else { None });
-            Value::Record(Rc::new(Record { fields: fields.collect::<Option<_>>()? }))
+            Value::Record(Rc::new(Record::from(fields.collect::<Option<Vec<_>>>()?)))
         }
         (Value::None, Value::None) => Value::None,
         (Value::Text(x), Value::Text(y)) if x == y => b.clone(),
@@ -91,8 +91,8 @@ fn alike(a: &Value, b: &Value, depth: usize) -> bool {
         }
         (Value::Tuple(x), Value::Tuple(y)) => x.len() == y.len() && x.iter().zip(&**y).all(|(a, b)| alike(a, b, depth)),
         (Value::Record(x), Value::Record(y)) => {
-            let pairs = x.fields.iter().zip(&y.fields);
-            x.fields.len() == y.fields.len() && { pairs }.all(|((m, a), (n, b))| m == n && alike(a, b, depth))
+            let pairs = x.fields().iter().zip(y.fields());
+            x.fields().len() == y.fields().len() && { pairs }.all(|((m, a), (n, b))| m == n && alike(a, b, depth))
         }
         (Value::Function(x), Value::Function(y)) => alike_functions(x, y, depth),
         // A counter that an optimizer keeps.
@@ -112,8 +112,8 @@ pub fn type_only(v: &Value) -> Option<Value> {
         Value::Array(e) => Value::Array(Expr::untold(e.shape().clone(), e.dtype(), e.place(), e.is_weak())),
         Value::Tuple(t) => Value::tuple(t.iter().map(type_only).collect::<Option<_>>()?),
         Value::Record(r) => {
-            let fields = r.fields.iter().map(|(name, v)| Some((name.clone(), type_only(v)?)));
-            Value::Record(Rc::new(Record { fields: fields.collect::<Option<_>>()? }))
+            let fields = r.fields().iter().map(|(name, v)| Some((name.clone(), type_only(v)?)));
+            Value::Record(Rc::new(Record::from(fields.collect::<Option<Vec<_>>>()?)))
         }
         other => other.clone(),
     })

@@ -18,6 +18,7 @@ mod range;
 mod resume;
 mod stmt;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -283,9 +284,10 @@ impl Interp {
         for piece in pieces {
             match piece {
                 Piece::Text(t) => out.push_str(t),
-                Piece::Value(code, format) => {
+                Piece::Value(code, format, nested) => {
                     let v = self.eval(code)?;
-                    let piece = text::formatted(&v, format).map_err(|f| f.at(code.span))?;
+                    let format = self.format(format, nested)?;
+                    let piece = text::formatted(&v, &format).map_err(|f| f.at(code.span))?;
                     if out.len() + piece.len() > out.capacity() {
                         memory::room(2 * (out.len() + piece.len()), "a text").map_err(|f| f.at(code.span))?;
                     }
@@ -294,6 +296,23 @@ impl Interp {
             }
         }
         Ok(Value::text(out))
+    }
+
+    /// A format with what stands in its braces filled in.
+    pub(super) fn format<'a>(&mut self, format: &'a str, nested: &[Code]) -> Result<Cow<'a, str>> {
+        if nested.is_empty() {
+            return Ok(Cow::Borrowed(format));
+        }
+        let mut out = String::new();
+        let mut rest = format;
+        for code in nested {
+            let Some((before, behind)) = rest.split_once('{') else { break };
+            let v = self.eval(code)?;
+            out += before;
+            out += &text::text(&v, &self.style)?;
+            rest = behind.split_once('}').map_or("", |(_, rest)| rest);
+        }
+        Ok(Cow::Owned(out + rest))
     }
 
     fn list(&mut self, items: &[Code], span: Span) -> Result<Value> {
@@ -375,7 +394,7 @@ impl Interp {
                     out.put(name, v);
                 }
                 Entry::Spread(code) => match self.eval(code)? {
-                    Value::Record(r) => r.fields.iter().for_each(|(name, v)| out.put(name, v.clone())),
+                    Value::Record(r) => r.fields().iter().for_each(|(name, v)| out.put(name, v.clone())),
                     v => return Err(v.unlike("a record to spread").at(code.span)),
                 },
             }

@@ -92,7 +92,7 @@ impl Num {
 }
 
 /// `x op y` of any values. Sides of a fault are 0 and 1.
-pub fn operate(op: Arith, prim: &'static Prim, x: &Value, y: &Value) -> Result<Value> {
+pub fn operate(op: BinaryOp, prim: &'static Prim, x: &Value, y: &Value) -> Result<Value> {
     if let (Value::Bool(a), Value::Bool(b)) = (x, y)
         && let Some(b) = arith::truth(op, *a, *b)
     {
@@ -108,21 +108,21 @@ pub fn operate(op: Arith, prim: &'static Prim, x: &Value, y: &Value) -> Result<V
     }
     match (x, y) {
         (Value::Array(_), Value::Array(_)) => {}
-        (Value::Text(a), Value::Text(b)) if op == Arith::Add => {
+        (Value::Text(a), Value::Text(b)) if op == BinaryOp::Add => {
             memory::room(a.len() + b.len(), "a text")?;
             return Ok(Value::text(format!("{a}{b}")));
         }
-        (Value::Text(_), _) | (_, Value::Text(_)) if op == Arith::Add => {
-            return Err(mismatch(prim, x, y).hint("put the value into the text: \"loss {x}\""));
+        (Value::Text(_), _) | (_, Value::Text(_)) if op == BinaryOp::Add => {
+            return Err(sided(mismatch(prim, x, y), x, y).hint("put the value into the text: \"loss {x}\""));
         }
-        (Value::Tuple(_), Value::Tuple(_)) if op == Arith::Add => {
-            return Err(mismatch(prim, x, y).hint("join tuples by spreading them: (...{0}, ...{1})"));
+        (Value::Tuple(_), Value::Tuple(_)) if op == BinaryOp::Add => {
+            return Err(sided(mismatch(prim, x, y), x, y).hint("join tuples by spreading them: (...{0}, ...{1})"));
         }
         _ => {}
     }
     let operand = |v: &Value, i: usize| v.to_expr().map_err(|_| mismatch(prim, x, y).side(i, "is no number or array"));
     let ins = [operand(x, 0)?, operand(y, 1)?];
-    if op == Arith::Pow
+    if op == BinaryOp::Pow
         && let Some(e) = small_power(&ins[0], y)?
     {
         return Ok(Value::from_expr(e));
@@ -131,7 +131,7 @@ pub fn operate(op: Arith, prim: &'static Prim, x: &Value, y: &Value) -> Result<V
 }
 
 /// Floats with a dtype of their own, such as `x[i]`: the arithmetic of loops over elements, without a call.
-fn elements(op: Arith, x: &Value, y: &Value) -> Option<Expr> {
+fn elements(op: BinaryOp, x: &Value, y: &Value) -> Option<Expr> {
     let number = |v: &Value| match v {
         Value::Float(x) => Some((*x, None)),
         Value::Int(i) => Some((*i as f64, None)),
@@ -144,10 +144,10 @@ fn elements(op: Arith, x: &Value, y: &Value) -> Option<Expr> {
     let ((a, p), (b, q)) = (number(x)?, number(y)?);
     let place = p.max(q)?;
     let result = match op {
-        Arith::Add => a + b,
-        Arith::Sub => a - b,
-        Arith::Mul => a * b,
-        Arith::Div => a / b,
+        BinaryOp::Add => a + b,
+        BinaryOp::Sub => a - b,
+        BinaryOp::Mul => a * b,
+        BinaryOp::Div => a / b,
         _ => return None,
     };
     if let (Some(p), Some(q)) = (p, q)
@@ -156,6 +156,11 @@ fn elements(op: Arith, x: &Value, y: &Value) -> Option<Expr> {
         return None;
     }
     Some(Expr::full(Shape::scalar(), result.to_bits(), DType::F64, place))
+}
+
+/// Both sides shown.
+fn sided(fault: Fault, x: &Value, y: &Value) -> Fault {
+    fault.side(0, format!("is {}", x.type_name())).side(1, format!("is {}", y.type_name()))
 }
 
 fn mismatch(prim: &Prim, x: &Value, y: &Value) -> Fault {

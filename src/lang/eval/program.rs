@@ -51,7 +51,7 @@ impl Interp {
     /// Reads, resolves and runs a text of the user. `whole`: it is all there is, such as a file.
     pub fn run_main(&mut self, program: &ast::Program, text: &str, whole: bool) -> Result<Option<Value>, Vec<Fault>> {
         let code = resolve::program(self, program, Context { module: MAIN, text, whole })?;
-        self.run_program(&code, MAIN).map_err(|f| vec![f])
+        self.run_program(&code, MAIN).map_err(|f| vec![self.explain_marked(f)])
     }
 
     /// Names, arity, shapes and dtypes of a text, without running it.
@@ -185,7 +185,7 @@ impl Interp {
                 Some(v) => self.store(*slot, v.clone()),
                 None => {
                     let fault = Fault::new(format!("\"{}\" defines no `{name}`", import.path)).at(*span);
-                    return Err(match nearest(name, fields.fields.iter().map(|(n, _)| &**n)) {
+                    return Err(match nearest(name, fields.fields().iter().map(|(n, _)| &**n)) {
                         Some(near) => fault.hint(format!("did you mean `{near}`?")),
                         None => fault,
                     });
@@ -240,7 +240,7 @@ impl Interp {
         let mut record = Record::default();
         for ((name, m), v) in self.globals.names.iter().zip(&self.globals.values) {
             if let (true, Some(v)) = (*m == module, v) {
-                record.fields.push((name.clone(), v.clone()));
+                record.put(name, v.clone());
             }
         }
         Ok(Value::Record(Rc::new(record)))

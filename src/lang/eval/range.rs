@@ -50,7 +50,7 @@ impl Items {
             }
             Items::Record(r, i) => {
                 *i += 1;
-                r.fields.get(*i - 1).map(|(name, v)| Value::tuple(vec![Value::text(&**name), v.clone()]))
+                r.fields().get(*i - 1).map(|(name, v)| Value::tuple(vec![Value::text(&**name), v.clone()]))
             }
             Items::Array(e, i) => {
                 if *i >= e.shape()[0] {

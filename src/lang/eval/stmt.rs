@@ -12,6 +12,7 @@ use crate::lang::value::{Range, Value};
 /// many levels: earlier iterations saw the rest. What is missed that way is forced when its chain gets long.
 const LAST: usize = 64;
 const LEVELS: usize = 12;
+const DICTIONARY: usize = 1024;
 
 impl Interp {
     #[inline]
@@ -79,7 +80,7 @@ impl Interp {
             }
             Op::Path(path, code) => {
                 let v = self.eval(code)?;
-                self.assign(path, v)?;
+                self.assign(path, v, code.span)?;
             }
             Op::Block(b) => return self.exec_block(b),
             Op::Try(t) => return self.exec_try(t),
@@ -406,7 +407,11 @@ fn pending(v: Option<&Value>, levels: usize, out: &mut Vec<Expr>) {
         Some(Value::Tuple(t)) if levels > 0 => {
             t.iter().rev().take(LAST).for_each(|v| pending(Some(v), levels - 1, out));
         }
-        Some(Value::Record(r)) if levels > 0 => r.fields.iter().for_each(|(_, v)| pending(Some(v), levels - 1, out)),
+        Some(Value::Record(r)) if levels > 0 => {
+            // Parameters have names, and each may change in every turn; a record of thousands is a dictionary.
+            let last = if r.fields().len() > DICTIONARY { LAST } else { DICTIONARY };
+            r.fields().iter().rev().take(last).for_each(|(_, v)| pending(Some(v), levels - 1, out));
+        }
         _ => {}
     }
 }

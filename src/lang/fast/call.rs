@@ -60,7 +60,7 @@ impl<'a> Build<'a, '_> {
         };
         // Ints are checked where the operator of the same meaning checks them.
         let (op, found) = resolve::arith(prim.name);
-        if let (true, true, &[x, y]) = (weak, op != Arith::Other && std::ptr::eq(found, prim), &args[..]) {
+        if let (true, true, &[x, y]) = (weak, op != BinaryOp::Other && std::ptr::eq(found, prim), &args[..]) {
             return self.binary(op, prim, x, y, want);
         }
         if let (true, &[x]) = (std::ptr::eq(prim, &ops::arith::abs::PRIM), &args[..])

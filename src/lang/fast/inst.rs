@@ -10,7 +10,7 @@ use crate::base::DType;
 use crate::graph::Place;
 use crate::graph::prim::Lane;
 use crate::lang::builtin::Builtin;
-use crate::lang::code::{Arith, Relation, Slot};
+use crate::lang::code::{BinaryOp, Relation, Slot};
 use crate::lang::function::Function;
 use crate::lang::value::Value;
 
@@ -37,7 +37,7 @@ pub enum Inst {
     FloorI { d: Reg, a: Reg, b: Reg },
     RemI { d: Reg, a: Reg, b: Reg },
     /// The rarer operators of ints whose result is an int.
-    IntI { op: Arith, d: Reg, a: Reg, b: Reg },
+    IntI { op: BinaryOp, d: Reg, a: Reg, b: Reg },
     NegI { d: Reg, a: Reg },
     InvI { d: Reg, a: Reg },
     AbsI { d: Reg, a: Reg },

@@ -7,7 +7,7 @@ use super::ty::Ty;
 use crate::base::DType;
 use crate::graph::prim::Operands;
 use crate::graph::{Attrs, Body, Call, Expr, ParamKind, Place, Prim, Types};
-use crate::lang::code::{Arith, Code, Relation, Unary, UnaryOp};
+use crate::lang::code::{BinaryOp, Code, Relation, Unary, UnaryOp};
 use crate::lang::eval::relation_prim;
 use crate::ops;
 
@@ -15,21 +15,21 @@ use crate::ops;
 const EXACT: i64 = 1 << 53;
 
 impl<'a> Build<'a, '_> {
-    pub fn binary(&mut self, op: Arith, prim: &'static Prim, x: Val, y: Val, want: Option<Reg>) -> Option<Val> {
+    pub fn binary(&mut self, op: BinaryOp, prim: &'static Prim, x: Val, y: Val, want: Option<Reg>) -> Option<Val> {
         let (a, b) = (self.type_in(x), self.type_in(y));
         if a.is_weak() && b.is_weak() {
             return self.weak_binary(op, x, y, want);
         }
-        if op == Arith::Other {
+        if op == BinaryOp::Other {
             return None;
         }
-        if op == Arith::Pow {
+        if op == BinaryOp::Pow {
             return self.strong_power(prim, x, y, want);
         }
         self.map(prim, &[x, y], want)
     }
 
-    fn weak_binary(&mut self, op: Arith, x: Val, y: Val, want: Option<Reg>) -> Option<Val> {
+    fn weak_binary(&mut self, op: BinaryOp, x: Val, y: Val, want: Option<Reg>) -> Option<Val> {
         let (s, t) = (self.type_in(x), self.type_in(y));
         if !(s.is_int() && t.is_int()) {
             return self.float_binary(op, x, y, want).map(|d| Val::Reg(d, Ty::Float));
@@ -40,46 +40,46 @@ impl<'a> Build<'a, '_> {
         let bools = s == Ty::Bool && t == Ty::Bool;
         let (a, b, d) = (self.reg(x)?, self.reg(y)?, self.dest(want)?);
         let ty = match op {
-            Arith::Div => Ty::Float,
-            Arith::And | Arith::Or | Arith::Xor if bools => Ty::Bool,
+            BinaryOp::Div => Ty::Float,
+            BinaryOp::And | BinaryOp::Or | BinaryOp::Xor if bools => Ty::Bool,
             _ => Ty::Int,
         };
         self.emit(match op {
-            Arith::Add => Inst::AddI { d, a, b },
-            Arith::Sub => Inst::SubI { d, a, b },
-            Arith::Mul => Inst::MulI { d, a, b },
-            Arith::Div => Inst::DivI { d, a, b },
-            Arith::Floor => Inst::FloorI { d, a, b },
-            Arith::Rem => Inst::RemI { d, a, b },
-            Arith::And => Inst::AndB { d, a, b },
-            Arith::Or => Inst::OrB { d, a, b },
-            Arith::Xor => Inst::XorB { d, a, b },
-            Arith::Pow | Arith::Left | Arith::Right => Inst::IntI { op, d, a, b },
-            Arith::Other => return None,
+            BinaryOp::Add => Inst::AddI { d, a, b },
+            BinaryOp::Sub => Inst::SubI { d, a, b },
+            BinaryOp::Mul => Inst::MulI { d, a, b },
+            BinaryOp::Div => Inst::DivI { d, a, b },
+            BinaryOp::Floor => Inst::FloorI { d, a, b },
+            BinaryOp::Rem => Inst::RemI { d, a, b },
+            BinaryOp::And => Inst::AndB { d, a, b },
+            BinaryOp::Or => Inst::OrB { d, a, b },
+            BinaryOp::Xor => Inst::XorB { d, a, b },
+            BinaryOp::Pow | BinaryOp::Left | BinaryOp::Right => Inst::IntI { op, d, a, b },
+            BinaryOp::Other => return None,
         });
         Some(Val::Reg(d, ty))
     }
 
     /// An int and a constant that have an instruction of their own.
-    fn by_constant(&mut self, op: Arith, x: Val, y: Val, want: Option<Reg>) -> Option<Val> {
+    fn by_constant(&mut self, op: BinaryOp, x: Val, y: Val, want: Option<Reg>) -> Option<Val> {
         let (x, k) = match (x, y, op) {
-            (Val::Int(k), Val::Reg(..), Arith::Add) => (y, k),
+            (Val::Int(k), Val::Reg(..), BinaryOp::Add) => (y, k),
             (Val::Reg(..), Val::Int(k), _) => (x, k),
             _ => return None,
         };
         let (power, small) = (k > 0 && k & (k - 1) == 0, k.unsigned_abs() < 1 << 30);
         match op {
-            Arith::Add | Arith::Sub if small => {
+            BinaryOp::Add | BinaryOp::Sub if small => {
                 let (a, d) = (self.reg(x)?, self.dest(want)?);
-                self.emit(Inst::AddK { d, a, k: if op == Arith::Add { k } else { -k } as i32 });
+                self.emit(Inst::AddK { d, a, k: if op == BinaryOp::Add { k } else { -k } as i32 });
                 Some(Val::Reg(d, Ty::Int))
             }
-            Arith::Rem if power => {
+            BinaryOp::Rem if power => {
                 let (a, b, d) = (self.reg(x)?, self.constant((k - 1) as u64)?, self.dest(want)?);
                 self.emit(Inst::AndB { d, a, b });
                 Some(Val::Reg(d, Ty::Int))
             }
-            Arith::Floor if power => {
+            BinaryOp::Floor if power => {
                 let (a, d) = (self.reg(x)?, self.dest(want)?);
                 self.emit(Inst::ShiftK { d, a, k: k.trailing_zeros() as u16 });
                 Some(Val::Reg(d, Ty::Int))
@@ -89,18 +89,27 @@ impl<'a> Build<'a, '_> {
     }
 
     /// Of f64 and whatever becomes f64.
-    fn float_binary(&mut self, op: Arith, x: Val, y: Val, want: Option<Reg>) -> Option<Reg> {
-        if !matches!(op, Arith::Add | Arith::Sub | Arith::Mul | Arith::Div | Arith::Floor | Arith::Rem | Arith::Pow) {
+    fn float_binary(&mut self, op: BinaryOp, x: Val, y: Val, want: Option<Reg>) -> Option<Reg> {
+        if !matches!(
+            op,
+            BinaryOp::Add
+                | BinaryOp::Sub
+                | BinaryOp::Mul
+                | BinaryOp::Div
+                | BinaryOp::Floor
+                | BinaryOp::Rem
+                | BinaryOp::Pow
+        ) {
             return None;
         }
         let (a, b) = (self.as_dtype(x, DType::F64)?, self.as_dtype(y, DType::F64)?);
         let d = self.dest(want)?;
         let inst = match op {
-            Arith::Add | Arith::Sub => self.fused(op, d, a, b),
-            Arith::Mul => Inst::MulF { d, a, b },
-            Arith::Div => Inst::DivF { d, a, b },
-            Arith::Floor => Inst::FloorF { d, a, b },
-            Arith::Rem => Inst::RemF { d, a, b },
+            BinaryOp::Add | BinaryOp::Sub => self.fused(op, d, a, b),
+            BinaryOp::Mul => Inst::MulF { d, a, b },
+            BinaryOp::Div => Inst::DivF { d, a, b },
+            BinaryOp::Floor => Inst::FloorF { d, a, b },
+            BinaryOp::Rem => Inst::RemF { d, a, b },
             _ => Inst::PowF { d, a, b },
         };
         self.emit(inst);
@@ -108,8 +117,8 @@ impl<'a> Build<'a, '_> {
     }
 
     /// A sum or difference; with the product before it in one instruction where it is one of the two.
-    fn fused(&mut self, op: Arith, d: Reg, a: Reg, b: Reg) -> Inst {
-        let plain = if op == Arith::Add { Inst::AddF { d, a, b } } else { Inst::SubF { d, a, b } };
+    fn fused(&mut self, op: BinaryOp, d: Reg, a: Reg, b: Reg) -> Inst {
+        let plain = if op == BinaryOp::Add { Inst::AddF { d, a, b } } else { Inst::SubF { d, a, b } };
         let Some(&Inst::MulF { d: product, a: x, b: y }) = self.insts.last() else { return plain };
         let free = self.insts.len() > self.barrier && self.is_temp(product) && a != b;
         if !free || (a != product && b != product) {
@@ -117,7 +126,7 @@ impl<'a> Build<'a, '_> {
         }
         self.cut(self.insts.len() - 1);
         match op {
-            Arith::Add => Inst::MulAddF { d, a: x, b: y, c: if a == product { b } else { a } },
+            BinaryOp::Add => Inst::MulAddF { d, a: x, b: y, c: if a == product { b } else { a } },
             _ if a == product => Inst::MulSubF { d, a: x, b: y, c: b },
             _ => Inst::SubMulF { d, a: x, b: y, c: a },
         }
@@ -323,8 +332,8 @@ impl<'a> Build<'a, '_> {
         let is = |p: &Prim| std::ptr::eq(prim, p);
         let d = self.dest(want)?;
         let inst = match (dtype, regs) {
-            (DType::F64, &[a, b]) if is(&ops::arith::add::PRIM) => self.fused(Arith::Add, d, a, b),
-            (DType::F64, &[a, b]) if is(&ops::arith::subtract::PRIM) => self.fused(Arith::Sub, d, a, b),
+            (DType::F64, &[a, b]) if is(&ops::arith::add::PRIM) => self.fused(BinaryOp::Add, d, a, b),
+            (DType::F64, &[a, b]) if is(&ops::arith::subtract::PRIM) => self.fused(BinaryOp::Sub, d, a, b),
             (DType::F64, &[a, b]) if is(&ops::arith::multiply::PRIM) => Inst::MulF { d, a, b },
             (DType::F64, &[a, b]) if is(&ops::arith::divide::PRIM) => Inst::DivF { d, a, b },
             (DType::F64, &[a]) if is(&ops::arith::negative::PRIM) => Inst::NegF { d, a },

@@ -154,7 +154,7 @@ fn rebuild_hollow(args: &Value) -> Result<Value> {
     Ok(match args {
         Value::Tuple(t) => Value::tuple(t.iter().map(rebuild_hollow).collect::<Result<_>>()?),
         Value::Record(r) => {
-            let fields: Result<Vec<_>> = r.fields.iter().map(|(n, v)| Ok((n.clone(), rebuild_hollow(v)?))).collect();
+            let fields: Result<Vec<_>> = r.fields().iter().map(|(n, v)| Ok((n.clone(), rebuild_hollow(v)?))).collect();
             Value::record(fields?)
         }
         v if arrays(v)?.is_empty() => v.clone(),
@@ -224,7 +224,7 @@ fn cotangents(interp: &mut Interp, b: &Back) -> Result<Vec<Expr>> {
 fn refill(hollow: &Value, parts: &mut dyn Iterator<Item = Value>) -> Value {
     match hollow {
         Value::Tuple(t) => Value::tuple(t.iter().map(|v| refill(v, parts)).collect()),
-        Value::Record(r) => Value::record(r.fields.iter().map(|(n, v)| (n.clone(), refill(v, parts))).collect()),
+        Value::Record(r) => Value::record(r.fields().iter().map(|(n, v)| (n.clone(), refill(v, parts))).collect()),
         Value::Float(_) => rebuild(hollow, parts),
         v => v.clone(),
     }

@@ -140,7 +140,7 @@ fn plain(v: Value) -> Value {
     match v {
         Value::Array(e) => Value::from_expr(e),
         Value::Tuple(t) => Value::tuple(t.iter().cloned().map(plain).collect()),
-        Value::Record(r) => Value::record(r.fields.iter().map(|(n, v)| (Rc::clone(n), plain(v.clone()))).collect()),
+        Value::Record(r) => Value::record(r.fields().iter().map(|(n, v)| (Rc::clone(n), plain(v.clone()))).collect()),
         v => v,
     }
 }

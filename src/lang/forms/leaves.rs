@@ -44,8 +44,8 @@ pub fn map_arrays(v: &Value, f: &mut dyn FnMut(&Expr) -> Result<Expr>) -> Result
         Value::Tuple(t) => Value::tuple(t.iter().map(|v| map_arrays(v, f)).collect::<Result<_>>()?),
         Value::Record(r) => {
             let mut out = Record::default();
-            for (name, v) in &r.fields {
-                out.fields.push((name.clone(), map_arrays(v, f)?));
+            for (name, v) in r.fields() {
+                out.put(name, map_arrays(v, f)?);
             }
             Value::Record(Rc::new(out))
         }
@@ -60,8 +60,8 @@ pub fn rebuild(v: &Value, parts: &mut dyn Iterator<Item = Value>) -> Value {
         Value::Int(_) | Value::Float(_) | Value::Range(_) => parts.next().unwrap_or(Value::None),
         Value::Tuple(t) => Value::tuple(t.iter().map(|v| rebuild(v, parts)).collect()),
         Value::Record(r) => {
-            let fields = r.fields.iter().map(|(name, v)| (name.clone(), rebuild(v, parts)));
-            Value::Record(Rc::new(Record { fields: fields.collect() }))
+            let fields = r.fields().iter().map(|(name, v)| (name.clone(), rebuild(v, parts)));
+            Value::Record(Rc::new(Record::from(fields.collect::<Vec<_>>())))
         }
         _ => Value::None,
     }
@@ -95,7 +95,7 @@ pub fn finish(v: &Value) -> Result<Value> {
         Value::Array(e) => result(e, e.is_weak()),
         Value::Tuple(t) => Ok(Value::tuple(t.iter().map(finish).collect::<Result<_>>()?)),
         Value::Record(r) => {
-            let fields: Result<Vec<_>> = r.fields.iter().map(|(n, v)| Ok((n.clone(), finish(v)?))).collect();
+            let fields: Result<Vec<_>> = r.fields().iter().map(|(n, v)| Ok((n.clone(), finish(v)?))).collect();
             Ok(Value::record(fields?))
         }
         _ => Ok(v.clone()),

@@ -64,7 +64,7 @@ fn length(v: &Value, axis: i64, n: &mut Option<usize>) -> Result<()> {
             }
         }
         Value::Tuple(t) => t.iter().try_for_each(|v| length(v, axis, n)),
-        Value::Record(r) => r.fields.iter().try_for_each(|(_, v)| length(v, axis, n)),
+        Value::Record(r) => r.fields().iter().try_for_each(|(_, v)| length(v, axis, n)),
         _ => Ok(()),
     }
 }
@@ -78,7 +78,7 @@ fn slice(v: &Value, axis: i64, i: usize) -> Result<Value> {
         }
         Value::Tuple(t) => Value::tuple(t.iter().map(|v| slice(v, axis, i)).collect::<Result<_>>()?),
         Value::Record(r) => {
-            let fields: Result<Vec<_>> = r.fields.iter().map(|(n, v)| Ok((n.clone(), slice(v, axis, i)?))).collect();
+            let fields: Result<Vec<_>> = r.fields().iter().map(|(n, v)| Ok((n.clone(), slice(v, axis, i)?))).collect();
             Value::record(fields?)
         }
         _ => v.clone(),

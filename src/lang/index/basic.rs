@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Sub, Subs, clip, position};
-use crate::base::{Buffer, DType, Elem, Fault, Host, Layout, Result, Shape, counted};
+use crate::base::{Buffer, DType, Elem, Fault, Host, Layout, Result, Shape, counted, memory};
 use crate::graph::{Data, Expr, Place};
 use crate::ops;
 
@@ -162,9 +162,7 @@ pub fn plan(subs: &Subs, shape: &Shape) -> Result<Plan> {
 
 /// Ints checked against an axis, negative ones counted from its end.
 fn positions(e: &Expr, n: usize, axis: usize, side: usize) -> Result<Expr> {
-    let host = e.host()?;
-    let ints: Vec<i64> =
-        crate::dispatch!(host.dtype, T => host.to_vec::<T>()?.into_iter().map(|x| x.to_i64()).collect());
+    let ints = ints_of(e)?;
     let size = n as i64;
     if let Some(bad) = ints.iter().find(|i| !(-size..size).contains(i)) {
         return Err(position(*bad, n, side, &format!("axis {axis}"))
@@ -178,17 +176,22 @@ fn positions(e: &Expr, n: usize, axis: usize, side: usize) -> Result<Expr> {
     Ok(Expr::from_host(Host::from_slice(e.shape().clone(), &ints)?, e.place()))
 }
 
+fn ints_of(e: &Expr) -> Result<Vec<i64>> {
+    let host = e.host()?;
+    if host.dtype == DType::I64 {
+        return host.to_vec::<i64>();
+    }
+    let mut out = memory::list(host.layout.size(), "the positions of an index")?;
+    crate::dispatch!(host.dtype, T => out.extend(host.to_vec::<T>()?.into_iter().map(|x| x.to_i64())));
+    Ok(out)
+}
+
 /// The positions where a mask holds: one array of ints per axis.
 fn mask(e: &Expr, shape: &Shape, axis: usize, side: usize) -> Result<Vec<Expr>> {
     let covered = &shape[axis..axis + e.rank()];
     if covered != &e.shape()[..] {
         let what = format!("a mask of shape {} does not fit axes of shape {covered:?}", e.shape());
         return Err(Fault::new(what).side(side, format!("has shape {}", e.shape())));
-    }
-    if e.rank() == 0 {
-        return Err(Fault::new("a single bool is no mask")
-            .side(side, "one bool")
-            .hint("if c { x } chooses by one bool"));
     }
     ops::nonzero(e)
 }

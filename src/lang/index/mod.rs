@@ -18,6 +18,7 @@ use super::interp::Interp;
 use super::value::Value;
 use crate::base::{DType, Fault, Layout, Result, Shape, Span, nearest};
 use crate::graph::{Data, Expr, bits_of};
+use crate::ops::{self, arrange::checked};
 
 /// An evaluated subscript.
 #[derive(Clone)]
@@ -34,6 +35,9 @@ pub enum Sub {
     Array(Expr),
     Text(Rc<String>),
 }
+
+/// The side of a fault that is no subscript but the value to be written; its words are about the part.
+pub const VALUE: usize = usize::MAX;
 
 pub type Subs = SmallVec<[Sub; 4]>;
 
@@ -161,13 +165,13 @@ pub fn read(x: &Value, subs: &Subs) -> Result<Value> {
             _ => Ok(t[tuple_position(subs, t.len())?].clone()),
         },
         Value::Record(r) => {
-            let name = field_name(subs).map_err(|f| match r.fields.first() {
+            let name = field_name(subs).map_err(|f| match r.fields().first() {
                 Some((first, _)) => f.hint(format!("its fields are {}: `.{first}` is the first", names(r))),
                 None => f,
             })?;
             r.get(&name).cloned().ok_or_else(|| {
                 let fault = Fault::new(format!("the record has no field \"{name}\""));
-                match nearest(&name, r.fields.iter().map(|(n, _)| &**n)) {
+                match nearest(&name, r.fields().iter().map(|(n, _)| &**n)) {
                     Some(near) => fault.hint(format!("did you mean \"{near}\"?")),
                     None => fault,
                 }
@@ -218,8 +222,33 @@ pub fn write(x: &mut Value, subs: &Subs, v: &Value) -> Result<()> {
 
 /// The parts of an array.
 fn array(e: &Expr, subs: &Subs) -> Result<Expr> {
+    if let Some((at, holds)) = one_bool(subs)? {
+        let mut subs = subs.clone();
+        subs[at] = Sub::New;
+        let out = array(e, &subs)?;
+        let axes = |s: &Sub| match s {
+            Sub::Int(_) => 0,
+            Sub::Rest => e.rank() - subs.iter().filter(|s| !matches!(s, Sub::New | Sub::Rest)).count(),
+            _ => 1,
+        };
+        let axis: usize = subs[..at].iter().map(axes).sum();
+        return if holds { Ok(out) } else { checked(ops::slice(&out, axis, 0usize, 0usize, 1i64)) };
+    }
     let plan = basic::plan(subs, e.shape())?;
     if plan.has_arrays() { fancy::read(e, &plan) } else { basic::read(e, &plan) }
+}
+
+/// One bool among the subscripts is a mask of no axes: a new axis that holds what there is, or nothing.
+fn one_bool(subs: &Subs) -> Result<Option<(usize, bool)>> {
+    let one = |s: &Sub| matches!(s, Sub::Array(e) if e.dtype() == DType::Bool && e.rank() == 0);
+    let Some(at) = subs.iter().position(one) else { return Ok(None) };
+    if subs.iter().any(|s| matches!(s, Sub::Array(_)) && !one(s)) {
+        return Err(Fault::new("one bool cannot stand beside arrays of indices").side(at, "one bool"));
+    }
+    match &subs[at] {
+        Sub::Array(e) => Ok(Some((at, e.item::<bool>()?))),
+        _ => Ok(None),
+    }
 }
 
 /// The position that an index names; negative ones count from the end.
@@ -261,8 +290,8 @@ pub fn tuple_position(subs: &Subs, n: usize) -> Result<usize> {
 
 /// Some names of fields.
 fn names(r: &crate::lang::value::Record) -> String {
-    let first: Vec<&str> = r.fields.iter().take(6).map(|(name, _)| &**name).collect();
-    let more = if r.fields.len() > first.len() { ", …" } else { "" };
+    let first: Vec<&str> = r.fields().iter().take(6).map(|(name, _)| &**name).collect();
+    let more = if r.fields().len() > first.len() { ", …" } else { "" };
     first.join(", ") + more
 }
 

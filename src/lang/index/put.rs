@@ -7,13 +7,23 @@ use std::sync::Arc;
 
 use super::basic::{Plan, Step, own, plan};
 use super::fancy::{self, Pick};
-use super::{Sub, Subs, Value};
+use super::{Sub, Subs, VALUE, Value, one_bool};
 use crate::base::{Buffer, DType, Elem, Fault, Host, Kind, Layout, Result, Shape};
 use crate::graph::{Attrs, Data, Expr, apply, cast, engine, from_bits};
 use crate::ops;
 
 /// The array with `v` at the subscripts, and whether that went well.
 pub fn put(e: Expr, subs: &Subs, v: &Value) -> (Expr, Result<()>) {
+    match one_bool(subs) {
+        Ok(None) => {}
+        Ok(Some((_, false))) => return (e, Ok(())),
+        Ok(Some((at, true))) => {
+            let mut subs = subs.clone();
+            subs[at] = Sub::New;
+            return put(e, &subs, v);
+        }
+        Err(fault) => return (e, Err(fault)),
+    }
     if let Some(bits) = plain_bits(v, e.dtype()) {
         let e = match put_number(e, subs, bits) {
             Ok(e) => return (e, Ok(())),
@@ -82,14 +92,15 @@ fn put_any(e: Expr, subs: &Subs, v: &Value) -> (Expr, Result<()>) {
 
 /// The value in the array's dtype, if that loses nothing of its kind.
 fn value_for(e: &Expr, v: &Value) -> Result<Expr> {
-    let value = v.to_expr()?;
+    let value = v.to_expr().map_err(|f| f.side(VALUE, format!("a part of {}", e.type_name())))?;
     let (from, to) = (value.dtype(), e.dtype());
     let whole = matches!(v, Value::Float(x) if *x == x.trunc() && x.abs() < 9.2e18);
     let fits =
         from.kind() <= to.kind() && (to != DType::Bool || from == DType::Bool) || (whole && to.kind() == Kind::Int);
     if !fits {
         let kind = v.type_name();
-        let fault = Fault::new(format!("{kind} cannot be put into an array of {to} without losing what it says"));
+        let fault = Fault::new(format!("{kind} cannot be put into an array of {to} without losing what it says"))
+            .side(VALUE, format!("a part of {}", e.type_name()));
         return Err(match to.kind() {
             Kind::Bool => fault.hint("compare it: v != 0"),
             _ => fault.hint(format!("convert the array first, x = {from}(x), or the value: {to}(v)")),
@@ -103,7 +114,14 @@ fn check_fit(v: &Expr, part: &Shape) -> Result<()> {
         return Ok(());
     }
     // Leading axes of size 1 may be dropped, as NumPy does.
-    Err(Fault::new(format!("a value of shape {} does not fit the part of shape {part}", v.shape())))
+    let fault = Fault::new(format!("a value of shape {} does not fit the part of shape {part}", v.shape()));
+    Err(match (part.rank(), v.rank()) {
+        (0, _) => fault.side(VALUE, "is the place of one number").hint("a slice has places for several: x[i:j] = v"),
+        (1, 2..) if v.size() == part.size() => {
+            fault.side(VALUE, format!("has shape {part}")).hint("flatten the value: ravel(v)")
+        }
+        _ => fault.side(VALUE, format!("has shape {part}")),
+    })
 }
 
 /// Slices and ints.

@@ -82,7 +82,9 @@ impl Resolver<'_> {
         }
         let piece = |p: &ast::Piece| match p {
             ast::Piece::Text(t) => Piece::Text(t.clone()),
-            ast::Piece::Value { value, format } => Piece::Value(self.expr(value), format.clone()),
+            ast::Piece::Value { value, format, nested } => {
+                Piece::Value(self.expr(value), format.clone(), nested.iter().map(|e| self.expr(e)).collect())
+            }
         };
         Node::Text(pieces.iter().map(piece).collect())
     }
@@ -346,21 +348,21 @@ fn shared_inside(body: &Ast, clauses: &[ast::Clause]) -> NameSet {
 }
 
 /// What an operator does with numbers, and the primitive that does it with arrays.
-pub fn arith(calls: &str) -> (Arith, &'static crate::graph::Prim) {
+pub fn arith(calls: &str) -> (BinaryOp, &'static crate::graph::Prim) {
     let op = match calls {
-        "add" => Arith::Add,
-        "subtract" => Arith::Sub,
-        "multiply" => Arith::Mul,
-        "divide" => Arith::Div,
-        "floor_divide" => Arith::Floor,
-        "remainder" => Arith::Rem,
-        "pow" => Arith::Pow,
-        "bitwise_and" => Arith::And,
-        "bitwise_or" => Arith::Or,
-        "bitwise_xor" => Arith::Xor,
-        "bitwise_left_shift" => Arith::Left,
-        "bitwise_right_shift" => Arith::Right,
-        _ => Arith::Other,
+        "add" => BinaryOp::Add,
+        "subtract" => BinaryOp::Sub,
+        "multiply" => BinaryOp::Mul,
+        "divide" => BinaryOp::Div,
+        "floor_divide" => BinaryOp::Floor,
+        "remainder" => BinaryOp::Rem,
+        "pow" => BinaryOp::Pow,
+        "bitwise_and" => BinaryOp::And,
+        "bitwise_or" => BinaryOp::Or,
+        "bitwise_xor" => BinaryOp::Xor,
+        "bitwise_left_shift" => BinaryOp::Left,
+        "bitwise_right_shift" => BinaryOp::Right,
+        _ => BinaryOp::Other,
     };
     let prim = crate::ops::find(calls);
     debug_assert!(prim.is_some(), "operator {calls} names a primitive");

@@ -4,11 +4,19 @@ use std::rc::Rc;
 
 use super::Resolver;
 use super::scope::{Scope, Var};
-use crate::base::Span;
+use crate::base::{Fault, Span};
 use crate::lang::code::*;
 use crate::lang::fast::Site;
 use crate::lang::uses::Uses;
 use crate::syntax::ast::{self, Ast};
+
+/// The names that a pattern binds.
+fn names_of<'a>(pattern: &'a ast::Pattern, out: &mut Vec<&'a ast::Name>) {
+    match pattern {
+        ast::Pattern::Name(name) => out.push(name),
+        ast::Pattern::Tuple(parts, _) => parts.iter().for_each(|p| names_of(p, out)),
+    }
+}
 
 /// A function as it is written.
 pub(super) struct Definition<'a> {
@@ -21,6 +29,7 @@ pub(super) struct Definition<'a> {
 
 impl Resolver<'_> {
     pub(super) fn lambda(&mut self, d: Definition, span: Span) -> Rc<Lambda> {
+        self.refuse_twins(d.params);
         let uses = Uses::of_function(d.params, d.body);
         let mut scope = Scope { exposed: uses.exposed, ..Scope::default() };
         // What it reaches of the variables around comes along as cells.
@@ -84,6 +93,22 @@ impl Resolver<'_> {
             span,
             site: Site::default(),
         })
+    }
+
+    /// Two parameters of one name are a mistake: the first could never be read.
+    fn refuse_twins(&mut self, params: &[ast::Param]) {
+        let mut seen: Vec<&ast::Name> = vec![];
+        let mut names: Vec<&ast::Name> = vec![];
+        params.iter().for_each(|p| names_of(&p.pattern, &mut names));
+        for name in names.into_iter().filter(|n| &*n.text != "_") {
+            if let Some(first) = seen.iter().find(|n| n.text == name.text) {
+                let fault = Fault::syntax(format!("two parameters are called `{}`", name.text)).at(name.span);
+                let fault = fault.label(first.span, "the first").label(name.span, "the second");
+                self.faults.push(fault.hint("give one of them another name"));
+            } else {
+                seen.push(name);
+            }
+        }
     }
 
     fn param(&mut self, p: &ast::Param) -> Param {

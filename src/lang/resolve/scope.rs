@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::Resolver;
+use crate::base::dtype::to_come;
 use crate::base::{Fault, Span, nearest};
 use crate::lang::code::*;
 use crate::lang::names;
@@ -217,6 +218,9 @@ impl Resolver<'_> {
 
 /// "unknown name", with what may have been meant.
 pub fn unknown_name(name: &str, known: &[&str]) -> Fault {
+    if let Some(instead) = to_come(name) {
+        return Fault::new(format!("the dtype `{name}` is not there yet")).hint(instead);
+    }
     let fault = Fault::new(format!("unknown name `{name}`"));
     if names::is_foreign_library(name) {
         return fault.hint(format!("functions need no module here: {name}.sum is sum"));

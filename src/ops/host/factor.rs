@@ -4,7 +4,7 @@
 //! their number. faer does not look for Ctrl-C, so a large matrix is worked on by a thread that can be left. What a factorisation leaves free is fixed, so that there is one answer: R's diagonal is not negative;
 //! of each singular or eigenvector the largest component is positive.
 
-use faer::linalg::solvers::{DenseSolveCore, Solve};
+use faer::linalg::solvers::{DenseSolveCore, Eigen, Solve};
 use faer::{Mat, MatMut, MatRef, Side};
 use rayon::prelude::*;
 
@@ -280,6 +280,36 @@ impl Stack {
                     (0..n).for_each(|i| out[n + i * n + j] = zero::<T>() - v[(i, j)]);
                 }
             });
+            Ok(())
+        })
+    }
+
+    /// Eigenvalues ascending, then the eigenvectors as columns of length 1, of a matrix whose eigenvalues are real.
+    pub fn eig<T: Real>(&self) -> Result<()> {
+        let (n, _) = self.sides();
+        self.each::<T>(n + n * n, move |stack, k, x, out| {
+            stack.finite(k, x)?;
+            let eigen = Eigen::new_from_real(view(x, n, n)).map_err(|_| stack.diverged(k))?;
+            let (w, v) = (eigen.S().column_vector(), eigen.U());
+            if let Some(bad) = (0..n).map(|i| w[i]).find(|w| w.im != zero::<T>()) {
+                let (re, im) = (bad.re.to_f64() + 0.0, bad.im.to_f64().abs());
+                let what =
+                    format!("{}: {} has complex eigenvalues, {re} ± {im}i among them", stack.name, stack.which(k));
+                return Err(Fault::new(what).side(0, "is not symmetric").hint(
+                    "complex dtypes are to come; until then eigh takes symmetric matrices, whose eigenvalues are real",
+                ));
+            }
+            let mut order: Vec<usize> = (0..n).collect();
+            order.sort_by(|&i, &j| w[i].re.to_f64().total_cmp(&w[j].re.to_f64()));
+            let real = Mat::from_fn(n, n, |i, j| v[(i, order[j])].re);
+            for (j, &from) in order.iter().enumerate() {
+                out[j] = w[from].re;
+                let length = (0..n).map(|i| real[(i, j)].to_f64().powi(2)).sum::<f64>().sqrt();
+                let scale = if leans_down(real.as_ref(), j) { -1.0 / length } else { 1.0 / length };
+                for i in 0..n {
+                    out[n + i * n + j] = <T as Elem>::from_f64(real[(i, j)].to_f64() * scale) + zero::<T>();
+                }
+            }
             Ok(())
         })
     }

@@ -90,6 +90,42 @@ fn piece(state: &mut State, span: Span) -> Rc<str> {
     }
 }
 
+/// What stands in the braces of a format: `{x:{width}.{digits}f}`. A name each, or a field of one.
+fn nested(state: &mut State, format: Span) -> Vec<Ast> {
+    let text = state.text(format).to_string();
+    let opens = text.match_indices('{').map(|(at, _)| at + 1);
+    let inner = opens.map(|at| (at, text[at..].find(['}', '{']).map_or(text.len(), |len| at + len)));
+    inner
+        .map(|(from, to)| {
+            filled(state, Span { start: format.start + from as u32, end: format.start + to as u32, ..format })
+        })
+        .collect()
+}
+
+fn filled(state: &mut State, span: Span) -> Ast {
+    let is_name = |t: &str| {
+        t.starts_with(|c: char| c.is_alphabetic() || c == '_') && t.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    let text = state.text(span).to_string();
+    if !text.split('.').all(is_name) {
+        let fault = Fault::syntax(format!("the braces of a format hold a name, found `{text}`")).at(span);
+        state.faults.push(fault.hint("give it a name before: width = …, then {x:{width}d}"));
+        return state.node(Kind::None, span);
+    }
+    let mut end = span.start;
+    let mut whole: Option<Ast> = None;
+    for part in text.split('.') {
+        let at = Span { start: end, end: end + part.len() as u32, ..span };
+        end = at.end + 1;
+        let kind = match whole {
+            None => Kind::Name(state.intern(at)),
+            Some(x) => Kind::Field { x: Box::new(x), name: state.name(at) },
+        };
+        whole = Some(state.node(kind, Span { end: at.end, ..span }));
+    }
+    whole.unwrap_or_else(|| state.node(Kind::None, span))
+}
+
 /// `"a {x:.3f} b"`.
 fn text<'t>(expr: Rule<'t, Ast>) -> Rule<'t, Ast> {
     let literal = tok(Token::TextPiece).map_with(|_, e: &mut Extra<'t, '_>| {
@@ -98,10 +134,15 @@ fn text<'t>(expr: Rule<'t, Ast>) -> Rule<'t, Ast> {
     });
     let format = select(|token, e: &mut Extra<'t, '_>| {
         let span = e.span();
-        (token == Token::Format).then(|| Rc::<str>::from(e.state().text(span).trim_start_matches(':')))
+        (token == Token::Format).then(|| {
+            let state: &mut State = e.state();
+            (Rc::<str>::from(state.text(span).trim_start_matches(':')), nested(state, span))
+        })
     });
-    let value = between(Token::InterpOpen, expr.then(format.or_not()), Token::InterpClose)
-        .map(|(value, format)| Piece::Value { value, format: format.unwrap_or_default() });
+    let value = between(Token::InterpOpen, expr.then(format.or_not()), Token::InterpClose).map(|(value, format)| {
+        let (format, nested) = format.unwrap_or_default();
+        Piece::Value { value, format, nested }
+    });
     between(Token::TextOpen, literal.or(value).repeated().collect(), Token::TextClose)
         .map_with(|pieces, e| node(Kind::Text(pieces), e))
         .boxed()
