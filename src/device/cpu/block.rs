@@ -35,6 +35,8 @@ pub struct Code {
     pub cost: usize,
     /// Bytes that are read per element.
     pub bytes: usize,
+    /// One pass that reads memory where it lies and can write its result where it belongs: a block of any length will do.
+    one_pass: bool,
 }
 
 pub(super) struct Operand {
@@ -163,7 +165,9 @@ impl Code {
         let collected: Vec<bool> = operands.iter().map(|l| !l.contiguous && !l.single).collect();
         let (scratch_of, scratch) = allocate(registers, &collected, &steps.iter().collect::<Vec<_>>(), outputs);
         let sizes = (0..registers).map(|r| dtype(r as Reg).size()).collect();
-        Ok(Code { dims, loads: operands, steps, sizes, scratch_of, scratch, cost, bytes })
+        let one_pass = matches!(&steps[..], [step] if step.takes_any_length())
+            && operands.iter().all(|o| o.contiguous || o.single);
+        Ok(Code { dims, loads: operands, steps, sizes, scratch_of, scratch, cost, bytes, one_pass })
     }
 
     /// Estimated nanoseconds for `n` elements: what does not fit the caches comes from memory, at some 15 GB/s a core.
@@ -201,6 +205,11 @@ impl Code {
         let Source::Slot(slot) = load.from else { return None };
         // SAFETY: layouts stay inside their arrays.
         Some(unsafe { memory.pointer(slot, load.size).offset(load.offset * load.size as isize) })
+    }
+
+    /// The length of the block from `start` where all results go straight to memory.
+    pub fn direct_block(&self, start: usize, end: usize) -> usize {
+        if self.one_pass { end - start } else { self.block(start, end) }
     }
 
     /// The length of the block from `start` that fits: at most `BLOCK`, and within a row where rows are long, so that loads are read in place.

@@ -82,8 +82,9 @@ impl Part {
         with_frame(|frame| {
             let mut start = from;
             let mut direct: SmallVec<[(Reg, *mut u8); 4]> = SmallVec::new();
+            let straight = matches!(&self.outs[..], [o] if o.contiguous && o.reg as usize >= self.code.loads.len());
             while start < to {
-                let n = self.code.block(start, to);
+                let n = if straight { self.code.direct_block(start, to) } else { self.code.block(start, to) };
                 direct.clear();
                 for (o, &base) in self.outs.iter().zip(&bases) {
                     if o.contiguous {

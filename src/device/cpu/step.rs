@@ -187,6 +187,11 @@ impl Step {
         self.args.iter().copied().enumerate().filter(|&(_, a)| a != MINUS_ONE)
     }
 
+    /// Whether it does blocks of any length: it needs no operand repeated in memory.
+    pub fn takes_any_length(&self) -> bool {
+        self.args.len() < 3 || matches!(self.work, Work::Basic { .. })
+    }
+
     /// Whether every operand is one number, and so the result.
     pub fn is_single(&self, frame: &Frame) -> bool {
         self.reads().all(|(_, a)| frame.single[a as usize])

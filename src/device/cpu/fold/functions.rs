@@ -148,8 +148,8 @@ pub fn functions(fold: Fold, dtype: DType) -> Option<Functions> {
     let by_vectors = match fold {
         Fold::Sum => Some(Arith::Add),
         Fold::Prod => Some(Arith::Mul),
-        Fold::Max => Some(Arith::Max),
-        Fold::Min => Some(Arith::Min),
+        Fold::Max | Fold::ArgMax => Some(Arith::Max),
+        Fold::Min | Fold::ArgMin => Some(Arith::Min),
         _ => None,
     };
     let mut out = plain_functions(fold, dtype)?;
@@ -167,7 +167,7 @@ fn plain_functions(fold: Fold, dtype: DType) -> Option<Functions> {
         (Fold::Prod, DType::F64) => of::<f64, Mul>(),
         (Fold::Prod, DType::F32) => of::<f32, Mul>(),
         (Fold::Prod, DType::I64) => of::<i64, Mul>(),
-        // Positions start from nothing and are found value by value.
+        // Positions are looked for where the extreme value is.
         (Fold::Max | Fold::ArgMax, DType::F64) => of::<f64, Most>(),
         (Fold::Max | Fold::ArgMax, DType::F32) => of::<f32, Most>(),
         (Fold::Max | Fold::ArgMax, DType::I64) => of::<i64, Most>(),

@@ -124,41 +124,56 @@ pub const LANES: usize = 32;
 #[inline(always)]
 pub unsafe fn segment<V: Vector, O: Op>(from: *const u8, n: usize, start: V::T, out: *mut u8) {
     let from = from.cast::<V::T>();
-    let mut lanes = [start; LANES];
     // SAFETY: n elements from `from`, one at `out`.
     unsafe {
-        match LANES / V::N {
-            2 => running::<V, O, 2>(from, n, &mut lanes),
-            4 => running::<V, O, 4>(from, n, &mut lanes),
-            _ => running::<V, O, 8>(from, n, &mut lanes),
+        let all = match LANES / V::N {
+            2 => running::<V, O, 2>(from, n, start),
+            4 => running::<V, O, 4>(from, n, start),
+            _ => running::<V, O, 8>(from, n, start),
+        };
+        out.cast::<V::T>().write_unaligned(all);
+    }
+}
+
+#[inline(always)]
+unsafe fn running<V: Vector, O: Op, const R: usize>(from: *const V::T, n: usize, start: V::T) -> V::T {
+    // SAFETY: `R` vectors are `LANES` elements.
+    unsafe {
+        let mut sums = [V::splat(start); R];
+        for i in 0..n / LANES {
+            for (r, sum) in sums.iter_mut().enumerate() {
+                *sum = O::wide(*sum, V::load(from.add(i * LANES + r * V::N)));
+            }
         }
-        for (k, i) in (n / LANES * LANES..n).enumerate() {
-            lanes[k] = O::one(lanes[k], from.add(i).read_unaligned());
+        let mut lanes = [start; LANES];
+        if !n.is_multiple_of(LANES) {
+            for (r, sum) in sums.iter_mut().enumerate() {
+                let at = lanes.as_mut_ptr().add(r * V::N);
+                sum.store(at);
+                // What of the rest these values take.
+                let first = n / LANES * LANES + r * V::N;
+                for k in 0..n.saturating_sub(first).min(V::N) {
+                    *at.add(k) = O::one(*at.add(k), from.add(first + k).read_unaligned());
+                }
+                *sum = V::load(at);
+            }
         }
-        let mut half = LANES / 2;
+        let mut half = R / 2;
+        while half > 0 {
+            for r in 0..half {
+                sums[r] = O::wide(sums[r], sums[r + half]);
+            }
+            half /= 2;
+        }
+        sums[0].store(lanes.as_mut_ptr());
+        let mut half = V::N / 2;
         while half > 0 {
             for k in 0..half {
                 lanes[k] = O::one(lanes[k], lanes[k + half]);
             }
             half /= 2;
         }
-        out.cast::<V::T>().write_unaligned(lanes[0]);
-    }
-}
-
-#[inline(always)]
-pub unsafe fn running<V: Vector, O: Op, const R: usize>(from: *const V::T, n: usize, lanes: &mut [V::T; LANES]) {
-    // SAFETY: `R` vectors are `LANES` elements.
-    unsafe {
-        let mut sums: [V; R] = std::array::from_fn(|r| V::load(lanes.as_ptr().add(r * V::N)));
-        for i in 0..n / LANES {
-            for (r, sum) in sums.iter_mut().enumerate() {
-                *sum = O::wide(*sum, V::load(from.add(i * LANES + r * V::N)));
-            }
-        }
-        for (r, sum) in sums.iter().enumerate() {
-            sum.store(lanes.as_mut_ptr().add(r * V::N));
-        }
+        lanes[0]
     }
 }
 
