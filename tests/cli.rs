@@ -311,6 +311,8 @@ fn control_c_stops_what_takes_long() {
     stops("x = rand(2 * 10^7); for i in 0..100 { force(x[x > 0.1]) }");
     stops("print(broadcast_to(1, (10^6, 10^6)))");
     stops("save(\"/dev/null\", rand(3 * 10^7), format=\"csv\")");
+    stops("x = rand(10^7); while true { save(\"/dev/null\", x, format=\"npy\") }");
+    stops("x = rand(10^6); while true { tolist(x) }");
 }
 
 #[test]

@@ -190,6 +190,15 @@ fn signatures_and_earlier_lines_are_hinted() {
     t.expect("wide(   wide(first, second=2)");
     t.keys(CTRL_C);
     t.expect("> ");
+    // Of a primitive, and of a function that is written in Nevel.
+    t.keys("reshape(");
+    t.expect("reshape(   reshape(x, shape)");
+    t.keys(CTRL_C);
+    t.expect("> ");
+    t.keys("softmax(");
+    t.expect("softmax(   softmax(x, axis=-1)");
+    t.keys(CTRL_C);
+    t.expect("> ");
     t.line("1000 + 234", "1234");
     t.keys("1000");
     t.expect("1000 + 234");

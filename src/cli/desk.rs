@@ -298,8 +298,22 @@ impl Known for Desk {
             Some(_) => return None,
             None => {}
         }
-        builtin::find(name).map(|b| b.signature.to_string())
+        let prelude = || crate::lang::prelude::source(name).and_then(header);
+        builtin::find(name).map(|b| b.signature.to_string()).or_else(prelude)
     }
+}
+
+/// `f(x, y=2)` of the text that defines f.
+fn header(source: &str) -> Option<String> {
+    let line = source.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with('#'))?;
+    let line = line.strip_prefix("fn ").unwrap_or(line);
+    let mut depth = 0;
+    let closes = |(_, c): &(usize, char)| {
+        depth += i32::from(*c == '(') - i32::from(*c == ')');
+        *c == '=' && depth == 0 || *c == ')' && depth == 0
+    };
+    let (end, last) = line.char_indices().find(closes)?;
+    (last == ')').then(|| line[..=end].to_string())
 }
 
 /// A value as the REPL and transcripts show it.

@@ -18,7 +18,7 @@ use super::data::{Data, host_from};
 use super::field::{Field, field};
 use super::written::{Form, Written, flush, write_rows};
 use super::{Codec, ReadOptions, from_ndarray, is_text, unwritten, utf8};
-use crate::base::{Fault, Host, Result, Shape, counted};
+use crate::base::{Fault, Host, Result, Shape, counted, interrupt};
 use crate::dispatch;
 
 pub const CSV: Codec = Codec {
@@ -189,6 +189,7 @@ fn reader(text: &str, delimiter: u8) -> Reader<&[u8]> {
 fn quotes_close(text: &[u8], delimiter: u8) -> Result<()> {
     let (mut at, mut line) = (0, 1);
     while at < text.len() {
+        interrupt::check()?;
         if text[at] == b'"' {
             let opened = line;
             at += 1;
@@ -277,6 +278,7 @@ fn first_pass(text: &str, delimiter: u8) -> Result<Option<Table>> {
     let first_at = row.position().map_or(0, |p| p.byte());
     let mut table = Table { columns: first.iter().map(|_| Column::default()).collect(), first, rows: 0 };
     while reader.read_byte_record(&mut row).map_err(broken)? {
+        interrupt::check()?;
         if row.len() != table.columns.len() {
             let (line, first_line) = (line_at(text, row.position().map_or(0, |p| p.byte())), line_at(text, first_at));
             return Err(ragged(line, row.len(), first_line, table.columns.len(), "csv"));
@@ -309,6 +311,7 @@ fn second_pass(text: &str, delimiter: u8, columns: &[Column]) -> Result<Vec<Vec<
     let mut row = ByteRecord::new();
     reader.read_byte_record(&mut row).map_err(broken)?;
     while reader.read_byte_record(&mut row).map_err(broken)? {
+        interrupt::check()?;
         for ((texts, column), text) in out.iter_mut().zip(columns).zip(&row) {
             if column.is_text() {
                 texts.push(String::from_utf8_lossy(text).into());

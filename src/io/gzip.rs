@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-use crate::base::{Buffer, Fault, Result};
+use crate::base::{Buffer, Fault, Result, interrupt};
 
 /// How much is read between two questions to the system whether there is memory.
 const STEP: usize = 64 << 20;
@@ -35,6 +35,7 @@ pub fn pack(bytes: &[u8]) -> Result<Vec<u8>> {
 
 /// Why a stream was not read to its end.
 pub enum Unread {
+    /// There is not enough of it, or somebody asked to stop.
     Memory(Fault),
     Io(std::io::Error),
 }
@@ -48,6 +49,7 @@ pub fn read_all(mut stream: impl Read) -> Result<Vec<u8>, Unread> {
         if got < STEP {
             return Ok(out);
         }
+        interrupt::check().map_err(Unread::Memory)?;
         // The vector may double; a buffer of that size is refused where memory is short, and is never touched.
         Buffer::new(out.len()).map_err(|f| Unread::Memory(f.exit(crate::base::Exit::Input)))?;
     }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::data::Data;
 use super::written::{Form, Written, flush};
 use super::{Codec, ReadOptions, is_text, utf8};
-use crate::base::{Elem, Fault, Host, Result};
+use crate::base::{Elem, Fault, Host, Result, interrupt};
 use crate::dispatch;
 
 pub const JSON: Codec = Codec {
@@ -74,6 +74,7 @@ fn broken(e: &serde_json::Error, line: usize, text: Option<&str>) -> Fault {
 }
 
 fn data(value: Value) -> Result<Data> {
+    interrupt::check()?;
     Ok(match value {
         Value::Null => Data::None,
         Value::Bool(b) => Data::Bool(b),

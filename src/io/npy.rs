@@ -10,7 +10,7 @@ use ndarray::{ArrayView, IxDyn, ShapeBuilder};
 
 use super::data::{Data, host_from};
 use super::{Codec, ReadOptions, from_ndarray, unwritten};
-use crate::base::{DType, Elem, Fault, Host, Result, Shape, counted};
+use crate::base::{DType, Elem, Fault, Host, Result, Shape, counted, interrupt};
 use crate::dispatch;
 
 pub const CODEC: Codec = Codec {
@@ -342,6 +342,7 @@ fn write_host(host: &Host, out: &mut dyn Write) -> Result<()> {
 
 fn elements<T: Elem, const N: usize>(all: &[T], bytes: fn(T) -> [u8; N], out: &mut dyn Write) -> Result<()> {
     for block in all.chunks(8192) {
+        interrupt::check()?;
         let block: Vec<u8> = block.iter().flat_map(|&x| bytes(x)).collect();
         out.write_all(&block).map_err(unwritten)?;
     }

@@ -9,7 +9,7 @@ use super::data::Data;
 use super::field::{Field, field};
 use super::written::{Form, write_rows};
 use super::{Codec, ReadOptions, csv, utf8};
-use crate::base::{Fault, Host, Result};
+use crate::base::{Fault, Host, Result, interrupt};
 
 pub const CODEC: Codec = Codec {
     name: "numbers",
@@ -39,6 +39,7 @@ fn read(bytes: &[u8]) -> Result<Data> {
     let mut columns: Vec<csv::Column> = vec![];
     let (mut rows, mut first_line) = (0, 0);
     for (i, line) in text.lines().enumerate() {
+        interrupt::check()?;
         let mut found = 0;
         for word in words(line) {
             let value = field(word.as_bytes());

@@ -2,7 +2,7 @@
 
 use super::args::*;
 use super::natives;
-use crate::base::{Fault, Result, counted};
+use crate::base::{Fault, Kind, Result, counted};
 use crate::graph::Expr;
 use crate::lang::Value;
 use crate::lang::convert::as_int;
@@ -155,12 +155,24 @@ fn parse_int(text: &str) -> Option<i64> {
     i64::from_str_radix(&format!("{sign}{digits}"), radix).ok()
 }
 
+/// Read from the elements at once: a node for each of them would take ten times the memory.
 fn nested(x: &Expr) -> Result<Value> {
-    if x.rank() == 0 {
-        return Value::number_of(x);
+    let host = x.host()?;
+    let shape = &x.shape()[..];
+    match x.dtype().kind() {
+        Kind::Bool => grouped(shape, &mut host.to_vec::<bool>()?.into_iter().map(Value::Bool)),
+        Kind::Int => grouped(shape, &mut host.to_vec::<i64>()?.into_iter().map(Value::Int)),
+        Kind::Float => grouped(shape, &mut host.to_f64s()?.into_iter().map(Value::Float)),
     }
+}
+
+/// The next elements as nested tuples of a shape.
+fn grouped(shape: &[usize], all: &mut dyn Iterator<Item = Value>) -> Result<Value> {
     crate::base::interrupt::check()?;
-    Ok(Value::tuple(rows(x)?.iter().map(nested).collect::<Result<_>>()?))
+    match shape {
+        [] => Ok(all.next().unwrap_or(Value::None)),
+        [n, rest @ ..] => Ok(Value::tuple((0..*n).map(|_| grouped(rest, all)).collect::<Result<_>>()?)),
+    }
 }
 
 type Pair = fn(&Expr, &Expr) -> Expr;
