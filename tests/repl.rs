@@ -376,6 +376,10 @@ fn commands_change() {
     t.keys("g(a) = {\ra * 50\r");
     t.line("}", "# g(a)");
     t.line("g(x) + ones(2)", "[51, 51]");
+    // What was stopped is not saved: a test of the transcript would never end.
+    t.keys("while true { }\r");
+    std::thread::sleep(Duration::from_millis(300));
+    interrupt(&mut t);
     let saved = scratch("saved.txt");
     t.line(&format!(":save {}", saved.display()), "# ");
     let script = scratch("loaded.nev");
@@ -388,6 +392,7 @@ fn commands_change() {
     t.ends();
     let text = std::fs::read_to_string(&saved).expect("a transcript");
     assert!(text.contains("> g(a) = {\n. a * 50\n. }\n") && text.contains("[51, 51]\n"), "{text}");
+    assert!(!text.contains("while true"), "{text}");
     let tested = Command::new(env!("CARGO_BIN_EXE_nevel")).args(["test", saved.to_str().expect("UTF-8")]).output();
     let tested = tested.expect("it runs");
     assert!(tested.status.success(), "{}{text}", String::from_utf8_lossy(&tested.stdout));

@@ -55,6 +55,8 @@ struct Past {
     input: String,
     /// As a transcript shows it.
     shown: String,
+    /// Ctrl-C ended it: nobody can run it again and see the same.
+    stopped: bool,
     /// The variables before it; `None` once there is too much to keep.
     before: Option<Mark>,
     /// Lines before it.
@@ -226,7 +228,12 @@ impl Repl {
         if self.settings.time {
             eprintln!("{}", self.errors.faint(&format!("time: {}", duration(start.elapsed().as_secs_f64()))));
         }
-        self.past.push(Past { input: text.to_string(), shown, before: Some(before), lines });
+        let faults = match &outcome {
+            Ok(outcome) => &outcome.faults,
+            Err(faults) => faults,
+        };
+        let stopped = faults.iter().any(Fault::is_interrupt);
+        self.past.push(Past { input: text.to_string(), shown, stopped, before: Some(before), lines });
         if let Some(old) = self.past.len().checked_sub(UNDO + 1) {
             self.past[old].before = None;
         }
