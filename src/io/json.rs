@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::data::Data;
 use super::written::{Form, Written, flush};
-use super::{Codec, ReadOptions, is_text, utf8};
+use super::{Codec, ReadOptions, is_text, json_value, utf8};
 use crate::base::{Elem, Fault, Host, Result, interrupt};
 use crate::dispatch;
 
@@ -53,9 +53,9 @@ fn sniff_lines(bytes: &[u8]) -> bool {
 
 fn read(bytes: &[u8]) -> Result<Data> {
     let text = utf8(bytes)?;
-    let value: Value =
-        serde_json::from_str(text).map_err(|e| broken(&e, e.line(), text.lines().nth(e.line().saturating_sub(1))))?;
-    data(value)
+    let value = json_value::value(text);
+    interrupt::check()?;
+    data(value.map_err(|e| broken(&e, e.line(), text.lines().nth(e.line().saturating_sub(1))))?)
 }
 
 /// The place, serde's words without theirs, and the text there.

@@ -10,6 +10,7 @@ mod field;
 mod file;
 mod gzip;
 mod json;
+mod json_value;
 mod lines;
 mod ndarray;
 mod npy;

@@ -46,7 +46,8 @@ pub fn load(repl: &mut Repl, file: &str) -> Result<()> {
 /// `:save FILE`; without what Ctrl-C ended, which would run without end again.
 pub fn save(repl: &mut Repl, file: &str) -> Result<()> {
     let path = Path::new(file.trim_matches('"'));
-    let text: Vec<String> = repl.past.iter().filter(|p| !p.stopped).map(|p| transcript::written(&p.input, &p.shown)).collect();
+    let text: Vec<String> =
+        repl.past.iter().filter(|p| !p.stopped).map(|p| transcript::written(&p.input, &p.shown)).collect();
     if text.is_empty() {
         return Err(Fault::new("there is nothing to save yet"));
     }
