@@ -2,6 +2,8 @@
 
 #[path = "common/graphs.rs"]
 mod graphs;
+#[path = "common/paths.rs"]
+mod paths;
 
 use graphs::{Move, step};
 use nevel::base::{DType, Shape};
@@ -231,4 +233,9 @@ fn the_walk_back_outlives_forcing() {
     let g = nevel::grad::backward(&out, &one, &[x], level.mark()).expect("walks");
     let want = 1.0001f64.powi(4000);
     assert!((values(g[0].as_ref().expect("depends"))[7] - want).abs() < 1e-9);
+}
+
+#[test]
+fn on_every_path() {
+    paths::again(&["agrees_with_one_by_one", "folds_of_every_shape"], "on_every_path");
 }

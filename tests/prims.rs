@@ -4,6 +4,8 @@
 //! rules are held against results, the fast device against the slow one, gradients and second gradients against finite
 //! differences, and elementwise ops go through the special numbers. A primitive without an example fails.
 
+#[path = "common/paths.rs"]
+mod paths;
 #[path = "common/samples.rs"]
 mod samples;
 
@@ -222,4 +224,9 @@ fn every_primitive() {
             }
         }
     });
+}
+
+#[test]
+fn on_every_path() {
+    paths::again(&["every_primitive"], "on_every_path");
 }

@@ -30,32 +30,6 @@ pub trait Map3<A, B, C, R> {
     fn at(a: A, b: B, c: C) -> R;
 }
 
-/// The instruction sets with a path of their own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Cpu {
-    Baseline,
-    Avx2,
-    Avx512,
-}
-
-/// The best path this machine has; `NEVEL_CPU=baseline` or `avx2` takes a lesser one (tests run them all).
-pub fn cpu() -> Cpu {
-    use std::sync::OnceLock;
-    static BEST: OnceLock<Cpu> = OnceLock::new();
-    *BEST.get_or_init(|| {
-        let most = std::env::var("NEVEL_CPU").unwrap_or_default();
-        let allowed = |cpu: Cpu| match most.as_str() {
-            "baseline" => cpu == Cpu::Baseline,
-            "avx2" => cpu != Cpu::Avx512,
-            _ => true,
-        };
-        [(Cpu::Avx512, Isa::Avx512), (Cpu::Avx2, Isa::Avx2)]
-            .into_iter()
-            .find(|&(cpu, isa)| allowed(cpu) && isa.here())
-            .map_or(Cpu::Baseline, |(cpu, _)| cpu)
-    })
-}
-
 /// Reads chunk `i` of an operand.
 #[inline(always)]
 unsafe fn chunk<T: Copy>(p: *const T, i: usize) -> [T; W] {
@@ -145,9 +119,9 @@ paths!(plain3 avx2_3 = run3<A, B, C, R>: Map3<A, B, C, R>);
 
 macro_rules! pick {
     ($plain:ident $avx2:ident <$($t:tt),+>) => {
-        match cpu() {
+        match Isa::chosen() {
             #[cfg(target_arch = "x86_64")]
-            Cpu::Avx2 | Cpu::Avx512 => $avx2::<$($t),+>,
+            Isa::Avx2 | Isa::Avx512 => $avx2::<$($t),+>,
             _ => $plain::<$($t),+>,
         }
     };
@@ -175,8 +149,8 @@ pub fn lane3<A: Copy, B: Copy, C: Copy, R: Copy, F: Map3<A, B, C, R>>() -> Lane 
 /// The lane of an elementary function, for the float dtypes.
 pub fn math1<F: Unary<f32> + Unary<f64>>(dtype: DType) -> Option<Lane> {
     match dtype {
-        DType::F32 => Some(kernel1::<f32, F>(isa())),
-        DType::F64 => Some(kernel1::<f64, F>(isa())),
+        DType::F32 => Some(kernel1::<f32, F>(Isa::chosen())),
+        DType::F64 => Some(kernel1::<f64, F>(Isa::chosen())),
         _ => None,
     }
 }
@@ -185,17 +159,8 @@ pub fn math1<F: Unary<f32> + Unary<f64>>(dtype: DType) -> Option<Lane> {
 pub fn math2<F: Binary<f32> + Binary<f64>>(dtype: DType, operands: Operands) -> Option<Lane> {
     let single = [operands == Operands::FirstScalar, operands == Operands::LastScalar];
     match dtype {
-        DType::F32 => Some(kernel2::<f32, F>(isa(), single)),
-        DType::F64 => Some(kernel2::<f64, F>(isa(), single)),
+        DType::F32 => Some(kernel2::<f32, F>(Isa::chosen(), single)),
+        DType::F64 => Some(kernel2::<f64, F>(Isa::chosen(), single)),
         _ => None,
-    }
-}
-
-/// The instruction set of the chosen path.
-fn isa() -> Isa {
-    match cpu() {
-        Cpu::Avx512 => Isa::Avx512,
-        Cpu::Avx2 => Isa::Avx2,
-        Cpu::Baseline => Isa::Base,
     }
 }

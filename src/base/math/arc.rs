@@ -5,7 +5,7 @@
 //! tan(π/8), as a pair, and then `t + t³ Q(t²)`. Both add the multiple of π/4 as a pair. f32: the same in f64 without pairs.
 
 use super::drive::{Binary, Unary};
-use super::num::{Fma, Pair, divide, fast_two_sum, mad, minus_product, pick, poly, two_sum};
+use super::num::{Fma, Pair, divide, fast_two_sum, minus_product, pick, two_sum};
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 
 /// `(asin t / t - 1) / t²` in `t²` up to 1/2: 2^-59.8 of the arc sine.
@@ -67,10 +67,10 @@ fn half_angle<A: Fma>(a: f64) -> (bool, Pair) {
     let far = a > 0.5;
     let half = 0.5 - 0.5 * a;
     let root = half.sqrt();
-    let error = pick(half > 0.0, minus_product::<A>(half, root, root) / (root + root), 0.0);
+    let error = pick(half > 0.0, minus_product::<A, _>(half, root, root) / (root + root), 0.0);
     let (t, low) = (pick(far, root, a), pick(far, error, 0.0));
     let z = pick(far, half, a * a);
-    (far, (t, mad::<A>(t * z, poly::<A, 13>(z, &ASIN), low)))
+    (far, (t, A::mad(t * z, A::poly(z, &ASIN), low)))
 }
 
 /// The same without the errors.
@@ -80,7 +80,7 @@ fn half_angle_f32<A: Fma>(a: f64) -> (bool, f64) {
     let half = 0.5 - 0.5 * a;
     let t = pick(far, half.sqrt(), a);
     let z = pick(far, half, a * a);
-    (far, t * mad::<A>(z, poly::<A, 6>(z, &ASIN_F32), 1.0))
+    (far, t * A::mad(z, A::poly(z, &ASIN_F32), 1.0))
 }
 
 #[derive(Clone, Copy)]
@@ -91,7 +91,7 @@ impl Unary<f64> for Asin {
     fn fast<A: Fma>(x: f64) -> f64 {
         let (far, (t, tail)) = half_angle::<A>(x.abs());
         let (high, rest) = fast_two_sum(FRAC_PI_2, -2.0 * t);
-        let missing = high + (rest + mad::<A>(-2.0, tail, HALF_PI_LOW));
+        let missing = high + (rest + A::mad(-2.0, tail, HALF_PI_LOW));
         pick(far, missing, t + tail).copysign(x)
     }
 }
@@ -100,7 +100,7 @@ impl Unary<f32> for Asin {
     #[inline(always)]
     fn fast<A: Fma>(x: f32) -> f32 {
         let (far, t) = half_angle_f32::<A>(x.abs() as f64);
-        (pick(far, mad::<A>(-2.0, t, FRAC_PI_2), t) as f32).copysign(x)
+        (pick(far, A::mad(-2.0, t, FRAC_PI_2), t) as f32).copysign(x)
     }
 }
 
@@ -118,7 +118,7 @@ impl Unary<f64> for Acos {
         let (t, tail) = (factor * t, factor * tail);
         let whole = pick(far, pick(negative, 2.0, 0.0), 1.0);
         let (high, rest) = fast_two_sum(whole * FRAC_PI_2, t);
-        high + (rest + mad::<A>(whole, HALF_PI_LOW, tail))
+        high + (rest + A::mad(whole, HALF_PI_LOW, tail))
     }
 }
 
@@ -137,7 +137,7 @@ impl Unary<f32> for Acos {
 #[inline(always)]
 fn sum<A: Fma>(base: Pair, (t, low): Pair) -> Pair {
     let z = t * t;
-    let tail = mad::<A>(t * z, poly::<A, 11>(z, &ATAN), low);
+    let tail = A::mad(t * z, A::poly(z, &ATAN), low);
     let (high, rest) = fast_two_sum(base.0, t);
     (high, rest + (base.1 + tail))
 }
@@ -145,7 +145,7 @@ fn sum<A: Fma>(base: Pair, (t, low): Pair) -> Pair {
 #[inline(always)]
 fn atan_short<A: Fma>(t: f64) -> f64 {
     let z = t * t;
-    t * mad::<A>(z, poly::<A, 6>(z, &ATAN_F32), 1.0)
+    t * A::mad(z, A::poly(z, &ATAN_F32), 1.0)
 }
 
 #[derive(Clone, Copy)]
@@ -162,7 +162,7 @@ impl Unary<f64> for Atan {
         let below = (pick(far, a, pick(mid, more.0, 1.0)), pick(mid & !far, more.1, 0.0));
         let quarters = pick(far, 1.0, pick(mid, 0.5, 0.0));
         let base = (quarters * FRAC_PI_2, quarters * HALF_PI_LOW);
-        let (high, low) = sum::<A>(base, divide::<A>(above, below));
+        let (high, low) = sum::<A>(base, divide::<A, _>(above, below));
         (high + low).copysign(x)
     }
 }
@@ -190,7 +190,7 @@ fn angle<A: Fma>(y: f64, x: f64, large: f64, small: f64) -> f64 {
     let (less, more) = (two_sum(small, -large), two_sum(large, small));
     let above = (pick(mid, less.0, small), pick(mid, less.1, 0.0));
     let below = (pick(mid, more.0, large), pick(mid, more.1, 0.0));
-    let (t, low) = divide::<A>(above, below);
+    let (t, low) = divide::<A, _>(above, below);
     let quarters = pick(mid, 0.5, 0.0);
     // Over the diagonal the angle is π/2 less what was found, left of the axis π less that.
     let steep = y.abs() > x.abs();
@@ -202,7 +202,7 @@ fn angle<A: Fma>(y: f64, x: f64, large: f64, small: f64) -> f64 {
     // Three halves of the first half of the pair of π/2 do not fit a number.
     let base = fast_two_sum(FRAC_PI_2, pick(quarters == 1.5, FRAC_PI_4, 0.0));
     let base = (pick(quarters == 1.5, base.0, quarters * FRAC_PI_2), pick(quarters == 1.5, base.1, 0.0));
-    let (high, rest) = sum::<A>((base.0, mad::<A>(quarters, HALF_PI_LOW, base.1)), (t, low));
+    let (high, rest) = sum::<A>((base.0, A::mad(quarters, HALF_PI_LOW, base.1)), (t, low));
     (high + rest).copysign(y)
 }
 

@@ -6,6 +6,7 @@
 
 use super::num::{Fma, Fused, Plain};
 use std::mem::MaybeUninit;
+use std::sync::OnceLock;
 
 /// A function of one number. Three ways to compute it, of which a chunk of numbers takes the first that suits all of it.
 pub trait Unary<T: Copy>: Copy {
@@ -50,7 +51,7 @@ pub trait Binary<T: Copy>: Copy {
     }
 }
 
-/// The instruction sets that loops are compiled for. Wider ones go here, into `best` and into the kernels.
+/// The instruction sets that loops are compiled for. Wider ones go here, into `chosen` and into the kernels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Isa {
     /// What every machine of the target has.
@@ -82,10 +83,20 @@ impl Isa {
         there
     }
 
-    /// The best one of this machine.
+    /// The best one of this machine; `NEVEL_CPU=baseline` or `avx2` takes a lesser one (tests run them all). The one place
+    /// that decides which path every kernel takes.
     #[inline]
-    pub fn best() -> Isa {
-        [Isa::Avx512, Isa::Avx2].into_iter().find(|isa| isa.here()).unwrap_or(Isa::Base)
+    pub fn chosen() -> Isa {
+        static CHOSEN: OnceLock<Isa> = OnceLock::new();
+        *CHOSEN.get_or_init(|| {
+            let most = match std::env::var("NEVEL_CPU").as_deref() {
+                Ok("baseline") => 0,
+                Ok("avx2") => 1,
+                _ => 2,
+            };
+            let better = [Isa::Avx2, Isa::Avx512];
+            better[..most].iter().rev().copied().find(|isa| isa.here()).unwrap_or(Isa::Base)
+        })
     }
 }
 
@@ -133,44 +144,6 @@ fn kernel2_of<T: Copy, F: Binary<T>, const X1: bool, const Y1: bool>(isa: Isa) -
         Isa::Avx512 => avx512_2::<T, F, X1, Y1>,
         _ => base2::<T, F, X1, Y1>,
     }
-}
-
-/// `dst[i] = f(src[i])` for `n` elements.
-///
-/// # Safety
-/// `src` and `dst` hold `n` elements each, and are the same or do not overlap.
-pub unsafe fn map1<T: Copy, F: Unary<T>>(src: *const T, dst: *mut T, n: usize) {
-    // SAFETY: the caller's; the machine has what was detected.
-    unsafe { map1_on::<T, F>(Isa::best(), src, dst, n) }
-}
-
-/// `map1` with a given instruction set.
-///
-/// # Safety
-/// As `map1`; and the machine has the instructions.
-pub unsafe fn map1_on<T: Copy, F: Unary<T>>(isa: Isa, src: *const T, dst: *mut T, n: usize) {
-    let ins = [src.cast()];
-    // SAFETY: passed on.
-    unsafe { kernel1::<T, F>(isa)(ins.as_ptr(), dst.cast(), n) }
-}
-
-/// `dst[i] = f(x[i], y[i])` for `n` elements.
-///
-/// # Safety
-/// `x`, `y` and `dst` hold `n` elements each; `dst` is the same as one of the others or does not overlap it.
-pub unsafe fn map2<T: Copy, F: Binary<T>>(x: *const T, y: *const T, dst: *mut T, n: usize) {
-    // SAFETY: as in `map1`.
-    unsafe { map2_on::<T, F>(Isa::best(), x, y, dst, n) }
-}
-
-/// `map2` with a given instruction set.
-///
-/// # Safety
-/// As `map2`; and the machine has the instructions.
-pub unsafe fn map2_on<T: Copy, F: Binary<T>>(isa: Isa, x: *const T, y: *const T, dst: *mut T, n: usize) {
-    let ins = [x.cast(), y.cast()];
-    // SAFETY: passed on.
-    unsafe { kernel2::<T, F>(isa, [false; 2])(ins.as_ptr(), dst.cast(), n) }
 }
 
 unsafe fn base1<T: Copy, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize) {
@@ -287,13 +260,13 @@ unsafe fn load<T: Copy>(src: *const T, start: usize, len: usize) -> [T; CHUNK] {
 #[inline(always)]
 unsafe fn chunk1<T: Copy, F: Unary<T>, A: Fma>(x: &[T; CHUNK], out: *mut T, len: usize) {
     let len = (len & !(GROUP - 1)).min(CHUNK);
-    let mut hard = 0u64;
+    let mut easy = true;
     for &x in &x[..len] {
-        hard |= !F::easy(x) as u64;
+        easy &= F::easy(x);
     }
     // SAFETY: `out` holds `len` elements, and `len <= CHUNK`.
     unsafe {
-        if hard == 0 {
+        if easy {
             for i in 0..len {
                 *out.add(i) = F::fast::<A>(*x.get_unchecked(i));
             }
@@ -313,13 +286,13 @@ unsafe fn chunk1<T: Copy, F: Unary<T>, A: Fma>(x: &[T; CHUNK], out: *mut T, len:
 #[inline(always)]
 unsafe fn chunk2<T: Copy, F: Binary<T>, A: Fma>(x: &[T; CHUNK], y: &[T; CHUNK], out: *mut T, len: usize) {
     let len = (len & !(GROUP - 1)).min(CHUNK);
-    let mut hard = 0u64;
+    let mut easy = true;
     for (&x, &y) in x[..len].iter().zip(&y[..len]) {
-        hard |= !F::easy(x, y) as u64;
+        easy &= F::easy(x, y);
     }
     // SAFETY: as in `chunk1`.
     unsafe {
-        if hard == 0 {
+        if easy {
             for i in 0..len {
                 *out.add(i) = F::fast::<A>(*x.get_unchecked(i), *y.get_unchecked(i));
             }

@@ -7,11 +7,11 @@
 
 use super::drive::Unary;
 use super::exp::{LOG2_E, exp_of_pair, exp2_short, power, scale};
-use super::num::{Fma, Pair, divide, fast_two_sum, mad, pick, poly, two_mul, two_sum};
+use super::num::{Fma, Pair, divide, fast_two_sum, pick, two_mul, two_sum};
 
-/// `erf x / x - 1` in `x²` up to 0.85: 2^-56.3 of erf.
-const NEAR: [f64; 12] = [
-    0.1283791670955126,
+/// `erf x / x - 1` in `x²` up to 0.85, first the constant term: 2^-56.3 of erf.
+const NEAR_FIRST: f64 = 0.1283791670955126;
+const NEAR: [f64; 11] = [
     -0.3761263890318416,
     0.11283791670977109,
     -0.02686617064977409,
@@ -105,10 +105,12 @@ const TAIL: [f64; 21] = [
 ];
 const TAIL_FIRST: Pair = (1.2329951186255526, -4.509250484149117e-17);
 
-/// `erf x / x - 1`, from the square: what that left out counts with the derivative, roughly.
+/// `erf x / x - 1` as a pair, from the square: what that left out counts with the derivative, roughly.
 #[inline(always)]
-fn near<A: Fma>((square, low): Pair) -> f64 {
-    mad::<A>(low, -0.3, poly::<A, 12>(square, &NEAR))
+fn near<A: Fma>((square, low): Pair) -> Pair {
+    let (high, rest) = two_mul::<A, _>(square, A::poly(square, &NEAR));
+    let (sum, rest2) = two_sum(NEAR_FIRST, high);
+    (sum, rest2 + A::mad(low, -0.3, rest))
 }
 
 #[derive(Clone, Copy)]
@@ -119,15 +121,16 @@ impl Unary<f64> for Erf {
     fn fast<A: Fma>(x: f64) -> f64 {
         let a = x.abs();
         let b = pick(a > 6.0, 6.0, a);
-        let (square, low) = two_mul::<A>(b, b);
-        let near = mad::<A>(a, near::<A>((square, low)), a);
+        let (square, low) = two_mul::<A, _>(b, b);
+        let (n, rest) = near::<A>((square, low));
+        let near = a + A::mad(a, n, a * rest);
         let (shifted, e) = exp_of_pair::<A>((-square, -low));
         // Next to 0.85 a rounding of t would move the result by half a last place: its error, times the derivative.
-        let (t, t_low) = divide::<A>(fast_two_sum(-3.0, b), fast_two_sum(3.0, b));
-        let g = mad::<A>(t_low, mad::<A>(t, 1.13, -0.165), poly::<A, 13>(t, &FAR));
+        let (t, t_low) = divide::<A, _>(fast_two_sum(-3.0, b), fast_two_sum(3.0, b));
+        let g = A::mad(t_low, A::mad(t, 1.13, -0.165), A::poly(t, &FAR));
         let g = g * power(shifted);
         let (high, rest) = fast_two_sum(1.0, -(e.0 * g));
-        let far = high + mad::<A>(-e.1, g, rest);
+        let far = high + A::mad(-e.1, g, rest);
         pick(a > 0.85, far, near).copysign(x)
     }
 }
@@ -136,9 +139,9 @@ impl Unary<f32> for Erf {
     #[inline(always)]
     fn fast<A: Fma>(x: f32) -> f32 {
         let a = x.abs() as f64;
-        let near = mad::<A>(a, poly::<A, 8>(a * a, &NEAR_F32), a);
+        let near = A::mad(a, A::poly(a * a, &NEAR_F32), a);
         let b = pick(a > 4.0, 4.0, a);
-        let far = mad::<A>(-exp2_short::<A>(-LOG2_E * b * b), poly::<A, 10>(b, &FAR_F32), 1.0);
+        let far = A::mad(-exp2_short::<A>(-LOG2_E * b * b), A::poly(b, &FAR_F32), 1.0);
         (pick(a > 1.0, far, near) as f32).copysign(x)
     }
 }
@@ -152,11 +155,11 @@ fn tail<A: Fma>(a: f64, (square, low): Pair) -> (f64, Pair) {
     let (shifted, e) = exp_of_pair::<A>((-square, -low));
     let e = fast_two_sum(e.0, e.1);
     let t = (a - 4.0) / (a + 4.0);
-    let (f, rest) = fast_two_sum(TAIL_FIRST.0, t * poly::<A, 21>(t, &TAIL));
+    let (f, rest) = fast_two_sum(TAIL_FIRST.0, t * A::poly(t, &TAIL));
     let (below, rest2) = two_sum(1.0, 2.0 * a);
-    let q = divide::<A>((f, rest + TAIL_FIRST.1), (below, rest2));
-    let (high, low) = two_mul::<A>(e.0, q.0);
-    (shifted, (high, low + mad::<A>(e.0, q.1, e.1 * q.0)))
+    let q = divide::<A, _>((f, rest + TAIL_FIRST.1), (below, rest2));
+    let (high, low) = two_mul::<A, _>(e.0, q.0);
+    (shifted, (high, low + A::mad(e.0, q.1, e.1 * q.0)))
 }
 
 impl Unary<f64> for Erfc {
@@ -165,8 +168,9 @@ impl Unary<f64> for Erfc {
         let a = x.abs();
         let (one_less, rest) = fast_two_sum(1.0, -pick(a < 0.65, x, 0.0));
         let b = pick(a > 27.3, 27.3, a);
-        let square = two_mul::<A>(b, b);
-        let near = one_less + mad::<A>(-x, near::<A>(square), rest);
+        let square = two_mul::<A, _>(b, b);
+        let (n, n_low) = near::<A>(square);
+        let near = one_less + A::mad(-x, n, A::mad(-x, n_low, rest));
         let (shifted, (high, low)) = tail::<A>(b, square);
         let far = scale(high + low, shifted);
         pick(a < 0.65, near, pick(x < 0.0, 2.0 - far, far))
@@ -179,7 +183,7 @@ impl Unary<f32> for Erfc {
         let x = x as f64;
         let a = pick(x.abs() > 10.5, 10.5, x.abs());
         let t = (a - 2.5) / (a + 2.5);
-        let far = exp2_short::<A>(-LOG2_E * a * a) * poly::<A, 12>(t, &TAIL_F32) / (1.0 + 2.0 * a);
+        let far = exp2_short::<A>(-LOG2_E * a * a) * A::poly(t, &TAIL_F32) / (1.0 + 2.0 * a);
         pick(x < 0.0, 2.0 - far, far) as f32
     }
 }

@@ -7,7 +7,7 @@
 //! takes care of overflow and subnormal results.
 
 use super::drive::Unary;
-use super::num::{Fma, Pair, fast_two_sum, mad, pick, poly, two_mul};
+use super::num::{Fma, Pair, fast_two_sum, pick, two_mul};
 
 /// Adding it rounds to an integer; the sum's low bits are that integer plus the bias of exponents.
 pub(super) const ROUND: f64 = 6_755_399_441_055_744.0 + 1023.0;
@@ -64,9 +64,9 @@ pub(super) fn power(shifted: f64) -> f64 {
 /// `x` as `n ln 2 + r`: `n + ROUND`, and `r` as a pair.
 #[inline(always)]
 pub(super) fn reduce<A: Fma>(x: f64) -> (f64, Pair) {
-    let shifted = mad::<A>(x, LOG2_E, ROUND);
+    let shifted = A::mad(x, LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let high = mad::<A>(-n, LN2_HIGH, x);
+    let high = A::mad(-n, LN2_HIGH, x);
     let low = n * LN2_LOW;
     let r = high - low;
     (shifted, (r, (high - r) - low))
@@ -76,8 +76,8 @@ pub(super) fn reduce<A: Fma>(x: f64) -> (f64, Pair) {
 #[inline(always)]
 pub(super) fn around_zero<A: Fma>((r, low): Pair) -> Pair {
     let (high, rest) = fast_two_sum(1.0, r);
-    let half = mad::<A>(r, poly::<A, 9>(r, &EXP), 0.5);
-    (high, rest + mad::<A>(r * r, half, low))
+    let half = A::mad(r, A::poly(r, &EXP), 0.5);
+    (high, rest + A::mad(r * r, half, low))
 }
 
 /// `e^x` as a pair and a power of two as `n + ROUND`: for `|x|` up to 1080 or so.
@@ -133,19 +133,12 @@ impl Unary<f64> for Exp {
     }
 }
 
-impl Unary<f32> for Exp {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f32) -> f32 {
-        exp2_short::<A>(clamp(x as f64, -110.0, 90.0) * LOG2_E) as f32
-    }
-}
-
 /// `2^t` to 2^-28.9, for `|t|` up to 1020.
 #[inline(always)]
 pub(super) fn exp2_short<A: Fma>(t: f64) -> f64 {
     let shifted = t + ROUND;
     let r = t - (shifted - ROUND);
-    mad::<A>(r, poly::<A, 6>(r, &EXP2_F32), 1.0) * power(shifted)
+    A::mad(r, A::poly(r, &EXP2_F32), 1.0) * power(shifted)
 }
 
 /// 2 to the power of x.
@@ -156,8 +149,8 @@ pub struct Exp2;
 fn exp2_pair<A: Fma>(x: f64) -> (f64, Pair) {
     let shifted = x + ROUND;
     let t = x - (shifted - ROUND);
-    let (r, low) = two_mul::<A>(t, LN2.0);
-    (shifted, around_zero::<A>((r, mad::<A>(t, LN2.1, low))))
+    let (r, low) = two_mul::<A, _>(t, LN2.0);
+    (shifted, around_zero::<A>((r, A::mad(t, LN2.1, low))))
 }
 
 impl Unary<f64> for Exp2 {
@@ -179,13 +172,6 @@ impl Unary<f64> for Exp2 {
     }
 }
 
-impl Unary<f32> for Exp2 {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f32) -> f32 {
-        exp2_short::<A>(clamp(x as f64, -160.0, 130.0)) as f32
-    }
-}
-
 /// e to the power of x, less one.
 #[derive(Clone, Copy)]
 pub struct Expm1;
@@ -195,8 +181,8 @@ pub struct Expm1;
 pub(super) fn parts<A: Fma>(x: f64) -> (f64, Pair) {
     let (shifted, (r, low)) = reduce::<A>(x);
     let power = power(shifted);
-    let (square, error) = two_mul::<A>(r, r);
-    let tail = mad::<A>(r * square, poly::<A, 10>(r, &EXPM1), mad::<A>(0.5, error, low));
+    let (square, error) = two_mul::<A, _>(r, r);
+    let tail = A::mad(r * square, A::poly(r, &EXPM1), A::mad(0.5, error, low));
     let (high, rest) = fast_two_sum(r, 0.5 * square);
     let (high, rest) = fast_two_sum(high, rest + tail);
     (power, (power * high, power * rest))
@@ -248,12 +234,5 @@ pub(super) fn exp2m1_short<A: Fma>(t: f64) -> f64 {
     let shifted = t + ROUND;
     let r = t - (shifted - ROUND);
     let power = power(shifted);
-    mad::<A>(power * r, poly::<A, 7>(r, &EXP2M1_F32), power - 1.0)
-}
-
-impl Unary<f32> for Expm1 {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f32) -> f32 {
-        (exp2m1_short::<A>(clamp(x as f64, -40.0, 90.0) * LOG2_E) as f32).copysign(x)
-    }
+    A::mad(power * r, A::poly(r, &EXP2M1_F32), power - 1.0)
 }

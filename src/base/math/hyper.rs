@@ -7,7 +7,7 @@
 use super::drive::Unary;
 use super::exp::{LOG2_E, exp_pair, exp2m1_short, parts, scale};
 use super::log::{log_of, log1p_of, log1p_short, split};
-use super::num::{Fma, Pair, divide, fast_two_sum, mad, minus_product, pick, two_mul, two_sum};
+use super::num::{Fma, Pair, divide, fast_two_sum, minus_product, pick, two_mul, two_sum};
 
 #[derive(Clone, Copy)]
 pub struct Tanh;
@@ -20,17 +20,8 @@ impl Unary<f64> for Tanh {
         let (above, rest) = fast_two_sum(power - 1.0, e);
         let (whole, lost) = fast_two_sum(power, 1.0);
         let (below, rest2) = fast_two_sum(whole, e);
-        let (high, low) = divide::<A>((above, rest + low), (below, (rest2 + lost) + low));
+        let (high, low) = divide::<A, _>((above, rest + low), (below, (rest2 + lost) + low));
         (high + low).copysign(x)
-    }
-}
-
-impl Unary<f32> for Tanh {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f32) -> f32 {
-        let a = x.abs() as f64;
-        let e = exp2m1_short::<A>(2.0 * LOG2_E * pick(a > 12.0, 12.0, a));
-        ((e / (e + 2.0)) as f32).copysign(x)
     }
 }
 
@@ -54,7 +45,7 @@ impl Unary<f64> for Sinh {
         let (less, rest) = fast_two_sum(whole, e);
         let less_low = (rest + lost) + low;
         let (full, rest) = fast_two_sum(power, e);
-        let (q, q_low) = divide::<A>((less, less_low), (full, rest + low));
+        let (q, q_low) = divide::<A, _>((less, less_low), (full, rest + low));
         let (high, rest) = fast_two_sum(less, q);
         (0.5 * (high + (rest + (less_low + q_low)))).copysign(x)
     }
@@ -87,7 +78,7 @@ impl Unary<f64> for Cosh {
     fn fast<A: Fma>(x: f64) -> f64 {
         let (power, (e, low)) = parts::<A>(x.abs());
         let (full, rest) = fast_two_sum(power, e);
-        let (q, q_low) = divide::<A>((1.0, 0.0), (full, rest + low));
+        let (q, q_low) = divide::<A, _>((1.0, 0.0), (full, rest + low));
         let (high, rest2) = fast_two_sum(full, q);
         0.5 * (high + (rest2 + ((rest + low) + q_low)))
     }
@@ -116,7 +107,7 @@ impl Unary<f32> for Cosh {
 #[inline(always)]
 fn root<A: Fma>((a, low): Pair) -> Pair {
     let root = a.sqrt();
-    let rest = (minus_product::<A>(a, root, root) + low) / (root + root);
+    let rest = (minus_product::<A, _>(a, root, root) + low) / (root + root);
     (root, pick(a > 0.0, rest, 0.0))
 }
 
@@ -137,7 +128,7 @@ impl Unary<f64> for Asinh {
     #[inline(always)]
     fn fast<A: Fma>(x: f64) -> f64 {
         let a = x.abs();
-        let (square, low) = two_mul::<A>(a, a);
+        let (square, low) = two_mul::<A, _>(a, a);
         let (sum, rest) = two_sum(1.0, square);
         let (root, root_low) = root::<A>((sum, rest + low));
         let (above, rest) = two_sum(root, -1.0);
@@ -163,7 +154,7 @@ impl Unary<f32> for Asinh {
         let square = a * a;
         let far = log1p_short::<A>(a + ((1.0 + square).sqrt() - 1.0));
         // The difference from one loses too much where a few terms of the series do.
-        let near = mad::<A>(a * square, -1.0 / 6.0, a);
+        let near = A::mad(a * square, -1.0 / 6.0, a);
         (pick(a < 1.0 / 512.0, near, far) as f32).copysign(x)
     }
 
@@ -186,8 +177,8 @@ impl Unary<f64> for Acosh {
     fn fast<A: Fma>(x: f64) -> f64 {
         let (d, d_low) = two_sum(x, -1.0);
         let (s, s_low) = two_sum(x, 1.0);
-        let (product, low) = two_mul::<A>(d, s);
-        let (root, root_low) = root::<A>((product, low + mad::<A>(d, s_low, d_low * s)));
+        let (product, low) = two_mul::<A, _>(d, s);
+        let (root, root_low) = root::<A>((product, low + A::mad(d, s_low, d_low * s)));
         let (u, rest) = fast_two_sum(root, d);
         log1p_of::<A>((u, rest + (d_low + root_low)))
     }
@@ -230,7 +221,7 @@ impl Unary<f64> for Atanh {
     #[inline(always)]
     fn fast<A: Fma>(x: f64) -> f64 {
         let a = x.abs();
-        let u = divide::<A>((a + a, 0.0), fast_two_sum(1.0, -a));
+        let u = divide::<A, _>((a + a, 0.0), fast_two_sum(1.0, -a));
         (0.5 * log1p_of::<A>(u)).copysign(x)
     }
 

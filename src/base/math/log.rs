@@ -8,7 +8,7 @@
 
 use super::drive::Unary;
 use super::exp::{LN2_HIGH, LN2_LOW};
-use super::num::{Fma, Pair, divide, fast_two_sum, mad, pick, poly, two_mul, two_sum};
+use super::num::{Fma, Pair, divide, fast_two_sum, pick, two_mul, two_sum};
 
 /// `(2 atanh(s) / s - 2) / s²` in `s²`: 2^-59 of the logarithm.
 const ATANH: [f64; 7] = [
@@ -76,25 +76,25 @@ pub(super) fn log_of<A: Fma>(k: f64, f: f64, low: f64) -> f64 {
     let z = s * s;
     let half = 0.5 * f * f;
     let (high, rest) = fast_two_sum(k * LN2_HIGH, f);
-    let tail = mad::<A>(s, mad::<A>(z, poly::<A, 7>(z, &ATANH), half), mad::<A>(k, LN2_LOW, low));
-    high + (rest - mad::<A>(0.5 * f, f, -tail))
+    let tail = A::mad(s, A::mad(z, A::poly(z, &ATANH), half), A::mad(k, LN2_LOW, low));
+    high + (rest - A::mad(0.5 * f, f, -tail))
 }
 
 /// `log(1 + f)` as a pair: some 66 bits.
 #[inline(always)]
 pub(super) fn log_pair<A: Fma>((f, low): Pair) -> Pair {
     let (below, rest) = fast_two_sum(2.0, f);
-    let (s, s_low) = divide::<A>((f, low), (below, rest + low));
-    let (z, z_low) = two_mul::<A>(s, s);
-    let z_low = mad::<A>(2.0 * s, s_low, z_low);
-    let (c, c_rest) = fast_two_sum(TWO_THIRDS.0, z * poly::<A, 7>(z, &ATANH_LONG));
+    let (s, s_low) = divide::<A, _>((f, low), (below, rest + low));
+    let (z, z_low) = two_mul::<A, _>(s, s);
+    let z_low = A::mad(2.0 * s, s_low, z_low);
+    let (c, c_rest) = fast_two_sum(TWO_THIRDS.0, z * A::poly(z, &ATANH_LONG));
     let c_low = c_rest + TWO_THIRDS.1;
-    let (u, u_low) = two_mul::<A>(s, z);
-    let u_low = u_low + mad::<A>(s, z_low, s_low * z);
-    let (v, v_low) = two_mul::<A>(u, c);
-    let v_low = v_low + mad::<A>(u, c_low, u_low * c);
+    let (u, u_low) = two_mul::<A, _>(s, z);
+    let u_low = u_low + A::mad(s, z_low, s_low * z);
+    let (v, v_low) = two_mul::<A, _>(u, c);
+    let v_low = v_low + A::mad(u, c_low, u_low * c);
     let (high, rest) = fast_two_sum(2.0 * s, v);
-    (high, rest + mad::<A>(2.0, s_low, v_low))
+    (high, rest + A::mad(2.0, s_low, v_low))
 }
 
 /// `k ln 2 + log(1 + f)` as a pair.
@@ -102,7 +102,7 @@ pub(super) fn log_pair<A: Fma>((f, low): Pair) -> Pair {
 pub(super) fn log_pair_of<A: Fma>(k: f64, f: Pair) -> Pair {
     let (log, low) = log_pair::<A>(f);
     let (high, rest) = fast_two_sum(k * LN2_HIGH, log);
-    (high, rest + mad::<A>(k, LN2_LOW, low))
+    (high, rest + A::mad(k, LN2_LOW, low))
 }
 
 /// Puts in what a logarithm is at the ends of its domain.
@@ -117,7 +117,7 @@ fn ends(x: f64, inside: f64) -> f64 {
 fn log_short<A: Fma>(f: f64) -> f64 {
     let s = f / (2.0 + f);
     let z = s * s;
-    mad::<A>(s * z, poly::<A, 4>(z, &ATANH_F32), 2.0 * s)
+    A::mad(s * z, A::poly(z, &ATANH_F32), 2.0 * s)
 }
 
 /// The logarithm to a base.
@@ -143,7 +143,7 @@ impl<const BASE: u8> LogTo<BASE> {
             10 => {
                 let (high, low) = in_units::<A>(log_pair::<A>((f, 0.0)), INV_LN10);
                 let (sum, rest) = fast_two_sum(k * LOG10_2.0, high);
-                sum + (rest + mad::<A>(k, LOG10_2.1, low))
+                sum + (rest + A::mad(k, LOG10_2.1, low))
             }
             _ => log_of::<A>(k, f, 0.0),
         }
@@ -153,9 +153,9 @@ impl<const BASE: u8> LogTo<BASE> {
     #[inline(always)]
     pub(super) fn sum_f32<A: Fma>(k: f64, m: f64) -> f64 {
         match BASE {
-            2 => mad::<A>(log_short::<A>(m - 1.0), INV_LN2.0, k),
-            10 => mad::<A>(log_short::<A>(m - 1.0), INV_LN10.0, k * std::f64::consts::LOG10_2),
-            _ => mad::<A>(k, std::f64::consts::LN_2, log_short::<A>(m - 1.0)),
+            2 => A::mad(log_short::<A>(m - 1.0), INV_LN2.0, k),
+            10 => A::mad(log_short::<A>(m - 1.0), INV_LN10.0, k * std::f64::consts::LOG10_2),
+            _ => A::mad(k, std::f64::consts::LN_2, log_short::<A>(m - 1.0)),
         }
     }
 }
@@ -163,8 +163,8 @@ impl<const BASE: u8> LogTo<BASE> {
 /// The product of two pairs.
 #[inline(always)]
 fn in_units<A: Fma>(a: Pair, unit: Pair) -> Pair {
-    let (high, low) = two_mul::<A>(a.0, unit.0);
-    (high, mad::<A>(a.0, unit.1, mad::<A>(a.1, unit.0, low)))
+    let (high, low) = two_mul::<A, _>(a.0, unit.0);
+    (high, A::mad(a.0, unit.1, A::mad(a.1, unit.0, low)))
 }
 
 impl<const BASE: u8> Unary<f64> for LogTo<BASE> {
@@ -183,25 +183,6 @@ impl<const BASE: u8> Unary<f64> for LogTo<BASE> {
     fn full<A: Fma>(x: f64) -> f64 {
         let (k, m) = split_any(x);
         ends(x, Self::sum::<A>(k, m))
-    }
-}
-
-impl<const BASE: u8> Unary<f32> for LogTo<BASE> {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f32) -> f32 {
-        let (k, m) = split(x as f64);
-        Self::sum_f32::<A>(k, m) as f32
-    }
-
-    #[inline(always)]
-    fn easy(x: f32) -> bool {
-        x > 0.0 && x < f32::INFINITY
-    }
-
-    #[inline(always)]
-    fn full<A: Fma>(x: f32) -> f32 {
-        let (k, m) = split(x as f64);
-        ends(x as f64, Self::sum_f32::<A>(k, m)) as f32
     }
 }
 
@@ -228,14 +209,14 @@ pub(super) fn split_1p((u, u_low): Pair) -> (f64, Pair) {
 pub(super) fn log1p_of<A: Fma>(u: Pair) -> f64 {
     let (k, (f, low)) = split_1p(u);
     // The derivative 1 / (1 + f), to the few bits that the low part needs.
-    log_of::<A>(k, f, low * (1.0 - mad::<A>(-f, f, f)))
+    log_of::<A>(k, f, low * (1.0 - A::mad(-f, f, f)))
 }
 
 /// log1p to 2^-36, for `-1 < u < 2^1023`. In f64, `1 + u` is rounded, but its error is known.
 #[inline(always)]
 pub(super) fn log1p_short<A: Fma>(u: f64) -> f64 {
     let (k, (f, low)) = split_1p((u, 0.0));
-    mad::<A>(k, std::f64::consts::LN_2, log_short::<A>(f) + low)
+    A::mad(k, std::f64::consts::LN_2, log_short::<A>(f) + low)
 }
 
 impl Unary<f64> for Log1p {
@@ -253,23 +234,5 @@ impl Unary<f64> for Log1p {
     fn full<A: Fma>(x: f64) -> f64 {
         let end = pick(x == -1.0, f64::NEG_INFINITY, pick(x < -1.0, f64::NAN, x));
         pick(x > -1.0 && x < f64::INFINITY, Self::fast::<A>(x), end)
-    }
-}
-
-impl Unary<f32> for Log1p {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f32) -> f32 {
-        (log1p_short::<A>(x as f64) as f32).copysign(x)
-    }
-
-    #[inline(always)]
-    fn easy(x: f32) -> bool {
-        x > -1.0 && x < f32::INFINITY
-    }
-
-    #[inline(always)]
-    fn full<A: Fma>(x: f32) -> f32 {
-        let end = pick(x == -1.0, f32::NEG_INFINITY, pick(x < -1.0, f32::NAN, x));
-        pick(x > -1.0 && x < f32::INFINITY, Self::fast::<A>(x), end)
     }
 }

@@ -6,35 +6,36 @@
 //! cheapest way that suits all of its elements, and the result for an element is the same to the bit whichever that is,
 //! wherever the element stands, and with either AVX2 or AVX-512.
 //!
-//! Largest error found, in units of the last place, against 140-bit arithmetic, over 250 000 or more points of all sizes and
-//! next to the bad places (with fused multiply-add | without), and time on one core in L1 in ns an element:
+//! f64 works in pairs of doubles where a rounding would show. Of f32, exp, exp2, expm1, log (to all bases), log1p and tanh are
+//! computed in f32 (`single`), the rest in f64 and rounded once. `docs/accuracy.md` has the errors, beside our peers', and
+//! `benches/accuracy` makes it. Results differ only between machines with fused multiply-add and without.
 //!
-//! | function | f64 error | ns AVX2 | ns AVX-512 | f32 error | ns AVX2 | ns AVX-512 |
-//! | --- | --- | --- | --- | --- | --- | --- |
-//! | exp | 0.76 \| 0.77 | 0.98 | 0.46 | 0.53 | 0.55 | 0.30 |
-//! | exp2 | 0.77 \| 0.76 | 0.91 | 0.44 | 0.53 | 0.50 | 0.27 |
-//! | expm1 | 0.82 \| 0.83 | 1.66 | 0.78 | 0.51 | 0.71 | 0.36 |
-//! | log | 0.72 \| 0.77 | 1.17 | 0.55 | 0.50 | 0.97 | 0.67 |
-//! | log2 | 0.50 \| 0.50 | 2.53 | 1.24 | 0.50 | 0.97 | 0.67 |
-//! | log10 | 0.50 \| 0.50 | 2.60 | 1.27 | 0.50 | 0.98 | 0.69 |
-//! | log1p | 0.69 \| 0.77 | 1.71 | 0.79 | 0.50 | 1.36 | 0.66 |
-//! | sin | 0.76 \| 0.76 | 1.38 | 0.66 | 0.50 | 0.66 | 0.38 |
-//! | cos | 0.77 \| 0.74 | 1.32 | 0.65 | 0.50 | 0.69 | 0.39 |
-//! | tan | 0.92 \| 0.92 | 2.08 | 1.03 | 0.50 | 0.94 | 0.50 |
-//! | asin | 0.62 \| 0.63 | 1.39 | 0.61 | 0.51 | 0.82 | 0.32 |
-//! | acos | 0.58 \| 0.59 | 1.37 | 0.63 | 0.51 | 0.88 | 0.43 |
-//! | atan | 0.79 \| 0.82 | 1.67 | 0.82 | 0.50 | 0.89 | 0.45 |
-//! | atan2 | 0.75 \| 0.78 | 2.40 | 1.20 | 0.50 | 1.53 | 0.69 |
-//! | sinh | 0.73 \| 0.70 | 2.42 | 1.18 | 0.51 | 0.96 | 0.47 |
-//! | cosh | 0.68 \| 0.66 | 2.10 | 1.02 | 0.51 | 0.82 | 0.44 |
-//! | tanh | 1.00 \| 1.00 | 2.33 | 1.12 | 0.51 | 0.83 | 0.41 |
-//! | asinh | 0.77 \| 0.81 | 3.17 | 1.51 | 0.50 | 2.36 | 1.13 |
-//! | acosh | 0.69 \| 0.76 | 2.95 | 1.42 | 0.50 | 1.90 | 0.99 |
-//! | atanh | 0.72 \| 0.75 | 2.56 | 1.22 | 0.50 | 1.89 | 0.92 |
-//! | erf | 0.94 \| 1.02 | 2.93 | 1.38 | 0.52 | 1.39 | 0.65 |
-//! | erfc | 0.85 \| 0.93 | 4.08 | 1.96 | 0.55 | 1.52 | 0.69 |
-//! | cbrt | 0.50 \| 0.50 | 1.78 | 0.81 | 0.50 | 1.15 | 0.57 |
-//! | pow | 0.76 \| 0.73 | 4.21 | 2.08 | 0.53 | 1.78 | 1.11 |
+//! Time on one core in L1, in ns an element:
+//!
+//! | function | f64 AVX2 | AVX-512 | f32 AVX2 | AVX-512 |
+//! | --- | --- | --- | --- | --- |
+//! | exp | 1.01 | 0.42 | 0.28 | 0.14 |
+//! | exp2 | 0.91 | 0.41 | 0.29 | 0.15 |
+//! | expm1 | 1.65 | 0.73 | 0.55 | 0.26 |
+//! | log | 1.17 | 0.50 | 0.41 | 0.20 |
+//! | log2 | 2.51 | 1.18 | 0.62 | 0.31 |
+//! | log10 | 2.60 | 1.21 | 0.63 | 0.30 |
+//! | log1p | 1.70 | 0.74 | 0.66 | 0.31 |
+//! | sin | 1.37 | 0.62 | 0.59 | 0.32 |
+//! | cos | 1.31 | 0.62 | 0.62 | 0.35 |
+//! | tan | 2.06 | 0.99 | 0.89 | 0.44 |
+//! | asin | 1.39 | 0.60 | 0.92 | 0.42 |
+//! | acos | 1.38 | 0.63 | 0.86 | 0.41 |
+//! | atan | 1.67 | 0.80 | 0.87 | 0.45 |
+//! | sinh | 2.44 | 1.14 | 0.94 | 0.45 |
+//! | cosh | 2.10 | 0.99 | 0.81 | 0.42 |
+//! | tanh | 2.32 | 1.10 | 0.58 | 0.28 |
+//! | asinh | 3.17 | 1.47 | 2.31 | 1.07 |
+//! | acosh | 2.98 | 1.35 | 1.83 | 0.94 |
+//! | atanh | 2.55 | 1.18 | 1.82 | 0.86 |
+//! | erf | 2.91 | 1.36 | 1.38 | 0.64 |
+//! | erfc | 3.95 | 1.93 | 1.50 | 0.68 |
+//! | cbrt | 1.75 | 0.75 | 1.12 | 0.57 |
 //!
 //! Beyond 2^30 (f32: 10^6) sin, cos and tan are those of the standard library, one element at a time; no other function
 //! has such elements. Errors nearer to one half would take tables, and so gathers, or pairs all the way through.
@@ -46,7 +47,8 @@
 //!
 //! TRIED and left: Horner's rule in one chain for the long polynomials (up to 8 % slower), even and odd terms side by side for
 //! the short ones (up to 6 % slower); two quarter-turn polynomials for sin in f32 (0.78 ns, where one over a half turn takes
-//! 0.64); f32 in f32 arithmetic (a prototype took 0.45 to 1.25 ns for sin, exp, tanh, log, and was 0.8 to 2.4 units off).
+//! 0.64); the check for ordinary arguments counted in a u64 (the masks of f32 were widened for it: exp in f32 took 0.3 ns
+//! on AVX-512, 0.14 since).
 
 // Comparisons are written so that nan falls on the intended side, and so that they become one vector comparison each.
 #![allow(clippy::neg_cmp_op_on_partial_ord, clippy::manual_range_contains)]
@@ -60,10 +62,11 @@ mod log;
 mod num;
 mod power;
 mod root;
+mod single;
 mod trig;
 
 pub use arc::{Acos, Asin, Atan, Atan2};
-pub use drive::{Binary, Isa, Kernel, Unary, kernel1, kernel2, map1, map1_on, map2, map2_on};
+pub use drive::{Binary, Isa, Kernel, Unary, kernel1, kernel2};
 pub use erf::{Erf, Erfc};
 pub use exp::{Exp, Exp2, Expm1};
 pub use hyper::{Acosh, Asinh, Atanh, Cosh, Sinh, Tanh};

@@ -3,10 +3,67 @@
 //! In: scalars. Out: scalars. The idea: every helper is branch-free and inlined, so that a loop around it becomes vector
 //! code of whatever width the enclosing function is compiled for.
 
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+/// A float: f64, or f32 where it suffices.
+pub trait Num:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
+{
+    const ONE: Self;
+    /// `2^k + 1`, with `k` half of the bits of a number: its product splits a number into halves.
+    const SPLIT: Self;
+    fn fused(self, b: Self, c: Self) -> Self;
+}
+
+impl Num for f64 {
+    const ONE: f64 = 1.0;
+    const SPLIT: f64 = 134_217_729.0;
+    #[inline(always)]
+    fn fused(self, b: f64, c: f64) -> f64 {
+        self.mul_add(b, c)
+    }
+}
+
+impl Num for f32 {
+    const ONE: f32 = 1.0;
+    const SPLIT: f32 = 4097.0;
+    #[inline(always)]
+    fn fused(self, b: f32, c: f32) -> f32 {
+        self.mul_add(b, c)
+    }
+}
+
 /// Whether the code is compiled for a machine with fused multiply-add. Without one, `f64::mul_add` is a library call of
 /// some 40 ns, so the choice is made by the type.
 pub trait Fma: Copy + 'static {
     const FMA: bool;
+
+    /// `a * b + c`, rounded once or twice.
+    #[inline(always)]
+    fn mad<T: Num>(a: T, b: T, c: T) -> T {
+        if Self::FMA { a.fused(b, c) } else { a * b + c }
+    }
+
+    /// `c[0] + c[1] x + c[2] x² + …` by Horner's rule; from seven terms on the even and the odd ones side by side, since
+    /// one chain is then so long that too few of the next elements fit the processor's window to keep it busy.
+    #[inline(always)]
+    fn poly<T: Num, const N: usize>(x: T, c: &[T; N]) -> T {
+        if N < 7 {
+            return c.iter().rev().skip(1).fold(c[N - 1], |sum, &c| Self::mad(sum, x, c));
+        }
+        let square = x * x;
+        let (mut i, mut j) = ((N - 1) & !1, (N - 2) | 1);
+        let (mut even, mut odd) = (c[i], c[j]);
+        while i >= 2 {
+            i -= 2;
+            even = Self::mad(even, square, c[i]);
+        }
+        while j >= 3 {
+            j -= 2;
+            odd = Self::mad(odd, square, c[j]);
+        }
+        Self::mad(odd, x, even)
+    }
 }
 
 /// Compiled where the target has fused multiply-add.
@@ -26,85 +83,58 @@ impl Fma for Plain {
 }
 
 /// A number as an unevaluated sum: the first part is the sum rounded (or nearly), the second what that leaves out.
-pub(super) type Pair = (f64, f64);
-
-/// `a * b + c`, rounded once or twice.
-#[inline(always)]
-pub(super) fn mad<A: Fma>(a: f64, b: f64, c: f64) -> f64 {
-    if A::FMA { a.mul_add(b, c) } else { a * b + c }
-}
-
-/// `c[0] + c[1] x + c[2] x² + …` by Horner's rule; from seven terms on the even and the odd ones side by side, since one
-/// chain is then so long that too few of the next elements fit the processor's window to keep it busy.
-#[inline(always)]
-pub(super) fn poly<A: Fma, const N: usize>(x: f64, c: &[f64; N]) -> f64 {
-    if N < 7 {
-        return c.iter().rev().skip(1).fold(c[N - 1], |sum, &c| mad::<A>(sum, x, c));
-    }
-    let square = x * x;
-    let (mut i, mut j) = ((N - 1) & !1, (N - 2) | 1);
-    let (mut even, mut odd) = (c[i], c[j]);
-    while i >= 2 {
-        i -= 2;
-        even = mad::<A>(even, square, c[i]);
-    }
-    while j >= 3 {
-        j -= 2;
-        odd = mad::<A>(odd, square, c[j]);
-    }
-    mad::<A>(odd, x, even)
-}
+pub(super) type Pair<T = f64> = (T, T);
 
 /// `a + b` with its error, for `|a| >= |b|` or `a == 0`.
 #[inline(always)]
-pub(super) fn fast_two_sum(a: f64, b: f64) -> Pair {
+pub(super) fn fast_two_sum<T: Num>(a: T, b: T) -> Pair<T> {
     let sum = a + b;
     (sum, (a - sum) + b)
 }
 
 /// `a + b` with its error.
 #[inline(always)]
-pub(super) fn two_sum(a: f64, b: f64) -> Pair {
+pub(super) fn two_sum<T: Num>(a: T, b: T) -> Pair<T> {
     let sum = a + b;
     let from_b = sum - a;
     (sum, (a - (sum - from_b)) + (b - from_b))
 }
 
-/// `a * b` with its error. Without fused multiply-add the factors must stay below 2^996.
+/// `a * b` with its error. Without fused multiply-add the factors must stay below 2^996 (2^115 in f32).
 #[inline(always)]
-pub(super) fn two_mul<A: Fma>(a: f64, b: f64) -> Pair {
+pub(super) fn two_mul<A: Fma, T: Num>(a: T, b: T) -> Pair<T> {
     let product = a * b;
     if A::FMA {
-        return (product, a.mul_add(b, -product));
+        return (product, a.fused(b, -product));
     }
     let ((a1, a2), (b1, b2)) = (halves(a), halves(b));
     (product, ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2)
 }
 
-/// Two summands of 26 bits each.
+/// Two summands of half the bits each.
 #[inline(always)]
-fn halves(a: f64) -> Pair {
-    let c = 134_217_729.0 * a; // 2^27 + 1
+fn halves<T: Num>(a: T) -> Pair<T> {
+    let c = T::SPLIT * a;
     let high = c - (c - a);
     (high, a - high)
 }
 
 /// `c - a * b` with one rounding at most, where the result is known to need no more bits than a number has.
 #[inline(always)]
-pub(super) fn minus_product<A: Fma>(c: f64, a: f64, b: f64) -> f64 {
+pub(super) fn minus_product<A: Fma, T: Num>(c: T, a: T, b: T) -> T {
     if A::FMA {
-        return (-a).mul_add(b, c);
+        return (-a).fused(b, c);
     }
-    let (high, low) = two_mul::<A>(a, b);
+    let (high, low) = two_mul::<A, T>(a, b);
     (c - high) - low
 }
 
 /// The quotient of two pairs as a pair: good to some 2^-100 in its sum.
 #[inline(always)]
-pub(super) fn divide<A: Fma>(a: Pair, b: Pair) -> Pair {
-    let inverse = 1.0 / b.0;
+pub(super) fn divide<A: Fma, T: Num>(a: Pair<T>, b: Pair<T>) -> Pair<T> {
+    let inverse = T::ONE / b.0;
     let high = a.0 * inverse;
-    let rest = minus_product::<A>(a.0, high, b.0) + mad::<A>(-high, b.1, a.1);
+    let rest = minus_product::<A, T>(a.0, high, b.0) + A::mad(-high, b.1, a.1);
     (high, rest * inverse)
 }
 

@@ -8,7 +8,7 @@
 use super::drive::Binary;
 use super::exp::{clamp, exp_of_pair, exp2_short, power, scale};
 use super::log::{Log2, exponent, log_pair_of, split, split_any};
-use super::num::{Fma, Pair, mad, pick, two_mul};
+use super::num::{Fma, Pair, pick, two_mul};
 
 /// x to the power of y.
 #[derive(Clone, Copy)]
@@ -18,8 +18,8 @@ pub struct Pow;
 #[inline(always)]
 fn exponent_of<A: Fma>(k: f64, m: f64, y: f64) -> Pair {
     let (log, log_low) = log_pair_of::<A>(k, (m - 1.0, 0.0));
-    let (high, low) = two_mul::<A>(y, log);
-    (high, mad::<A>(y, log_low, low))
+    let (high, low) = two_mul::<A, _>(y, log);
+    (high, A::mad(y, log_low, low))
 }
 
 /// Whether `y` is an integer, and whether an odd one.

@@ -5,7 +5,7 @@
 //! corrects it. f32: in f64 without the last step.
 
 use super::drive::Unary;
-use super::num::{Fma, mad, pick, poly, two_mul};
+use super::num::{Fma, pick, two_mul};
 
 /// `((1 - e)^(-1/3) - 1) / e` for `|e|` up to 0.103: 2^-23.
 const START: [f64; 4] = [0.33332899723162335, 0.22221452095376915, 0.1744989303890283, 0.1459192122651225];
@@ -15,12 +15,12 @@ const START: [f64; 4] = [0.33332899723162335, 0.22221452095376915, 0.17449893038
 fn inverse<A: Fma>(x: f64) -> f64 {
     const UNIT: f64 = 4_503_599_627_370_496.0; // 2^52: the low bits of numbers from here on are integers
     let high = f64::from_bits((x.to_bits() >> 32) | UNIT.to_bits()) - UNIT;
-    let third = mad::<A>(high, -1.0 / 3.0, 1_430_186_414.0) + UNIT;
+    let third = A::mad(high, -1.0 / 3.0, 1_430_186_414.0) + UNIT;
     let z = f64::from_bits(third.to_bits() << 32);
-    let e = mad::<A>(-(x * z), z * z, 1.0);
-    let z = mad::<A>(z * e, poly::<A, 4>(e, &START), z);
-    let e = mad::<A>(-(x * z), z * z, 1.0);
-    mad::<A>(z * e, 1.0 / 3.0, z)
+    let e = A::mad(-(x * z), z * z, 1.0);
+    let z = A::mad(z * e, A::poly(e, &START), z);
+    let e = A::mad(-(x * z), z * z, 1.0);
+    A::mad(z * e, 1.0 / 3.0, z)
 }
 
 /// The cube root.
@@ -36,10 +36,10 @@ const LARGE: f64 = 1e300;
 fn positive<A: Fma>(x: f64) -> f64 {
     let z = inverse::<A>(x);
     let y = x * z * z;
-    let (square, low) = two_mul::<A>(y, y);
-    let (cube, low2) = two_mul::<A>(square, y);
-    let rest = (x - cube) - mad::<A>(low, y, low2);
-    mad::<A>(rest * (z * z), 1.0 / 3.0, y)
+    let (square, low) = two_mul::<A, _>(y, y);
+    let (cube, low2) = two_mul::<A, _>(square, y);
+    let rest = (x - cube) - A::mad(low, y, low2);
+    A::mad(rest * (z * z), 1.0 / 3.0, y)
 }
 
 impl Unary<f64> for Cbrt {

@@ -6,7 +6,7 @@
 //! f32: in f64 with two parts of `π/2` and half as many terms.
 
 use super::drive::Unary;
-use super::num::{Fma, Pair, divide, fast_two_sum, mad, minus_product, pick, poly, two_mul};
+use super::num::{Fma, Pair, divide, fast_two_sum, minus_product, pick, two_mul};
 
 /// Adding it rounds to an integer, which are then the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -56,13 +56,13 @@ const SIN_HALF_TURN: [f64; 5] = [
 /// `n` as the low bits of a number, and `r` as a pair: for `|x|` up to `LIMIT`.
 #[inline(always)]
 fn reduce<A: Fma>(x: f64) -> (u64, Pair) {
-    let shifted = mad::<A>(x, std::f64::consts::FRAC_2_PI, ROUND);
+    let shifted = A::mad(x, std::f64::consts::FRAC_2_PI, ROUND);
     let n = shifted - ROUND;
-    let first = minus_product::<A>(x, n, HALF_PI[0]);
-    let (second, error) = two_mul::<A>(n, HALF_PI[1]);
+    let first = minus_product::<A, _>(x, n, HALF_PI[0]);
+    let (second, error) = two_mul::<A, _>(n, HALF_PI[1]);
     let r = first - second;
     let rest = (first - r) - second;
-    (shifted.to_bits(), (r, rest - mad::<A>(n, HALF_PI[2], error)))
+    (shifted.to_bits(), (r, rest - A::mad(n, HALF_PI[2], error)))
 }
 
 /// sin and cos of a pair of up to π/4, each as a pair whose first part may be off by the second.
@@ -71,8 +71,8 @@ fn sin_cos<A: Fma>((r, low): Pair) -> (Pair, Pair) {
     let z = r * r;
     let half = 0.5 * z;
     let (one, rest) = fast_two_sum(1.0, -half);
-    let sin = mad::<A>(low, one, r * z * poly::<A, 6>(z, &SIN));
-    let cos = mad::<A>(z * z, poly::<A, 6>(z, &COS), mad::<A>(-r, low, rest));
+    let sin = A::mad(low, one, r * z * A::poly(z, &SIN));
+    let cos = A::mad(z * z, A::poly(z, &COS), A::mad(-r, low, rest));
     ((r, sin), (one, cos))
 }
 
@@ -90,26 +90,26 @@ fn turn<A: Fma>(x: f64, quarters: u64) -> f64 {
 /// cheaper than two over a quarter.
 #[inline(always)]
 fn half_turn_f32<A: Fma>(x: f64, half: f64) -> f32 {
-    let shifted = mad::<A>(x, std::f64::consts::FRAC_1_PI, half) + ROUND;
+    let shifted = A::mad(x, std::f64::consts::FRAC_1_PI, half) + ROUND;
     let n = (shifted - ROUND) - half;
-    let r = mad::<A>(-n, PI_F32.1, mad::<A>(-n, PI_F32.0, x));
+    let r = A::mad(-n, PI_F32.1, A::mad(-n, PI_F32.0, x));
     let z = r * r;
-    let sin = r * mad::<A>(z, poly::<A, 5>(z, &SIN_HALF_TURN), 1.0);
+    let sin = r * A::mad(z, A::poly(z, &SIN_HALF_TURN), 1.0);
     f64::from_bits(sin.to_bits() ^ (shifted.to_bits() << 63)) as f32
 }
 
 #[inline(always)]
 fn reduce_f32<A: Fma>(x: f64) -> (u64, f64) {
-    let shifted = mad::<A>(x, std::f64::consts::FRAC_2_PI, ROUND);
+    let shifted = A::mad(x, std::f64::consts::FRAC_2_PI, ROUND);
     let n = shifted - ROUND;
-    (shifted.to_bits(), mad::<A>(-n, HALF_PI_F32.1, mad::<A>(-n, HALF_PI_F32.0, x)))
+    (shifted.to_bits(), A::mad(-n, HALF_PI_F32.1, A::mad(-n, HALF_PI_F32.0, x)))
 }
 
 #[inline(always)]
 fn sin_cos_f32<A: Fma>(r: f64) -> (f64, f64) {
     let z = r * r;
-    let sin = r * mad::<A>(z, poly::<A, 4>(z, &SIN_F32), 1.0);
-    let cos = mad::<A>(z, mad::<A>(z, poly::<A, 4>(z, &COS_F32), -0.5), 1.0);
+    let sin = r * A::mad(z, A::poly(z, &SIN_F32), 1.0);
+    let cos = A::mad(z, A::mad(z, A::poly(z, &COS_F32), -0.5), 1.0);
     (sin, cos)
 }
 
@@ -171,7 +171,7 @@ impl Periodic for Tan {
         let odd = n & 1 != 0;
         let above = (pick(odd, cos.0, sin.0), pick(odd, cos.1, sin.1));
         let below = (pick(odd, -sin.0, cos.0), pick(odd, -sin.1, cos.1));
-        let (high, low) = divide::<A>(above, below);
+        let (high, low) = divide::<A, _>(above, below);
         pick(x == 0.0, x, high + low)
     }
 

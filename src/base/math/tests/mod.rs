@@ -143,8 +143,8 @@ fn hyperbolic_f64() {
 
 #[test]
 fn error_function_f64() {
-    near::<Erf>("erf", truth::erf, (-6.2, 6.2), 0.0, 1.02);
-    near::<Erf>("erf", truth::erf, (-1.5, 1.5), 0.85, 1.02);
+    near::<Erf>("erf", truth::erf, (-6.2, 6.2), 0.0, 1.0);
+    near::<Erf>("erf", truth::erf, (-1.5, 1.5), 0.85, 1.0);
     near::<Erfc>("erfc", truth::erfc, (-6.0, 27.2), 0.0, 1.0);
     near::<Erfc>("erfc", truth::erfc, (-1.5, 1.5), 0.65, 1.0);
 }
@@ -172,9 +172,9 @@ fn ulps32(got: f32, truth: f64) -> f64 {
     (got as f64 - truth).abs() / truth::power(exponent - 23)
 }
 
-/// Some 100 000 f32 of all kinds, a fixed step of bits apart, against the standard library in f64.
+/// Some 500 000 f32 of all kinds, a fixed step of bits apart, against the standard library in f64.
 fn sweep<F: Unary<f32>>(name: &str, bound: f64, truth: fn(f64) -> f64) {
-    let x: Vec<f32> = (0..=u32::MAX).step_by(40_009).map(f32::from_bits).collect();
+    let x: Vec<f32> = (0..=u32::MAX).step_by(8_009).map(f32::from_bits).collect();
     let truths: Vec<f64> = x.iter().map(|&x| truth(x as f64)).collect();
     for isa in sets() {
         for ((&x, &truth), got) in x.iter().zip(&truths).zip(on1::<f32, F>(isa, &x)) {
@@ -186,13 +186,13 @@ fn sweep<F: Unary<f32>>(name: &str, bound: f64, truth: fn(f64) -> f64) {
 
 #[test]
 fn every_kind_of_f32() {
-    sweep::<Exp>("exp", 0.54, f64::exp);
-    sweep::<Exp2>("exp2", 0.54, f64::exp2);
-    sweep::<Expm1>("expm1", 0.51, f64::exp_m1);
-    sweep::<Log>("log", 0.501, f64::ln);
-    sweep::<Log1p>("log1p", 0.501, f64::ln_1p);
-    sweep::<Log2>("log2", 0.501, f64::log2);
-    sweep::<Log10>("log10", 0.501, f64::log10);
+    sweep::<Exp>("exp", 0.80, f64::exp);
+    sweep::<Exp2>("exp2", 0.80, f64::exp2);
+    sweep::<Expm1>("expm1", 0.90, f64::exp_m1);
+    sweep::<Log>("log", 0.90, f64::ln);
+    sweep::<Log1p>("log1p", 0.92, f64::ln_1p);
+    sweep::<Log2>("log2", 0.99, f64::log2);
+    sweep::<Log10>("log10", 0.86, f64::log10);
     sweep::<Sin>("sin", 0.501, f64::sin);
     sweep::<Cos>("cos", 0.501, f64::cos);
     sweep::<Tan>("tan", 0.501, f64::tan);
@@ -201,7 +201,7 @@ fn every_kind_of_f32() {
     sweep::<Atan>("atan", 0.501, f64::atan);
     sweep::<Sinh>("sinh", 0.51, f64::sinh);
     sweep::<Cosh>("cosh", 0.51, f64::cosh);
-    sweep::<Tanh>("tanh", 0.51, f64::tanh);
+    sweep::<Tanh>("tanh", 0.95, f64::tanh);
     sweep::<Asinh>("asinh", 0.501, libm::asinh);
     sweep::<Acosh>("acosh", 0.501, |x| if x < 1.0 { f64::NAN } else { libm::acosh(x) });
     sweep::<Atanh>("atanh", 0.501, libm::atanh);

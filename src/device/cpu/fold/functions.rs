@@ -4,9 +4,9 @@
 //! loops for the rest.
 
 use crate::base::DType;
+use crate::base::math::Isa;
 use crate::device::cpu::simd::{self, Arith};
 use crate::graph::Fold;
-use crate::graph::lane::{Cpu, cpu};
 
 /// Works on n elements from one pointer into another.
 type Stretch = unsafe fn(*const u8, usize, *mut u8);
@@ -136,9 +136,9 @@ unsafe fn start<T: Copy, F: Combine<T>>(out: *mut u8) {
 }
 
 fn of<T: Copy, F: Combine<T>>() -> Functions {
-    let (segment, line): (Stretch, Stretch) = match cpu() {
+    let (segment, line): (Stretch, Stretch) = match Isa::chosen() {
         #[cfg(target_arch = "x86_64")]
-        Cpu::Avx2 | Cpu::Avx512 => (segment_avx2::<T, F>, line_avx2::<T, F>),
+        Isa::Avx2 | Isa::Avx512 => (segment_avx2::<T, F>, line_avx2::<T, F>),
         _ => (segment::<T, F>, line::<T, F>),
     };
     Functions { size: size_of::<T>(), start: start::<T, F>, segment, line }

@@ -14,7 +14,7 @@ mod short;
 mod vector;
 
 use crate::base::DType;
-use crate::graph::lane::{Cpu, cpu};
+use crate::base::math::Isa;
 
 pub use lanes::LANES;
 use ops::{Add, Div, Max, Min, Mul, Op, Sub, Swapped};
@@ -227,55 +227,55 @@ path!(avx512, __m512d, __m512, #[target_feature(enable = "avx512f")]);
 
 /// One operation, for the dtypes that have a lane here.
 pub fn lane(op: Arith, dtype: DType) -> Option<BasicLane> {
-    match cpu() {
+    match Isa::chosen() {
         #[cfg(target_arch = "x86_64")]
-        Cpu::Avx512 => avx512::lane(op, dtype),
+        Isa::Avx512 => avx512::lane(op, dtype),
         #[cfg(target_arch = "x86_64")]
-        Cpu::Avx2 => avx2::lane(op, dtype),
+        Isa::Avx2 => avx2::lane(op, dtype),
         _ => baseline::lane(op, dtype),
     }
 }
 
 /// Two operations in one pass.
 pub fn pair_lane(inner: Arith, then: Outer, dtype: DType) -> Option<BasicLane> {
-    match cpu() {
+    match Isa::chosen() {
         #[cfg(target_arch = "x86_64")]
-        Cpu::Avx512 => avx512::pair_lane(inner, then, dtype),
+        Isa::Avx512 => avx512::pair_lane(inner, then, dtype),
         #[cfg(target_arch = "x86_64")]
-        Cpu::Avx2 => avx2::pair_lane(inner, then, dtype),
+        Isa::Avx2 => avx2::pair_lane(inner, then, dtype),
         _ => baseline::pair_lane(inner, then, dtype),
     }
 }
 
 /// Folds of floats by an operation: of a stretch into one element, and of a line into accumulators.
 pub fn fold_lanes(op: Arith, dtype: DType) -> Option<(Segment, Line)> {
-    match cpu() {
+    match Isa::chosen() {
         #[cfg(target_arch = "x86_64")]
-        Cpu::Avx512 => avx512::fold_lanes(op, dtype),
+        Isa::Avx512 => avx512::fold_lanes(op, dtype),
         #[cfg(target_arch = "x86_64")]
-        Cpu::Avx2 => avx2::fold_lanes(op, dtype),
+        Isa::Avx2 => avx2::fold_lanes(op, dtype),
         _ => baseline::fold_lanes(op, dtype),
     }
 }
 
 /// Short folds of what an operation makes of two operands, or of its square.
 pub fn short_lane(op: Arith, squared: bool, fold: Arith, dtype: DType) -> Option<Short> {
-    match cpu() {
+    match Isa::chosen() {
         #[cfg(target_arch = "x86_64")]
-        Cpu::Avx512 => avx512::short_lane(op, squared, fold, dtype),
+        Isa::Avx512 => avx512::short_lane(op, squared, fold, dtype),
         #[cfg(target_arch = "x86_64")]
-        Cpu::Avx2 => avx2::short_lane(op, squared, fold, dtype),
+        Isa::Avx2 => avx2::short_lane(op, squared, fold, dtype),
         _ => baseline::short_lane(op, squared, fold, dtype),
     }
 }
 
 /// What measures the machine's peak.
 pub fn burn(dtype: DType) -> Option<Burn> {
-    match cpu() {
+    match Isa::chosen() {
         #[cfg(target_arch = "x86_64")]
-        Cpu::Avx512 => avx512::burn(dtype),
+        Isa::Avx512 => avx512::burn(dtype),
         #[cfg(target_arch = "x86_64")]
-        Cpu::Avx2 => avx2::burn(dtype),
+        Isa::Avx2 => avx2::burn(dtype),
         _ => baseline::burn(dtype),
     }
 }

@@ -1,0 +1,107 @@
+//! exp, exp2, expm1 in f32.
+//!
+//! `x = n ln 2 + r`, and `e^r` is `1 + r` with its error, and `r² Q(r)` on top. expm1 keeps the error of `r` as well.
+
+use super::super::drive::Unary;
+use super::super::exp::{Exp, Exp2, Expm1, exp2m1_short};
+use super::super::num::{Fma, Pair, fast_two_sum, pick, two_mul};
+use super::{LN2_HIGH, LN2_LOW, LOG2_E, ROUND, clamp, power, scale};
+
+/// `(e^r - 1 - r) / r²` on half of ln 2 either side of zero: 2^-28.2 of `e^r`.
+const EXP: [f32; 5] = [0.49999994, 0.1666652, 0.04166826, 0.008368857, 0.0013821768];
+/// The same to 2^-31 of `e^r - 1`.
+const EXPM1: [f32; 6] = [0.5, 0.16666667, 0.041666485, 0.0083332015, 0.001393307, 0.00019950076];
+
+/// `e^x` as a power of two, given as `n + ROUND`, times a pair near one: for `|x|` up to 105.
+#[inline(always)]
+pub(super) fn exp_pair<A: Fma>(x: f32) -> (f32, Pair<f32>) {
+    let shifted = A::mad(x, LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = A::mad(-n, LN2_LOW, A::mad(-n, LN2_HIGH, x));
+    let (high, rest) = fast_two_sum(1.0, r);
+    (shifted, (high, A::mad(r * r, A::poly(r, &EXP), rest)))
+}
+
+impl Unary<f32> for Exp {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f32) -> f32 {
+        let (shifted, e) = exp_pair::<A>(x);
+        (e.0 + e.1) * power(shifted)
+    }
+
+    #[inline(always)]
+    fn easy(x: f32) -> bool {
+        !(x.abs() > 87.0)
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f32) -> f32 {
+        let (shifted, e) = exp_pair::<A>(clamp(x, -105.0, 89.0));
+        scale(e.0 + e.1, shifted)
+    }
+}
+
+/// `ln 2` and what that leaves out.
+const LN2: Pair<f32> = (std::f32::consts::LN_2, -1.904_654_3e-9);
+
+#[inline(always)]
+fn exp2_pair<A: Fma>(x: f32) -> (f32, Pair<f32>) {
+    let shifted = x + ROUND;
+    let t = x - (shifted - ROUND);
+    let (r, low) = two_mul::<A, _>(t, LN2.0);
+    let (high, rest) = fast_two_sum(1.0, r);
+    let rest = rest + A::mad(t, LN2.1, low);
+    (shifted, (high, A::mad(r * r, A::poly(r, &EXP), rest)))
+}
+
+impl Unary<f32> for Exp2 {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f32) -> f32 {
+        let (shifted, e) = exp2_pair::<A>(x);
+        (e.0 + e.1) * power(shifted)
+    }
+
+    #[inline(always)]
+    fn easy(x: f32) -> bool {
+        !(x.abs() > 125.0)
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f32) -> f32 {
+        let (shifted, e) = exp2_pair::<A>(clamp(x, -151.0, 129.0));
+        scale(e.0 + e.1, shifted)
+    }
+}
+
+impl Unary<f32> for Expm1 {
+    #[inline(always)]
+    fn fast<A: Fma>(x: f32) -> f32 {
+        if !A::FMA {
+            // The roundings of products bring it to 1.03 units, and four numbers of f32 are no faster than two of f64.
+            return (exp2m1_short::<A>(x as f64 * std::f64::consts::LOG2_E) as f32).copysign(x);
+        }
+        let shifted = A::mad(x, LOG2_E, ROUND);
+        let n = shifted - ROUND;
+        let high = A::mad(-n, LN2_HIGH, x);
+        let less = n * LN2_LOW;
+        let r = high - less;
+        let low = (high - r) - less;
+        let (e, low) = fast_two_sum(r, A::mad(r * r, A::poly(r, &EXPM1), low));
+        let power = power(shifted);
+        // 2^n - 1 is exact up to 2^24 and the 1 is lost beyond; there it would be worth half a unit of the result.
+        let whole = power - 1.0;
+        let lost = (power - whole) - 1.0;
+        let (sum, rest) = fast_two_sum(whole, power * e);
+        (sum + A::mad(power, low, rest + lost)).copysign(x)
+    }
+
+    #[inline(always)]
+    fn easy(x: f32) -> bool {
+        !(x.abs() > 87.0)
+    }
+
+    #[inline(always)]
+    fn full<A: Fma>(x: f32) -> f32 {
+        pick(x > 87.0, Exp::full::<A>(x), Self::fast::<A>(pick(x < -40.0, -40.0, x)))
+    }
+}
