@@ -310,7 +310,7 @@ fn header(source: &str) -> Option<String> {
     let mut depth = 0;
     let closes = |(_, c): &(usize, char)| {
         depth += i32::from(*c == '(') - i32::from(*c == ')');
-        *c == '=' && depth == 0 || *c == ')' && depth == 0
+        depth == 0 && matches!(c, '=' | ')')
     };
     let (end, last) = line.char_indices().find(closes)?;
     (last == ')').then(|| line[..=end].to_string())
