@@ -9,7 +9,8 @@ import sys
 from collections import defaultdict
 
 OURS = "nevel"
-COLUMNS = ["numpy", "torch", "jax", "numexpr", "numba", "python"]
+PEERS = ["numpy", "torch", "torchc", "jax", "numexpr", "numba", "python"]
+NAMES = {"torchc": "torch.compile"}
 
 
 def show(ms):
@@ -24,8 +25,9 @@ def main():
         r = json.loads(line)
         if "min_ms" in r and "workload" in r:
             rows[r["workload"]][r["peer"]] = r["min_ms"]
-    print("| workload | nevel | " + " | ".join(COLUMNS) + " | best peer | lead |")
-    print("| --- | --- |" + " --- |" * len(COLUMNS) + " --- | --- |")
+    columns = [c for c in PEERS if any(c in peers for peers in rows.values())]
+    print("| workload | nevel | " + " | ".join(NAMES.get(c, c) for c in columns) + " | best peer | lead |")
+    print("| --- | --- |" + " --- |" * len(columns) + " --- | --- |")
     leads = []
     for workload, peers in rows.items():
         if OURS not in peers:
@@ -35,8 +37,8 @@ def main():
         lead = others[best] / peers[OURS] if best else None
         if lead and workload[0] in "abcdf":
             leads.append(lead)
-        cells = [show(peers.get(c)) for c in COLUMNS]
-        tail = f"{show(others[best])} {best} | {lead:.2f}" if best else " | "
+        cells = [show(peers.get(c)) for c in columns]
+        tail = f"{show(others[best])} {NAMES.get(best, best)} | {lead:.2f}" if best else " | "
         print(f"| `{workload}` | {show(peers[OURS])} | " + " | ".join(cells) + f" | {tail} |")
     if leads:
         mean = math.exp(sum(map(math.log, leads)) / len(leads))
