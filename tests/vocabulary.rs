@@ -268,7 +268,7 @@ fn einsum_faults_name_what_is_wrong() {
     let fault = |spec: &str| einsum(spec, &[a.clone(), b.clone()]).unwrap_err().message.clone();
     assert_eq!(fault("ij,jk->ik"), "einsum: axis j of \"ij,jk->ik\" has size 3 in array 0 and 4 in array 1");
     assert_eq!(fault("ijk,jk"), "einsum: \"ijk\" of \"ijk,jk\" names 3 axes, array 0 has 2");
-    assert_eq!(fault("ij"), "einsum: \"ij\" names 1 arrays, found 2");
+    assert_eq!(fault("ij"), "einsum: \"ij\" names 1 array, found 2");
     assert_eq!(fault("ij,kl->im"), "einsum: the output of \"ij,kl->im\" names m, which no array has");
     assert_eq!(fault("ij,kl->ii"), "einsum: the output of \"ij,kl->ii\" names i twice");
     assert_eq!(fault("i1,kl"), "einsum: unexpected `1` in \"i1,kl\"");

@@ -9,10 +9,12 @@
 //! One job runs at a time: who finds the team busy (a kernel inside a piece of another, a second caller) works alone.
 
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::{Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
+
+use crate::base::trouble;
 
 /// How long a helper looks for work before it sleeps.
 const AWAKE: Duration = Duration::from_micros(100);
@@ -35,6 +37,8 @@ struct Team {
     rest: AtomicBool,
     /// A piece panicked on a helper: the caller says so.
     broken: AtomicBool,
+    /// What lanes met on helpers, for the caller.
+    marks: AtomicU8,
     busy: Mutex<()>,
     helpers: OnceLock<Vec<Thread>>,
 }
@@ -55,6 +59,7 @@ static TEAM: Team = Team {
     asleep: AtomicUsize::new(0),
     rest: AtomicBool::new(false),
     broken: AtomicBool::new(false),
+    marks: AtomicU8::new(0),
     busy: Mutex::new(()),
     helpers: OnceLock::new(),
 };
@@ -89,6 +94,7 @@ pub fn run(threads: usize, count: usize, work: Work) -> bool {
     let closing = Closing;
     pieces(work, count);
     drop(closing);
+    trouble::give(TEAM.marks.swap(0, Relaxed));
     assert!(!TEAM.broken.swap(false, Relaxed), "a piece of a kernel failed on another thread");
     true
 }
@@ -140,6 +146,7 @@ fn help() {
             // A panic is a fault of the house; it must not leave the door counted wrong.
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pieces(work, count)));
             TEAM.broken.fetch_or(done.is_err(), Relaxed);
+            TEAM.marks.fetch_or(trouble::take(), Relaxed);
         }
         drop(leaving);
     }
