@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::base::{DType, Fault, Result};
+use crate::base::{DType, Fault, Result, counted};
 use crate::cli::desk::{Desk, Setup};
 use crate::cli::out::Out;
 use crate::cli::repl::measure::{duration, flops, moved};
@@ -38,8 +38,8 @@ pub fn table(patterns: &[String], mut say: impl FnMut(&str)) -> Result<()> {
     }
     let (bandwidth, f64s, f32s) = (cpu::bandwidth()?, cpu::peak(DType::F64)?, cpu::peak(DType::F32)?);
     say(&format!(
-        "{} threads; memory {:.1} GB/s (a = b + 2c); f64 {:.0} and f32 {:.0} GFLOP/s (multiply-adds in registers)\n\n",
-        cpu::threads(),
+        "{}; memory {:.1} GB/s (a = b + 2c); f64 {:.0} and f32 {:.0} GFLOP/s (multiply-adds in registers)\n\n",
+        counted(cpu::threads(), "thread"),
         bandwidth / 1e9,
         f64s / 1e9,
         f32s / 1e9
