@@ -1,6 +1,6 @@
 //! Loops over blocks, for any vector: one operation, two in a row, and folds.
 
-use super::ops::Op;
+use super::ops::{Made, Op};
 use super::vector::Vector;
 
 /// An operand while a block runs: where the next vector is read, and how far the one after lies.
@@ -57,7 +57,7 @@ impl<V: Vector> Reader<V> {
 }
 
 #[inline(always)]
-pub unsafe fn alone<V: Vector, O: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
+pub unsafe fn alone<V: Vector, M: Made>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
     let mut rooms = [(); 2].map(|()| Repeated::new());
     let [ra, rb] = &mut rooms;
     // SAFETY: the lane's contract.
@@ -66,11 +66,11 @@ pub unsafe fn alone<V: Vector, O: Op>(ins: *const *const u8, single: u8, out: *m
         let mut b = Reader::<V>::new(*ins.add(1), single & 2 != 0, rb);
         let mut out = out.cast::<V::T>();
         for _ in 0..n / V::N {
-            O::wide(a.next(), b.next()).store(out);
+            M::wide(a.next(), b.next()).store(out);
             out = out.add(V::N);
         }
         for k in 0..n % V::N {
-            out.add(k).write_unaligned(O::one(a.element(k), b.element(k)));
+            out.add(k).write_unaligned(M::one(a.element(k), b.element(k)));
         }
     }
 }
@@ -91,27 +91,6 @@ pub unsafe fn pair<V: Vector, I: Op, O: Op>(ins: *const *const u8, single: u8, o
         }
         for k in 0..n % V::N {
             out.add(k).write_unaligned(O::one(I::one(a.element(k), b.element(k)), c.element(k)));
-        }
-    }
-}
-
-#[inline(always)]
-pub unsafe fn squared<V: Vector, I: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
-    let mut rooms = [(); 2].map(|()| Repeated::new());
-    let [ra, rb] = &mut rooms;
-    // SAFETY: the lane's contract.
-    unsafe {
-        let mut a = Reader::<V>::new(*ins, single & 1 != 0, ra);
-        let mut b = Reader::<V>::new(*ins.add(1), single & 2 != 0, rb);
-        let mut out = out.cast::<V::T>();
-        for _ in 0..n / V::N {
-            let i = I::wide(a.next(), b.next());
-            i.mul(i).store(out);
-            out = out.add(V::N);
-        }
-        for k in 0..n % V::N {
-            let i = I::one(a.element(k), b.element(k));
-            out.add(k).write_unaligned(i * i);
         }
     }
 }

@@ -17,9 +17,8 @@ use crate::base::DType;
 use crate::base::math::Isa;
 
 pub use lanes::LANES;
-use ops::{Add, Div, Max, Min, Mul, Op, Sub, Swapped};
+use ops::{Add, Div, Made, Max, Min, Mul, Op, Plain, Squared, Sub, Swapped};
 pub use short::{Lie, Short};
-use short::{Made, Plain, Squared};
 use vector::{Four, Vector};
 
 /// Computes `n` elements from two or three operands; bit i of the mask says that operand i is one number. `out` may be an
@@ -66,9 +65,9 @@ macro_rules! path {
             use std::arch::x86_64::*;
 
             $(#[$feature])?
-            unsafe fn alone<V: Vector, O: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
+            unsafe fn alone<V: Vector, M: Made>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
                 // SAFETY: passed on.
-                unsafe { lanes::alone::<V, O>(ins, single, out, n) }
+                unsafe { lanes::alone::<V, M>(ins, single, out, n) }
             }
             $(#[$feature])?
             unsafe fn pair<V: Vector, I: Op, O: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
@@ -76,15 +75,9 @@ macro_rules! path {
                 unsafe { lanes::pair::<V, I, O>(ins, single, out, n) }
             }
             $(#[$feature])?
-            unsafe fn squared<V: Vector, I: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
-                // SAFETY: passed on.
-                unsafe { lanes::squared::<V, I>(ins, single, out, n) }
-            }
-
-            $(#[$feature])?
             unsafe fn line<V: Vector, O: Op>(from: *const u8, n: usize, into: *mut u8) {
                 // SAFETY: an accumulator is an operand and the result.
-                unsafe { lanes::alone::<V, O>([into.cast_const(), from].as_ptr(), 0, into, n) }
+                unsafe { lanes::alone::<V, Plain<O>>([into.cast_const(), from].as_ptr(), 0, into, n) }
             }
             $(#[$feature])?
             unsafe fn segment<V: Vector, O: Op, const K: usize>(from: *const u8, n: usize, out: *mut u8) {
@@ -165,12 +158,12 @@ macro_rules! path {
 
             fn one<V: Vector>(op: Arith) -> BasicLane {
                 match op {
-                    Arith::Add => alone::<V, Add>,
-                    Arith::Sub => alone::<V, Sub>,
-                    Arith::Mul => alone::<V, Mul>,
-                    Arith::Div => alone::<V, Div>,
-                    Arith::Max => alone::<V, Max>,
-                    Arith::Min => alone::<V, Min>,
+                    Arith::Add => alone::<V, Plain<Add>>,
+                    Arith::Sub => alone::<V, Plain<Sub>>,
+                    Arith::Mul => alone::<V, Plain<Mul>>,
+                    Arith::Div => alone::<V, Plain<Div>>,
+                    Arith::Max => alone::<V, Plain<Max>>,
+                    Arith::Min => alone::<V, Plain<Min>>,
                 }
             }
 
@@ -186,7 +179,7 @@ macro_rules! path {
                     Outer::Right(Arith::Max) => pair::<V, I, Swapped<Max>>,
                     Outer::Left(Arith::Min) => pair::<V, I, Min>,
                     Outer::Right(Arith::Min) => pair::<V, I, Swapped<Min>>,
-                    Outer::Square => squared::<V, I>,
+                    Outer::Square => alone::<V, Squared<I>>,
                 }
             }
 

@@ -67,3 +67,42 @@ impl<O: Op> Op for Swapped<O> {
         O::one(b, a)
     }
 }
+
+/// What a pass makes of two operands.
+pub trait Made {
+    unsafe fn wide<V: Vector>(a: V, b: V) -> V;
+    fn one<T: Float>(a: T, b: T) -> T;
+}
+
+/// The operation's value itself.
+pub struct Plain<O>(std::marker::PhantomData<O>);
+/// Its square.
+pub struct Squared<O>(std::marker::PhantomData<O>);
+
+impl<O: Op> Made for Plain<O> {
+    #[inline(always)]
+    unsafe fn wide<V: Vector>(a: V, b: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { O::wide(a, b) }
+    }
+    #[inline(always)]
+    fn one<T: Float>(a: T, b: T) -> T {
+        O::one(a, b)
+    }
+}
+
+impl<O: Op> Made for Squared<O> {
+    #[inline(always)]
+    unsafe fn wide<V: Vector>(a: V, b: V) -> V {
+        // SAFETY: the caller's.
+        unsafe {
+            let i = O::wide(a, b);
+            i.mul(i)
+        }
+    }
+    #[inline(always)]
+    fn one<T: Float>(a: T, b: T) -> T {
+        let i = O::one(a, b);
+        i * i
+    }
+}

@@ -4,7 +4,7 @@
 //! the first element folded to the last: one load an element where block after block would take five loads and stores.
 //! The order is that of lines folded one after the other, so the bits are too.
 
-use super::ops::Op;
+use super::ops::{Made, Op};
 use super::vector::Vector;
 
 /// How the two operands of a short fold lie, in elements: from one folded element to the next; and whether there is one
@@ -17,45 +17,6 @@ pub struct Lie {
 
 /// Folds `folded` elements for each of `n` outputs.
 pub type Short = unsafe fn(ins: [*const u8; 2], lie: &Lie, folded: usize, n: usize, out: *mut u8);
-
-/// What is folded.
-pub trait Made {
-    unsafe fn wide<V: Vector>(a: V, b: V) -> V;
-    fn one<T: super::vector::Float>(a: T, b: T) -> T;
-}
-
-/// The operation's value itself.
-pub struct Plain<O>(std::marker::PhantomData<O>);
-/// Its square.
-pub struct Squared<O>(std::marker::PhantomData<O>);
-
-impl<O: Op> Made for Plain<O> {
-    #[inline(always)]
-    unsafe fn wide<V: Vector>(a: V, b: V) -> V {
-        // SAFETY: the caller's.
-        unsafe { O::wide(a, b) }
-    }
-    #[inline(always)]
-    fn one<T: super::vector::Float>(a: T, b: T) -> T {
-        O::one(a, b)
-    }
-}
-
-impl<O: Op> Made for Squared<O> {
-    #[inline(always)]
-    unsafe fn wide<V: Vector>(a: V, b: V) -> V {
-        // SAFETY: the caller's.
-        unsafe {
-            let i = O::wide(a, b);
-            i.mul(i)
-        }
-    }
-    #[inline(always)]
-    fn one<T: super::vector::Float>(a: T, b: T) -> T {
-        let i = O::one(a, b);
-        i * i
-    }
-}
 
 /// Vectors of outputs that are folded together: enough to hide the latency of an addition.
 const TOGETHER: usize = 4;
