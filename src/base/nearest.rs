@@ -4,22 +4,24 @@
 //! the end. A word is near if about a third of its letters or fewer differ; a word of one or two letters only if it is
 //! the same but for case or order.
 
-/// The candidate nearest to `word`, if any is near enough to have been meant; among equals the first.
+/// The candidate nearest to `word`, if any is near enough to have been meant; among equals one of the
+/// same length (letters swapped or replaced, none lost), then the first.
 pub fn nearest<'a, I>(word: &str, candidates: I) -> Option<&'a str>
 where
     I: IntoIterator<Item = &'a str>,
 {
     let letters = fold(word);
     let limit = 2 * (letters.len() / 3).clamp(1, 3);
-    let mut best: Option<(usize, &str)> = None;
+    let mut best: Option<((usize, usize), &str)> = None;
     for candidate in candidates {
         let cost = cost(word, &letters, candidate);
         let near = match letters.len() {
             0..=2 => cost <= 1 || swapped(&letters, &fold(candidate)),
             _ => cost <= limit,
         };
-        if near && best.is_none_or(|(b, _)| cost < b) && candidate != word {
-            best = Some((cost, candidate));
+        let key = (cost, letters.len().abs_diff(candidate.chars().count()));
+        if near && best.is_none_or(|(b, _)| key < b) && candidate != word {
+            best = Some((key, candidate));
         }
     }
     best.map(|(_, candidate)| candidate)
@@ -72,7 +74,7 @@ mod tests {
     #[test]
     fn what_people_mistype() {
         let known =
-            ["sum", "mean", "median", "reshape", "keepdims", "axis", "softmax", "log_softmax", "pi", "sin", "x"];
+            ["sum", "mae", "mean", "median", "reshape", "keepdims", "axis", "softmax", "log_softmax", "pi", "sin", "x"];
         let cases = [
             ("summ", Some("sum")),
             ("smu", Some("sum")),
