@@ -16,7 +16,7 @@ fn agree(paths: &'static [&str]) {
     assert!(passed > 0 && (bless || failed == 0), "{passed} passed, {failed} failed");
 }
 
-/// One test, one evaluator: Ctrl-C and a lane's marks are the process's, so two at a time would hear of each other's.
+/// One test, one evaluator: Ctrl-C is the process's, so two at a time would hear of each other's.
 #[test]
 fn what_is_written_is_what_shows() {
     agree(&["tests/transcripts", "README.md", "examples", "grammar", "docs", "src"]);
