@@ -9,7 +9,7 @@ mod paths;
 #[path = "common/samples.rs"]
 mod samples;
 
-use nevel::base::{DType, Host};
+use nevel::base::{DType, Half, Host};
 use nevel::graph::apply::alias;
 use nevel::graph::{Body, Data, Expr, Level, Place, Vjp, apply, engine};
 use nevel::session::with_stack;
@@ -72,6 +72,10 @@ fn stretched(s: &Sample, dtype: DType, values: &[f64]) -> Option<Sample> {
                     .ok()?
             }
             DType::I64 => return None,
+            _ if dtype == DType::F16 => {
+                let halves: Vec<Half> = (0..n).map(|i| Half::from_f64(pick(i))).collect();
+                Host::from_slice([n].into_iter().collect(), &halves).ok()?
+            }
             _ if dtype == DType::F32 => {
                 Host::from_slice([n].into_iter().collect(), &(0..n).map(|i| pick(i) as f32).collect::<Vec<_>>()).ok()?
             }
@@ -194,7 +198,7 @@ fn every_primitive() {
                     check_gradient(&s, true);
                 }
                 if matches!(prim.body, Body::Map(_)) {
-                    for dtype in [DType::F64, DType::F32] {
+                    for dtype in [DType::F64, DType::F32, DType::F16] {
                         for values in [&special[..], &ordinary[..]] {
                             if let Some(big) = stretched(&s, dtype, values) {
                                 check_values(&big);
@@ -226,7 +230,100 @@ fn every_primitive() {
     });
 }
 
+/// The bits of an f16 result, and those of the same call on f32, rounded; nan counts as one number.
+fn rounded(y: &Expr) -> Vec<u16> {
+    let bits = |h: Half| if h.to_f32().is_nan() { 0x7e00 } else { h.0 };
+    let host = y.host().expect("computes");
+    match host.dtype {
+        DType::F16 => host.to_vec::<Half>().expect("room").into_iter().map(bits).collect(),
+        _ => host.to_f64s().expect("room").into_iter().map(|x| bits(Half::from_f64(x))).collect(),
+    }
+}
+
+fn halves(shape: &[usize], scale: f64) -> Expr {
+    let n: usize = shape.iter().product();
+    let v: Vec<Half> = (0..n).map(|i| Half::from_f64(((i * 7919 % 1013) as f64 / 500.0 - 1.0) * scale)).collect();
+    Expr::from_slice(shape, &v).expect("fits")
+}
+
+fn wide(x: &Expr) -> Expr {
+    nevel::graph::cast(x, DType::F32).expect("converts")
+}
+
+/// An op on f16 is the op on f32, rounded once: whatever the op.
+#[test]
+fn f16_is_f32_rounded() {
+    with_stack(|| {
+        engine::install(nevel::plan::force);
+        let ordinary = [0.3, 0.7, 1.3, 2.1, 0.45, 1.9, -0.6, 300.0, 1e-6, 0.0, f64::INFINITY, f64::NAN];
+        let by_name = samples();
+        let mut checked = 0;
+        for prim in ops::all().filter(|p| p.is_map()) {
+            let Some(half) = by_name[prim.name].first().and_then(|s| stretched(&floats(s), DType::F16, &ordinary))
+            else {
+                continue;
+            };
+            let ins = exprs(&half);
+            let Ok(y) = apply(prim, &ins, half.attrs.clone()) else { continue };
+            let single: Vec<Expr> =
+                ins.iter().map(|e| if e.dtype() == DType::F16 { wide(e) } else { e.clone() }).collect();
+            let z = apply(prim, &single, half.attrs.clone()).expect("as on f16");
+            assert_eq!(y.dtype(), if z.dtype() == DType::F32 { DType::F16 } else { z.dtype() }, "{}", prim.name);
+            assert_eq!(rounded(&y), rounded(&z), "{}", prim.name);
+            checked += 1;
+        }
+        assert!(checked > 50, "{checked}");
+        let (x, m) = (halves(&[70, 90], 3.0), halves(&[90, 40], 1.0));
+        let none = nevel::graph::Attr::None;
+        for axis in [&none, &nevel::graph::Attr::axes([0]), &nevel::graph::Attr::axes([1])] {
+            assert_eq!(rounded(&ops::sum(&x, axis, false)), rounded(&ops::sum(&wide(&x), axis, false)));
+            assert_eq!(rounded(&ops::max(&x, axis, false)), rounded(&ops::max(&wide(&x), axis, false)));
+        }
+        assert_eq!(rounded(&ops::matmul(&x, &m)), rounded(&ops::matmul(&wide(&x), &wide(&m))));
+        assert_eq!(rounded(&ops::cumulative_sum(&x, 1usize)), rounded(&ops::cumulative_sum(&wide(&x), 1usize)));
+        let i = Expr::from_slice(&[5], &[3i64, 3, 0, 3, -1]).expect("fits");
+        let (v, w) = (halves(&[5, 90], 0.1), wide(&halves(&[5, 90], 0.1)));
+        let at = [i];
+        let (added, want) = (ops::scatter_add(&x, &v, &at), ops::scatter_add(&wide(&x), &w, &at));
+        assert_eq!((added.dtype(), rounded(&added)), (DType::F16, rounded(&want)));
+    });
+}
+
+/// What is fused rounds where what is not does, and moving elements about changes none.
+#[test]
+fn f16_does_not_depend_on_fusion() {
+    with_stack(|| {
+        engine::install(nevel::plan::force);
+        for shape in [&[130usize, 70][..], &[3, 5000], &[9000]] {
+            let x = halves(shape, 2.0);
+            let chain = |look: fn(Expr) -> Expr| {
+                let a = look(&x * 0.3 + 0.7);
+                let b = look(ops::exp(&look(-(&a * &a))));
+                let c = look(&b / look(&a + 2.5));
+                [ops::sum(&c, 0usize, false), look(ops::maximum(&c, &look(ops::tanh(&x))) - &a)]
+            };
+            let now = |e: Expr| {
+                e.force().expect("computes");
+                e
+            };
+            let (fused, single) = (chain(|e| e), chain(now));
+            engine::force(&fused).expect("computes");
+            for (f, s) in fused.iter().zip(&single) {
+                assert_eq!((f.dtype(), rounded(f)), (DType::F16, rounded(s)), "{shape:?}");
+            }
+            let slow = device::with_reference(|| rounded(&chain(now)[1]));
+            assert_eq!(rounded(&fused[1]), slow);
+            let order: Vec<usize> = (0..shape.len()).rev().collect();
+            let moved = ops::flip(&ops::permute_dims(&x, &order[..]), nevel::graph::Attr::None);
+            let joined = ops::join(&[moved.clone(), moved.clone()], 0);
+            let wide_moved = ops::flip(&ops::permute_dims(&wide(&x), &order[..]), nevel::graph::Attr::None);
+            assert_eq!(rounded(&joined), [rounded(&wide_moved), rounded(&wide_moved)].concat());
+            assert_eq!(rounded(&ops::sort(&x, 0usize, true, true)), rounded(&ops::sort(&wide(&x), 0usize, true, true)));
+        }
+    });
+}
+
 #[test]
 fn on_every_path() {
-    paths::again(&["every_primitive"], "on_every_path");
+    paths::again(&["every_primitive", "f16_"], "on_every_path");
 }

@@ -13,8 +13,8 @@ mod graphs;
 mod samples;
 
 use graphs::{Move, step};
-use nevel::base::{DType, Host, Shape};
-use nevel::device::vulkan::{Caps, spirv, wgsl};
+use nevel::base::{DType, Half, Host, Layout, Shape};
+use nevel::device::vulkan::{Caps, Coop, spirv, wgsl};
 use nevel::graph::apply::watch;
 use nevel::graph::{Attr, Attrs, Body, Expr, Place, Prim, apply, engine, relocate};
 use nevel::session::{Options, Session, with_stack};
@@ -43,7 +43,11 @@ fn ulps(a: f64, b: f64, dtype: DType) -> f64 {
     if a == b && (a != 0.0 || a.is_sign_positive() == b.is_sign_positive()) || (a.is_nan() && b.is_nan()) {
         return 0.0;
     }
-    let (digits, tiny) = if dtype == DType::F32 { (24, f32::MIN_POSITIVE as f64) } else { (53, f64::MIN_POSITIVE) };
+    let (digits, tiny) = match dtype {
+        DType::F16 => (11, Half::MIN_POSITIVE),
+        DType::F32 => (24, f32::MIN_POSITIVE as f64),
+        _ => (53, f64::MIN_POSITIVE),
+    };
     // Devices may take subnormal numbers for zero.
     if a.abs() < tiny && b.abs() < tiny && a.is_sign_positive() == b.is_sign_positive() {
         return 0.0;
@@ -62,6 +66,7 @@ fn host_of(dtype: DType, values: &[f64], shape: &[usize]) -> Host {
     match dtype {
         DType::Bool => Host::from_slice(shape, &values.iter().map(|x| *x != 0.0).collect::<Vec<_>>()),
         DType::I64 => Host::from_slice(shape, &values.iter().map(|x| *x as i64).collect::<Vec<_>>()),
+        DType::F16 => Host::from_slice(shape, &values.iter().map(|x| Half::from_f64(*x)).collect::<Vec<_>>()),
         DType::F32 => Host::from_slice(shape, &values.iter().map(|x| *x as f32).collect::<Vec<_>>()),
         DType::F64 => Host::from_slice(shape, values),
     }
@@ -173,6 +178,13 @@ fn every_primitive_is_the_same_on_vulkan() {
                 };
                 let single = Sample { ins: s.ins.iter().map(half).collect(), ..s.clone() };
                 check(&single, place, 4.0 * allowance(prim), "in f32", &mut wrong);
+                let short = |h: &Host| match h.dtype {
+                    DType::F64 => host_of(DType::F16, &h.to_f64s().expect("room"), h.shape()),
+                    _ => h.clone(),
+                };
+                let short = Sample { ins: s.ins.iter().map(short).collect(), ..s.clone() };
+                // Functions differ by some units of f32: where that is beside a tie, by one of f16.
+                check(&short, place, 1.0, "in f16", &mut wrong);
             }
             let Some(s) = by_name[prim.name].first() else { continue };
             let special = special();
@@ -401,6 +413,116 @@ fn texts_of_all_families_compile() {
     }
 }
 
+/// A product of f16 as a device's plan has it.
+fn product_of_halves(a: Layout, b: Layout, domain: &[usize]) -> (plan::Kernel, Vec<plan::Slot>) {
+    use plan::kernel::{BASE, SlotKind};
+    let load = |slot: usize, layout: &Layout| plan::Load {
+        from: plan::From::Slot(slot),
+        dtype: DType::F16,
+        layout: Layout { offset: layout.offset + BASE, ..layout.clone() },
+    };
+    let kernel = plan::Kernel {
+        domain: Shape::new(domain),
+        loads: vec![load(0, &a), load(1, &b)],
+        code: vec![],
+        finish: plan::Finish::Contract { slot: 2 },
+    };
+    let slot = |dtype, n| plan::Slot { dtype, kind: SlotKind::Made(n) };
+    let slots = vec![slot(DType::F16, a.size()), slot(DType::F16, b.size()), slot(DType::F32, domain.iter().product())];
+    (kernel, slots)
+}
+
+/// Products of f16 of every layout, by tiles and by every kind of small matrices.
+#[test]
+fn texts_of_products_of_f16_compile() {
+    let kinds = [None, Some((16, 32)), Some((16, 64)), Some((8, 8)), Some((8, 32))];
+    for coop in kinds.map(|c| c.map(|(edge, lanes)| Coop { edge, lanes })) {
+        let caps = Caps { coop, ..Caps::all() };
+        for (m, k, n) in [(300, 70, 300), (64, 64, 64), (100, 30, 40), (1, 300, 300), (5, 300, 5)] {
+            for turned in 0..4 {
+                let side = |turned: bool, rows: usize, columns: usize| match turned {
+                    true => Layout::contiguous(Shape::new(&[columns, rows])).permute(&[1, 0]),
+                    false => Layout::contiguous(Shape::new(&[rows, columns])),
+                };
+                let (kernel, slots) =
+                    product_of_halves(side(turned & 1 > 0, m, k), side(turned & 2 > 0, k, n), &[m, n]);
+                let texts = wgsl(&caps, &kernel, &slots);
+                assert!(!texts.is_empty(), "{m} {k} {n}");
+                let small = coop.is_some() && m.min(n) >= 16;
+                assert_eq!(texts[0].contains("coopMultiplyAdd"), small, "{m} {k} {n} {coop:?}");
+                for text in texts {
+                    for (version, preserve) in [((1, 3), false), ((1, 5), true)] {
+                        spirv(&text, version, preserve).unwrap_or_else(|f| panic!("{m} {k} {n} {turned}: {f}"));
+                    }
+                }
+            }
+        }
+        let whole = Layout::contiguous(Shape::new(&[4, 60, 30])).slice(2, 1, 14, 2);
+        let (kernel, slots) = product_of_halves(whole, Layout::contiguous(Shape::new(&[4, 14, 80])), &[4, 60, 80]);
+        wgsl(&caps, &kernel, &slots).iter().for_each(|t| assert!(spirv(t, (1, 5), true).is_ok(), "{t}"));
+    }
+}
+
+/// A product of f16 on the device is what the CPU makes of it.
+#[test]
+fn products_of_f16_are_the_same() {
+    start();
+    let Some(place) = software() else { return };
+    for (m, k, n) in [(70, 40, 90), (33, 100, 65), (300, 16, 260), (1, 300, 40), (3, 5000, 5)] {
+        for turned in 0..4 {
+            let make = |place: Place| {
+                let side = |turned: bool, rows: usize, columns: usize| {
+                    let shape = if turned { [columns, rows] } else { [rows, columns] };
+                    let x = Expr::from_host(host_of(DType::F16, &ordinary(rows * columns, 2.0), &shape), place);
+                    if turned { ops::permute_dims(&x, &[1usize, 0][..]) } else { x }
+                };
+                ops::matmul(&side(turned & 1 > 0, m, k), &side(turned & 2 > 0, k, n))
+            };
+            let (cpu, gpu) = (make(Place::CPU), make(place));
+            let (cpu, gpu) = (cpu.host().expect("computes"), gpu.host().expect("computes"));
+            assert_eq!((cpu.dtype, gpu.dtype), (DType::F16, DType::F16));
+            for (i, (a, b)) in cpu.to_f64s().expect("room").iter().zip(gpu.to_f64s().expect("room")).enumerate() {
+                assert!(ulps(*a, b, DType::F16) <= 1.0, "{m} {k} {n} {turned} element {i}: cpu {a}, vulkan {b}");
+            }
+        }
+    }
+}
+
+/// Rounding to f16 and what is below its normal numbers, bit by bit; all f16 there and back.
+#[test]
+fn conversions_of_f16_are_the_same() {
+    start();
+    let Some(place) = software() else { return };
+    let all: Vec<Half> = (0..=u16::MAX).map(Half).collect();
+    let mut floats: Vec<f32> = (0..=u32::MAX / 60_013).map(|i| f32::from_bits(i * 60_013)).collect();
+    for h in &all {
+        let x = h.to_f32();
+        // On ties and beside them.
+        floats.extend([0x1000u32, 0x0fff, 0x1001, 0].map(|low| f32::from_bits(x.to_bits() | low)));
+    }
+    let on = |place: Place| {
+        let halves = Expr::from_host(Host::from_slice(Shape::new(&[all.len()]), &all).expect("fits"), place);
+        let floats = Expr::from_host(Host::from_slice(Shape::new(&[floats.len()]), &floats).expect("fits"), place);
+        let to = |e: &Expr, d: DType| nevel::graph::cast(e, d).expect("converts").host().expect("computes");
+        let wide = to(&halves, DType::F32).to_vec::<f32>().expect("room");
+        let wide: Vec<u32> = wide.iter().map(|x| if x.is_nan() { 1 } else { x.to_bits() }).collect();
+        let bits = |h: Host| -> Vec<u16> {
+            let all = h.to_vec::<Half>().expect("room");
+            all.iter().map(|x| if x.to_f32().is_nan() { 0x7e00 } else { x.0 }).collect()
+        };
+        let doubled = nevel::graph::cast(&floats, DType::F64).expect("converts") * 1.0;
+        (wide, bits(to(&floats, DType::F16)), bits(to(&doubled, DType::F16)))
+    };
+    let (cpu, gpu) = (on(Place::CPU), on(place));
+    assert!(cpu.0 == gpu.0, "f16 to f32");
+    for (i, x) in floats.iter().enumerate() {
+        // A subnormal f32 may count as zero.
+        if x.is_normal() || *x == 0.0 || x.is_nan() || x.is_infinite() {
+            assert_eq!((cpu.1[i], cpu.2[i]), (gpu.1[i], gpu.2[i]), "{x:e}");
+        }
+    }
+}
+
 /// What becomes one kernel over rows: softmax, a variance, layer norm; also a bool per element and one value per row.
 fn rows_of(x: &Expr, axis: usize) -> Vec<Expr> {
     let e = ops::exp(&(x - ops::max(x, axis, true)));
@@ -417,12 +539,12 @@ fn rows_of(x: &Expr, axis: usize) -> Vec<Expr> {
 #[test]
 fn a_lesser_device_gets_what_it_can() {
     start();
-    let caps = Caps { int64: false, float64: false, ..Caps::all() };
+    let caps = Caps { int64: false, float64: false, float16: false, ..Caps::all() };
     let x = array(&[100, 100], DType::F32);
     assert!(compiled(&[ops::exp(&x) + 1.0], &caps, "f32") > 0);
-    for dtype in [DType::I64, DType::F64] {
+    for dtype in [DType::I64, DType::F64, DType::F16] {
         let x = array(&[100, 100], dtype);
-        assert_eq!(compiled(&[&x + &x], &caps, "wide"), 0);
+        assert_eq!(compiled(&[&x + &x], &caps, "other types"), 0);
     }
     let few = Caps { bindings: 3, ..Caps::all() };
     let y = array(&[100, 100], DType::F32);

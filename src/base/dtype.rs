@@ -8,6 +8,8 @@
 pub enum DType {
     Bool,
     I64,
+    /// Storage only: computed with as f32, every result rounded once.
+    F16,
     F32,
     F64,
 }
@@ -24,6 +26,7 @@ pub enum Kind {
 const TABLE: &[(DType, &str, usize, Kind)] = &[
     (DType::Bool, "bool", 1, Kind::Bool),
     (DType::I64, "i64", 8, Kind::Int),
+    (DType::F16, "f16", 2, Kind::Float),
     (DType::F32, "f32", 4, Kind::Float),
     (DType::F64, "f64", 8, Kind::Float),
 ];
@@ -31,7 +34,7 @@ const TABLE: &[(DType, &str, usize, Kind)] = &[
 /// Dtypes of the language that are not there yet, and what serves until then.
 const TO_COME: &[(&[&str], &str)] = &[
     (&["i8", "i16", "i32", "u8", "u16", "u32", "u64"], "i64 holds such numbers"),
-    (&["f16", "bf16"], "f32 holds such numbers"),
+    (&["bf16"], "f32 holds such numbers, f16 those up to 65504"),
     (&["c64", "c128"], "complex numbers are to come; keep real and imaginary part in two arrays"),
 ];
 

@@ -1,6 +1,7 @@
 //! The Rust types behind the dtypes.
 
 use super::dtype::DType;
+use super::half::Half;
 
 /// A Rust type that is the element of an array. Bools are stored as bytes 0 and 1.
 pub trait Elem: Copy + Send + Sync + PartialEq + std::fmt::Debug + 'static {
@@ -32,6 +33,31 @@ impl Elem for bool {
     }
 }
 
+impl Elem for Half {
+    const DTYPE: DType = DType::F16;
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self.to_f32() as f64
+    }
+    #[inline(always)]
+    fn to_i64(self) -> i64 {
+        self.to_f32() as i64
+    }
+    #[inline(always)]
+    fn to_bool(self) -> bool {
+        self.0 & 0x7fff != 0
+    }
+    #[inline(always)]
+    fn from_f64(x: f64) -> Half {
+        Half::from_f64(x)
+    }
+    #[inline(always)]
+    fn from_i64(x: i64) -> Half {
+        // What an f64 does not hold exactly is far beyond the largest f16.
+        Half::from_f64(x as f64)
+    }
+}
+
 macro_rules! elem {
     ($($t:ty = $d:ident;)+) => { $(impl Elem for $t {
         const DTYPE: DType = DType::$d;
@@ -60,6 +86,10 @@ macro_rules! dispatch {
             }
             $crate::base::DType::I64 => {
                 type $t = i64;
+                $body
+            }
+            $crate::base::DType::F16 => {
+                type $t = $crate::base::Half;
                 $body
             }
             $crate::base::DType::F32 => {

@@ -5,7 +5,7 @@
 use smallvec::SmallVec;
 
 use super::{Device, Memory, Program};
-use crate::base::{DType, Elem, Fault, Layout, Result, Shape};
+use crate::base::{DType, Elem, Fault, Half, Layout, Result, Shape};
 use crate::graph::prim::{Body, Operands};
 use crate::graph::{Fold, bits_of, from_bits};
 use crate::plan::kernel::{BASE, FoldOut, Out};
@@ -134,6 +134,7 @@ fn two(fold: Fold, a: u64, b: u64, dtype: DType) -> u64 {
     match dtype {
         DType::F64 => bits_of(float(from_bits(a), from_bits(b))),
         DType::F32 => bits_of(float(from_bits::<f32>(a).to_f64(), from_bits::<f32>(b).to_f64()) as f32),
+        DType::F16 => bits_of(Half::from_f64(float(from_bits::<Half>(a).to_f64(), from_bits::<Half>(b).to_f64()))),
         DType::I64 => {
             let (a, b) = (from_bits::<i64>(a), from_bits::<i64>(b));
             bits_of(match fold {
@@ -241,7 +242,8 @@ impl Slow {
     }
 
     fn contract(&self, memory: &Memory, slot: usize) -> Result<()> {
-        let dtype = self.dtypes[0];
+        // Operands of f16 are read as f32.
+        let dtype = if self.dtypes[0].is_float() { self.dtypes[0].max(DType::F32) } else { self.dtypes[0] };
         let base = memory.pointer(slot, dtype.size());
         let r = self.domain.rank();
         let k = self.loads[0].layout.shape[r - 1];
@@ -254,8 +256,7 @@ impl Slow {
                 (a[r - 1], b[r - 2]) = (l, l);
                 let (x, y) = (self.load(memory, &self.loads[0], &a), self.load(memory, &self.loads[1], &b));
                 match dtype {
-                    DType::F64 => float += from_bits::<f64>(x) * from_bits::<f64>(y),
-                    DType::F32 => float += from_bits::<f32>(x) as f64 * from_bits::<f32>(y) as f64,
+                    DType::F32 | DType::F64 => float += float_of(x, self.dtypes[0]) * float_of(y, self.dtypes[1]),
                     _ => int = int.wrapping_add(from_bits::<i64>(x).wrapping_mul(from_bits::<i64>(y))),
                 }
             }
@@ -268,6 +269,10 @@ impl Slow {
         });
         Ok(())
     }
+}
+
+fn float_of(bits: u64, dtype: DType) -> f64 {
+    crate::dispatch!(dtype, T => from_bits::<T>(bits).to_f64())
 }
 
 /// Whether a value replaces the best so far: the first of equals stays, a nan wins.

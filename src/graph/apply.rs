@@ -13,7 +13,7 @@ use super::leaf::ALIAS;
 use super::place::Place;
 use super::prim::*;
 use super::tape::Marks;
-use crate::base::{Buffer, DType, Fault, Layout, Result, Shape, Span, trouble};
+use crate::base::{Buffer, DType, Fault, Half, Layout, Result, Shape, Span, trouble};
 
 /// Maps over at most this many elements are computed at once.
 const AT_ONCE: usize = 2048;
@@ -50,6 +50,9 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
     }
     let mut call = Call { prim, ins, attrs };
     let types = (prim.dtype)(&call)?;
+    if types.has(DType::F16) && computes(prim) {
+        return widely(call, &types);
+    }
     let shape = (prim.shape)(&mut call)?;
     let attrs = call.attrs;
     if let Some(watcher) = WATCHER.get() {
@@ -99,6 +102,27 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
     Ok(expr)
 }
 
+/// Whether an op does more with elements than make, move and convert them: what f16 is made f32 for.
+fn computes(prim: &'static Prim) -> bool {
+    match prim.body {
+        Body::Leaf(_) | Body::View(_) => false,
+        Body::Index(kind) => kind == Index::Add,
+        _ => !super::cast::is(prim),
+    }
+}
+
+/// A call on f16: its operands as f32, its result rounded. So the f16 an op gives are those of the op on f32, whatever is
+/// fused with it, and no kernel computes with anything else.
+fn widely(call: Call, types: &Types) -> Result<Expr> {
+    let wide = |(e, &want): (&Expr, &DType)| match want {
+        DType::F16 => cast(&cast(e, want)?, DType::F32),
+        _ => Ok(e.clone()),
+    };
+    let ins = call.ins.iter().zip(&types.ins).map(wide).collect::<Result<Ins>>()?;
+    let out = apply(call.prim, &ins, call.attrs)?;
+    if types.out == DType::F16 { cast(&out, DType::F16) } else { Ok(out) }
+}
+
 /// The dtype conversion, as the primitive of the target dtype.
 pub fn cast(e: &Expr, dtype: DType) -> Result<Expr> {
     if e.dtype() == dtype && !e.is_weak() {
@@ -124,6 +148,7 @@ pub fn convert(bits: u64, from: DType, to: DType) -> u64 {
         match to {
             DType::Bool => bits_of(x.to_bool()),
             DType::I64 => bits_of(x.to_i64()),
+            DType::F16 => bits_of(Half::from_f64(x.to_f64())),
             DType::F32 => bits_of(x.to_f64() as f32),
             DType::F64 => bits_of(x.to_f64()),
         }

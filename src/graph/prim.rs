@@ -388,6 +388,11 @@ impl Types {
     pub fn all(n: usize, each: DType, out: DType) -> Types {
         Types { ins: SmallVec::from_elem(each, n), out }
     }
+
+    /// Whether an input or the result has that dtype.
+    pub fn has(&self, dtype: DType) -> bool {
+        self.out == dtype || self.ins.contains(&dtype)
+    }
 }
 
 impl std::fmt::Debug for Prim {

@@ -53,7 +53,7 @@ impl Data {
             DType::Bool => Data::Bool(host.buffer.as_slice::<bool>()[host.layout.offset]),
             DType::I64 => Data::Int(host.buffer.as_slice::<i64>()[host.layout.offset]),
             DType::F64 => Data::Float(host.buffer.as_slice::<f64>()[host.layout.offset]),
-            DType::F32 => Data::Array(host),
+            DType::F16 | DType::F32 => Data::Array(host),
         }
     }
 

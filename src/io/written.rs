@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::unwritten;
-use crate::base::{Elem, Host, Result, interrupt};
+use crate::base::{Elem, Half, Host, Result, interrupt};
 use crate::dispatch;
 use crate::show::number::push_shortest;
 
@@ -40,11 +40,12 @@ impl Written for i64 {
 macro_rules! float {
     ($($t:ty)+) => { $(impl Written for $t {
         fn push(self, out: &mut String, form: Form) {
-            if form == Form::Json && !self.is_finite() {
+            let size = self.to_f64();
+            if form == Form::Json && !size.is_finite() {
                 return out.push_str("null");
             }
             let start = out.len();
-            push_shortest(out, self, self as f64);
+            push_shortest(out, self, size);
             let whole = out.as_bytes()[start..].iter().all(|b| b.is_ascii_digit() || *b == b'-');
             if form != Form::Bare && whole {
                 out.push_str(".0");
@@ -52,7 +53,7 @@ macro_rules! float {
         }
     })+ };
 }
-float! { f32 f64 }
+float! { Half f32 f64 }
 
 /// The rows of an array of at most two axes, or the elements of one axis as rows, with `between` in a row.
 pub fn write_rows(host: &Host, between: char, form: Form, out: &mut dyn Write) -> Result<()> {

@@ -362,6 +362,8 @@ pub struct Lambda {
     pub result: Option<Annotation>,
     /// Written in the house: faults inside are shown where it was called.
     pub house: bool,
+    /// One operation to its callers, made of several: of f16 it computes all of them in f32 and rounds its result.
+    pub wide: bool,
     pub span: Span,
     pub site: Site,
 }

@@ -129,7 +129,7 @@ macro_rules! body {
     (host $xs:tt { $f:expr }) => { $crate::graph::Body::Host($f) };
 }
 
-/// `f: formula` gives f32 and f64 lanes, `i:` i64, `b:` bool; `-> bool` in front makes the results bools.
+/// `f: formula` gives f32 and f64 lanes (f16 is computed as f32), `i:` i64, `b:` bool; `-> bool` in front makes the results bools.
 #[macro_export]
 macro_rules! lanes {
     (@or_none $xs:tt $dtype:ident $operands:ident) => { None };

@@ -4,7 +4,7 @@
 //! element: every device, thread count and fusion gives the same stream.
 
 use super::*;
-use crate::base::{DType, Elem, Fault, Result, Shape};
+use crate::base::{DType, Elem, Fault, Half, Result, Shape};
 use crate::graph::{Call, Types, bits_of, from_bits};
 use crate::prims;
 
@@ -20,6 +20,7 @@ prims! {
             // SAFETY: the contract of `PositionFn`.
             match dtype {
                 DType::F64 => steps::<f64>(at, out, n, ins, |s, d, i| s + d * i as f64),
+                DType::F16 => steps::<Half>(at, out, n, ins, |s, d, i| Half::from_f64(s.to_f64() + d.to_f64() * i as f64)),
                 DType::F32 => steps::<f32>(at, out, n, ins, |s, d, i| (s as f64 + d as f64 * i as f64) as f32),
                 _ => steps::<i64>(at, out, n, ins, |s, d, i| s.wrapping_add(d.wrapping_mul(i as i64))),
             }
@@ -40,6 +41,8 @@ prims! {
         position: { wgsl: "random_uniform(at, key)", |at, out, n, ins, dtype| unsafe {
             // SAFETY: the contract of `PositionFn`.
             match dtype {
+                // Eleven bits: what is rounded to that many might be 1.
+                DType::F16 => draw::<Half, 4>(at, out, n, ins[0], |w| w.map(|w| Half::from_f32((w >> 21) as f32 / 2048.0))),
                 DType::F32 => draw::<f32, 4>(at, out, n, ins[0], |w| w.map(unit32)),
                 _ => draw::<f64, 2>(at, out, n, ins[0], |w| [unit64(w[0], w[1]), unit64(w[2], w[3])]),
             }
@@ -57,10 +60,8 @@ prims! {
         position: { wgsl: "random_normal(at, key)", |at, out, n, ins, dtype| unsafe {
             // SAFETY: the contract of `PositionFn`.
             match dtype {
-                DType::F32 => draw::<f32, 4>(at, out, n, ins[0], |w| {
-                    let ((a, b), (c, d)) = (polar32(w[0], w[1]), polar32(w[2], w[3]));
-                    [a, b, c, d]
-                }),
+                DType::F16 => draw::<Half, 4>(at, out, n, ins[0], |w| normal32(w).map(Half::from_f32)),
+                DType::F32 => draw::<f32, 4>(at, out, n, ins[0], normal32),
                 _ => draw::<f64, 2>(at, out, n, ins[0], |w| {
                     let r = (-2.0 * (1.0 - unit64(w[0], w[1])).ln()).sqrt();
                     let (s, c) = (std::f64::consts::TAU * unit64(w[2], w[3])).sin_cos();
@@ -104,7 +105,7 @@ fn drawn(c: &Call) -> Result<Types> {
     match c.attr("dtype") {
         Attr::DType(d) if d.is_float() => Ok(Types { ins: smallvec::smallvec![DType::I64], out: *d }),
         other => Err(Fault::new(format!("{}: expected a float dtype, found {other}", c.prim.name))
-            .hint("dtype=f32 or dtype=f64")),
+            .hint("dtype=f16, dtype=f32 or dtype=f64")),
     }
 }
 
@@ -176,6 +177,11 @@ fn polar32(a: u32, b: u32) -> (f32, f32) {
     let r = (-2.0 * (1.0 - unit32(a)).ln()).sqrt();
     let (s, c) = (std::f32::consts::TAU * unit32(b)).sin_cos();
     (r * c, r * s)
+}
+
+fn normal32(w: [u32; 4]) -> [f32; 4] {
+    let ((a, b), (c, d)) = (polar32(w[0], w[1]), polar32(w[2], w[3]));
+    [a, b, c, d]
 }
 
 /// The key of one call: seed and call number mixed (SplitMix64's finalizer), so that neighbours share nothing.

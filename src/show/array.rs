@@ -5,7 +5,7 @@
 //! array keeps the ends of its axes, with `…` between and its type behind. For a pipe nothing is left out: text goes on
 //! its way as it is made, for a small number stretched to a huge shape has more text than memory has room.
 
-use crate::base::{DType, Host, Result, interrupt};
+use crate::base::{DType, Half, Host, Result, interrupt};
 
 use super::{EDGE, Style, THRESHOLD, number};
 
@@ -112,8 +112,13 @@ fn push_element(out: &mut String, host: &Host, at: usize, style: &Style) {
     match (host.dtype, style.digits) {
         (DType::Bool, _) => out.push_str(if host.buffer.as_slice::<bool>()[at] { "true" } else { "false" }),
         (DType::I64, _) => push_int(out, host.buffer.as_slice::<i64>()[at]),
+        (DType::F16, Some(_)) => out.push_str(&number::float16(host.buffer.as_slice::<Half>()[at], style)),
         (DType::F32, Some(_)) => out.push_str(&number::float32(host.buffer.as_slice::<f32>()[at], style)),
         (DType::F64, Some(_)) => out.push_str(&number::float(host.buffer.as_slice::<f64>()[at], style)),
+        (DType::F16, None) => {
+            let x = host.buffer.as_slice::<Half>()[at];
+            number::push_shortest(out, x, x.to_f32() as f64);
+        }
         (DType::F32, None) => {
             let x = host.buffer.as_slice::<f32>()[at];
             number::push_shortest(out, x, x as f64);

@@ -83,7 +83,15 @@ fn array_with(host: &Host, spec: &Spec) -> Result<String> {
         let element = match host.dtype {
             crate::base::DType::Bool => FormatArg::Bool(host.buffer.as_slice::<bool>()[at]),
             crate::base::DType::I64 => FormatArg::Int(host.buffer.as_slice::<i64>()[at]),
-            crate::base::DType::F32 => FormatArg::Float(widened(host.buffer.as_slice::<f32>()[at], spec)),
+            crate::base::DType::F16 => {
+                let x = host.buffer.as_slice::<crate::base::Half>()[at];
+                FormatArg::Float(widened(x.to_f32() as f64, || x.decimal(), spec))
+            }
+            crate::base::DType::F32 => {
+                let x = host.buffer.as_slice::<f32>()[at];
+                let decimal = || number::shortest32(x).parse().unwrap_or(x as f64);
+                FormatArg::Float(widened(x as f64, decimal, spec))
+            }
             crate::base::DType::F64 => FormatArg::Float(host.buffer.as_slice::<f64>()[at]),
         };
         out.push_str(&one(element, spec)?);
@@ -91,10 +99,10 @@ fn array_with(host: &Host, spec: &Spec) -> Result<String> {
     })
 }
 
-/// An f32 for formatting: where nothing asks for digits, the f64 whose shortest text is the f32's.
-fn widened(x: f32, spec: &Spec) -> f64 {
+/// A narrower float for formatting: where nothing asks for digits, the f64 whose shortest text is its own.
+fn widened(x: f64, decimal: impl Fn() -> f64, spec: &Spec) -> f64 {
     let asked = spec.precision.is_some() || spec.kind.is_some();
-    if asked { x as f64 } else { number::shortest32(x).parse().unwrap_or(x as f64) }
+    if asked { x } else { decimal() }
 }
 
 // ---- reading the spec ----

@@ -6,6 +6,7 @@
 use std::fmt::{Display, LowerExp, Write};
 
 use super::Style;
+use crate::base::Half;
 
 /// The shortest text that reads back as the same f64.
 pub fn shortest(x: f64) -> String {
@@ -28,15 +29,25 @@ pub fn float(x: f64, style: &Style) -> String {
 
 /// As `float`, for an f32, whose shortest text has fewer digits.
 pub fn float32(x: f32, style: &Style) -> String {
-    let exact = shortest32(x);
-    match style.digits.map(|n| brief(x as f64, n)) {
-        // Digits beyond an f32's own are those of the binary fraction, and mean nothing.
+    narrow(shortest32(x), x as f64, style)
+}
+
+/// As `float`, for an f16.
+pub fn float16(x: Half, style: &Style) -> String {
+    let mut exact = String::new();
+    push_shortest(&mut exact, x, x.to_f32() as f64);
+    narrow(exact, x.to_f32() as f64, style)
+}
+
+fn narrow(exact: String, x: f64, style: &Style) -> String {
+    match style.digits.map(|n| brief(x, n)) {
+        // Digits beyond its own are those of the binary fraction, and mean nothing.
         Some(text) if text.len() < exact.len() => text,
         _ => exact,
     }
 }
 
-/// Appends the shortest text of `x`, an f32 or f64; `size` is its value.
+/// Appends the shortest text of `x`, a float; `size` is its value.
 pub fn push_shortest<T: Display + LowerExp>(out: &mut String, x: T, size: f64) {
     let abs = size.abs();
     // Writing to a String cannot fail.

@@ -56,7 +56,7 @@ pub trait Binary<T: Copy>: Copy {
 pub enum Isa {
     /// What every machine of the target has.
     Base,
-    /// 256-bit vectors and fused multiply-add.
+    /// 256-bit vectors, fused multiply-add, conversion of f16.
     Avx2,
     /// 512-bit vectors and 32 of them: twice as fast again, measured for every function here.
     Avx512,
@@ -69,7 +69,9 @@ impl Isa {
         #[cfg(target_arch = "x86_64")]
         let there = match self {
             Isa::Base => true,
-            Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Isa::Avx2 => {
+                is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c")
+            }
             Isa::Avx512 => {
                 Isa::Avx2.here()
                     && is_x86_feature_detected!("avx512f")

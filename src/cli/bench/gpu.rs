@@ -11,7 +11,7 @@ use crate::cli::desk::{Desk, Setup};
 use crate::cli::out::Out;
 use crate::cli::repl::aligned;
 use crate::device;
-use crate::graph::{Attr, Attrs, Data, Expr, Place, apply, bits_of, engine, relocate};
+use crate::graph::{Attr, Attrs, Data, Expr, Place, apply, bits_of, cast, engine, relocate};
 use crate::ops;
 use crate::show::Style;
 
@@ -42,6 +42,7 @@ pub fn table(name: Option<&str>) -> Result<String> {
     let n: usize = if soft { 1 << 22 } else { 1 << 26 };
     let rate = |bytes: usize| move |s: f64| format!("{:.1} GB/s", bytes as f64 / s / 1e9);
     let copy = row("copy f32", &|p| map(p, n, |x| -x), &rate(8 * n))?;
+    row("copy f16", &|p| halves(p, n), &rate(4 * n))?;
     row("chain exp(-x*x)*2+1", &|p| map(p, n, |x| ops::exp(&-(x * x)) * 2.0 + 1.0), &rate(8 * n))?;
     row("softmax of rows of 1024", &|p| map(p, n, softmax), &rate(8 * n))?;
     row("sums of rows of 1024", &|p| map(p, n, |x| ops::sum(x, 1usize, false)), &rate(4 * n))?;
@@ -49,7 +50,8 @@ pub fn table(name: Option<&str>) -> Result<String> {
     for m in if soft { vec![256, 512] } else { vec![1024, 4096, 8192] } {
         let flops = 2.0 * (m as f64).powi(3);
         let unit = move |s: f64| format!("{:.3} TFLOP/s", flops / s / 1e12);
-        row(&format!("product f32 {m}"), &|p| product(p, m), &unit)?;
+        row(&format!("product f32 {m}"), &|p| product(p, m, DType::F32), &unit)?;
+        row(&format!("product f16 {m}"), &|p| product(p, m, DType::F16), &unit)?;
     }
     let micro = |s: f64| format!("{:.1} us", s * 1e6);
     row("small kernel", &small, &micro)?;
@@ -58,8 +60,7 @@ pub fn table(name: Option<&str>) -> Result<String> {
     row(&format!("step 784-1024-1024-10, batch {size}"), &|p| step(p, NET, size), &milli)?;
     row("step of digits, 64-64-10, batch 32", &|p| step(p, DIGITS, 32), &milli)?;
     let mut out = aligned(&rows);
-    out +=
-        &format!("a copy moves {:.1} GB/s; products in f16: the dtype is not there yet\n", 8.0 * n as f64 / copy / 1e9);
+    out += &format!("a copy moves {:.1} GB/s; products of f16 go {}\n", 8.0 * n as f64 / copy / 1e9, way(place));
     if soft {
         out += "this device computes on the CPU: sizes are small, and the times judge nothing\n";
     }
@@ -110,13 +111,38 @@ fn map(place: Place, n: usize, f: impl Fn(&Expr) -> Expr) -> Result<f64> {
     best(place, || forced(f(&x)))
 }
 
+/// As `map`, negating f16.
+fn halves(place: Place, n: usize) -> Result<f64> {
+    let x = narrowed(numbers(place, &[n / 1024, 1024])?)?;
+    best(place, || forced(-&x))
+}
+
+fn narrowed(x: Expr) -> Result<Expr> {
+    let x = cast(&x, DType::F16)?;
+    x.force()?;
+    Ok(x)
+}
+
+/// How a device multiplies matrices of f16.
+fn way(place: Place) -> &'static str {
+    #[cfg(feature = "vulkan")]
+    if let Ok(device) = device::vulkan::open(place.device())
+        && device.gpu.caps.coop.is_some()
+    {
+        return "by cooperative matrices";
+    }
+    let _ = place;
+    "by tiles, in f32"
+}
+
 fn softmax(x: &Expr) -> Expr {
     let e = ops::exp(&(x - ops::max(x, 1usize, true)));
     &e / ops::sum(&e, 1usize, true)
 }
 
-fn product(place: Place, m: usize) -> Result<f64> {
+fn product(place: Place, m: usize, dtype: DType) -> Result<f64> {
     let (a, b) = (numbers(place, &[m, m])?, numbers(place, &[m, m])?);
+    let (a, b) = if dtype == DType::F16 { (narrowed(a)?, narrowed(b)?) } else { (a, b) };
     best(place, || forced(ops::matmul(&a, &b)))
 }
 

@@ -69,6 +69,7 @@ fn ulps(a: f64, b: f64, dtype: DType) -> f64 {
         return 0.0;
     }
     let digits = match dtype {
+        DType::F16 => 11,
         DType::F32 => 24,
         DType::F64 => 53,
         _ => return f64::INFINITY,

@@ -299,6 +299,7 @@ impl Code {
                     let (from, to) = (base.offset(at * load.size as isize), scratch);
                     match load.size {
                         1 => tile::turn::<u8>(from.cast(), load.strides[last], to.cast()),
+                        2 => tile::turn::<u16>(from.cast(), load.strides[last], to.cast()),
                         4 => tile::turn::<u32>(from.cast(), load.strides[last], to.cast()),
                         _ => tile::turn::<u64>(from.cast(), load.strides[last], to.cast()),
                     }
@@ -307,6 +308,7 @@ impl Code {
             }
             match load.size {
                 1 => collect::<u8>(base.cast(), &self.dims, &load.strides, start, n, scratch.cast()),
+                2 => collect::<u16>(base.cast(), &self.dims, &load.strides, start, n, scratch.cast()),
                 4 => collect::<u32>(base.cast(), &self.dims, &load.strides, start, n, scratch.cast()),
                 _ => collect::<u64>(base.cast(), &self.dims, &load.strides, start, n, scratch.cast()),
             }
@@ -341,6 +343,7 @@ pub unsafe fn fill(from: *const u8, to: *mut u8, n: usize, size: usize) {
     unsafe {
         match size {
             1 => std::slice::from_raw_parts_mut(to, n).fill(*from),
+            2 => std::slice::from_raw_parts_mut(to.cast::<u16>(), n).fill(from.cast::<u16>().read_unaligned()),
             4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), n).fill(from.cast::<u32>().read_unaligned()),
             _ => std::slice::from_raw_parts_mut(to.cast::<u64>(), n).fill(from.cast::<u64>().read_unaligned()),
         }

@@ -9,9 +9,10 @@ use faer::{Accum, Par};
 
 use super::tasks::{self, Shared};
 use super::{Whole, loads};
-use crate::base::{DType, Fault, Result, Shape};
-use crate::device::{Memory, Program};
+use crate::base::{Buffer, DType, Fault, Layout, Result, Shape, half};
+use crate::device::{Bound, Memory, Program};
 use crate::plan::Kernel;
+use crate::plan::kernel::BASE;
 
 /// Operations from which faer's own parallel product pays: it shares what is packed.
 const LARGE: usize = 1 << 32;
@@ -179,8 +180,32 @@ fn panels<T: faer::traits::ComplexField + Copy>(mut c: MatMut<T>, a: MatRef<T>, 
     }
 }
 
+impl Contract {
+    /// Operands of f16, which only devices read as they are, made f32 first.
+    fn widened(&self, memory: &Memory) -> Result<()> {
+        let mut bound = memory.bound.clone();
+        let mut ins = self.ins.clone();
+        for load in ins.iter_mut().filter(|i| i.dtype == DType::F16) {
+            let host = load.host(memory)?;
+            let n = host.layout.size();
+            let buffer = Buffer::new(4 * n)?;
+            // SAFETY: both hold n elements; `host` made them row-major, and the buffer is fresh.
+            unsafe {
+                half::widen()(&host.buffer.as_slice_of_bytes().as_ptr().add(2 * host.layout.offset), buffer.ptr(), n)
+            };
+            let layout = Layout { offset: BASE, ..Layout::contiguous(host.shape().clone()) };
+            *load = Whole { slot: bound.len(), dtype: DType::F32, layout };
+            bound.push(Bound::Buffer { buffer, offset: 0 });
+        }
+        Contract { ins, slot: self.slot, domain: self.domain.clone() }.float::<f32>(&Memory { bound })
+    }
+}
+
 impl Program for Contract {
     fn launch(&self, memory: &Memory) -> Result<()> {
+        if self.ins.iter().any(|i| i.dtype == DType::F16) {
+            return self.widened(memory);
+        }
         match self.ins.first().map(|i| i.dtype) {
             Some(DType::F64) => self.float::<f64>(memory),
             Some(DType::F32) => self.float::<f32>(memory),

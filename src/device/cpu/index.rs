@@ -208,6 +208,7 @@ impl Program for Gather {
     fn launch(&self, memory: &Memory) -> Result<()> {
         match self.x.dtype.size() {
             1 => self.typed::<u8>(memory),
+            2 => self.typed::<u16>(memory),
             4 => self.typed::<u32>(memory),
             _ => self.typed::<u64>(memory),
         }
@@ -283,6 +284,7 @@ impl Program for Put {
             (true, DType::I64) => self.typed::<i64>(memory, i64::wrapping_add),
             (_, d) => match d.size() {
                 1 => self.typed::<u8>(memory, |_, b| b),
+                2 => self.typed::<u16>(memory, |_, b| b),
                 4 => self.typed::<u32>(memory, |_, b| b),
                 _ => self.typed::<u64>(memory, |_, b| b),
             },

@@ -132,6 +132,7 @@ impl Part {
             };
             match o.size {
                 1 => spread::<u8>(from, base, &self.code.dims, &o.strides, start, n),
+                2 => spread::<u16>(from.cast(), base.cast(), &self.code.dims, &o.strides, start, n),
                 4 => spread::<u32>(from.cast(), base.cast(), &self.code.dims, &o.strides, start, n),
                 _ => spread::<u64>(from.cast(), base.cast(), &self.code.dims, &o.strides, start, n),
             }

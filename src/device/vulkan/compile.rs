@@ -27,6 +27,7 @@ use vulkano::pipeline::compute::{ComputePipeline, ComputePipelineCreateInfo};
 use vulkano::pipeline::layout::{PipelineLayout, PipelineLayoutCreateInfo, PushConstantRange};
 use vulkano::shader::{ShaderModule, ShaderModuleCreateInfo, ShaderStages};
 
+use super::codegen::library::mentions;
 use super::context::Gpu;
 use super::error;
 use super::options::Options;
@@ -120,7 +121,12 @@ impl Gpu {
         let module = unsafe { ShaderModule::new(self.device.clone(), ShaderModuleCreateInfo::new(&words)) };
         let entry = module.map_err(failed)?.single_entry_point();
         let entry = entry.ok_or_else(|| Fault::new("internal: a kernel without an entry"))?;
-        let stage = PipelineShaderStageCreateInfo::new(entry);
+        let mut stage = PipelineShaderStageCreateInfo::new(entry);
+        if let Some(coop) = self.caps.coop.filter(|_| mentions(text, "subgroup_id")) {
+            // The text was made for subgroups of that size.
+            let fixed = self.device.enabled_features().subgroup_size_control;
+            stage.required_subgroup_size = fixed.then_some(coop.lanes as u32);
+        }
         let info = ComputePipelineCreateInfo::stage_layout(stage, layout.clone());
         let pipeline = ComputePipeline::new(self.device.clone(), self.compiler.cache.clone(), info).map_err(failed)?;
         Ok(Arc::new(Pipe { pipeline, layout, binds }))

@@ -22,6 +22,10 @@ use crate::base::{Fault, Result};
 pub struct Caps {
     pub int64: bool,
     pub float64: bool,
+    /// f16 in buffers and in registers.
+    pub float16: bool,
+    /// Small matrices that a subgroup multiplies: f16 with sums of f32.
+    pub coop: Option<Coop>,
     pub push_descriptors: bool,
     /// The most bytes that one binding may span.
     pub range: u64,
@@ -37,12 +41,23 @@ pub struct Caps {
     pub preserve: bool,
 }
 
+/// Cooperative matrices of a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Coop {
+    /// Rows, columns and depth.
+    pub edge: usize,
+    /// Threads of a subgroup.
+    pub lanes: usize,
+}
+
 impl Caps {
     /// A device that can do everything: for texts without a device.
     pub fn all() -> Caps {
         Caps {
             int64: true,
             float64: true,
+            float16: true,
+            coop: None,
             push_descriptors: true,
             range: u64::MAX / 2,
             align: 16,
@@ -111,6 +126,34 @@ impl Gpu {
     }
 }
 
+/// The square matrices of f16 with sums of f32 that naga knows, the larger ones first.
+fn small_matrices(found: &Found) -> Option<Coop> {
+    use ash::vk::{ComponentTypeKHR as Type, CooperativeMatrixPropertiesKHR as Kind, ScopeKHR};
+    let physical = &found.physical;
+    if !physical.supported_extensions().khr_cooperative_matrix {
+        return None;
+    }
+    let lanes = physical.properties().subgroup_size? as usize;
+    let ask = physical.instance().fns().khr_cooperative_matrix.get_physical_device_cooperative_matrix_properties_khr;
+    let mut count = 0u32;
+    // SAFETY: the device has the extension; a null list asks for the number of entries.
+    unsafe { ask(physical.handle(), &mut count, std::ptr::null_mut()) }.result().ok()?;
+    let mut all = vec![Kind::default(); count as usize];
+    // SAFETY: the list holds as many entries.
+    unsafe { ask(physical.handle(), &mut count, all.as_mut_ptr()) }.result().ok()?;
+    let fits = |p: &Kind, edge: u32| {
+        let halves = p.a_type == Type::FLOAT16 && p.b_type == Type::FLOAT16;
+        let sums = p.c_type == Type::FLOAT32 && p.result_type == Type::FLOAT32;
+        halves && sums && p.scope == ScopeKHR::SUBGROUP && [p.m_size, p.n_size, p.k_size] == [edge; 3]
+    };
+    let edge = [16, 8].into_iter().find(|&edge| all.iter().any(|p| fits(p, edge)))?;
+    Some(Coop { edge: edge as usize, lanes })
+}
+
+fn device_version(found: &Found) -> Version {
+    found.physical.api_version()
+}
+
 fn open(number: u8, found: &Found) -> Result<Gpu> {
     let (physical, options) = (&found.physical, Options::get());
     let family = physical
@@ -118,16 +161,26 @@ fn open(number: u8, found: &Found) -> Result<Gpu> {
         .iter()
         .position(|q| q.queue_flags.contains(QueueFlags::COMPUTE))
         .ok_or_else(|| Fault::new(format!("{} has no queue that computes", found.name)))?;
+    let coop = if options.no_coop || options.no_float16 { None } else { small_matrices(found) };
     let features = *physical.supported_features()
         & DeviceFeatures {
             shader_int64: !options.no_int64,
             shader_float64: !options.no_float64,
+            shader_float16: !options.no_float16,
+            storage_buffer16_bit_access: !options.no_float16,
+            cooperative_matrix: coop.is_some(),
+            vulkan_memory_model: coop.is_some(),
+            subgroup_size_control: coop.is_some(),
             ..DeviceFeatures::empty()
         };
     let extensions = *physical.supported_extensions()
         & DeviceExtensions {
             khr_push_descriptor: !options.no_push,
             khr_portability_subset: true,
+            khr_cooperative_matrix: coop.is_some(),
+            // Part of Vulkan 1.2 and 1.3; before that they are asked for.
+            khr_vulkan_memory_model: coop.is_some() && device_version(found) < Version::V1_2,
+            ext_subgroup_size_control: coop.is_some() && device_version(found) < Version::V1_3,
             ..DeviceExtensions::empty()
         };
     let info = DeviceCreateInfo {
@@ -146,6 +199,8 @@ fn open(number: u8, found: &Found) -> Result<Gpu> {
     let caps = Caps {
         int64: features.shader_int64,
         float64: features.shader_float64 && features.shader_int64,
+        float16: features.shader_float16 && features.storage_buffer16_bit_access,
+        coop: coop.filter(|_| features.cooperative_matrix && features.vulkan_memory_model),
         push_descriptors: extensions.khr_push_descriptor,
         range: u64::from(limits.max_storage_buffer_range).min(options.range.unwrap_or(u64::MAX)),
         align: limits.min_storage_buffer_offset_alignment.as_devicesize(),

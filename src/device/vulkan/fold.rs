@@ -43,7 +43,7 @@ pub fn texts(kernel: &Kernel, slots: &[Slot], caps: &Caps) -> Option<Texts> {
             let ScanText { stages, between, dtype } = scan(kernel, *axis, *fold, *slot)?;
             (stages, if between > 0 { vec![(between, dtype); 2] } else { vec![] })
         }
-        Finish::Contract { slot } => match contract(kernel, *slot)? {
+        Finish::Contract { slot } => match contract(kernel, *slot, caps)? {
             ContractText::Tiles(s) => (vec![(s.text, s.groups)], vec![]),
             ContractText::Thin(f) => folds(f),
         },

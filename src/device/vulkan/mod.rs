@@ -54,7 +54,7 @@ use crate::graph::{Leaf, Prim};
 use crate::plan::{Finish, Kernel, Slot};
 
 pub use compile::spirv;
-pub use context::{Caps, Gpu};
+pub use context::{Caps, Coop, Gpu};
 pub use found::{Found, all};
 
 /// The devices that were opened, by number.
@@ -186,7 +186,9 @@ impl Program for Guarded {
 
 /// Whether a device can do an op; if not, the CPU does it.
 pub fn takes(caps: &Caps, prim: &Prim, ins: &[DType], out: DType) -> bool {
-    let typed = |d: DType| (d != DType::I64 || caps.int64) && (d != DType::F64 || caps.float64);
+    let typed = |d: DType| {
+        (d != DType::F16 || caps.float16) && (d != DType::I64 || caps.int64) && (d != DType::F64 || caps.float64)
+    };
     if !ins.iter().copied().chain([out]).all(typed) {
         return false;
     }

@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `off` | no Vulkan device is looked for |
 //! | `library=PATH` | the Vulkan library to load |
-//! | `noint64` `nofloat64` | the device counts as one without these types |
+//! | `noint64` `nofloat64` `nofloat16` | the device counts as one without these types |
+//! | `nocoop` | the device counts as one without cooperative matrices |
 //! | `nopush` | descriptor sets from a pool instead of push descriptors |
 //! | `staging` | host memory counts as out of the device's reach, as on a card |
 //! | `range=BYTES` | the most that one binding may span |
@@ -22,6 +23,8 @@ pub struct Options {
     pub library: Option<String>,
     pub no_int64: bool,
     pub no_float64: bool,
+    pub no_float16: bool,
+    pub no_coop: bool,
     pub no_push: bool,
     pub staging: bool,
     pub range: Option<u64>,
@@ -48,6 +51,8 @@ impl Options {
                 "library" => o.library = Some(value.to_string()),
                 "noint64" => o.no_int64 = true,
                 "nofloat64" => o.no_float64 = true,
+                "nofloat16" => o.no_float16 = true,
+                "nocoop" => o.no_coop = true,
                 "nopush" => o.no_push = true,
                 "staging" => o.staging = true,
                 "range" => o.range = value.parse().ok(),

@@ -2,7 +2,7 @@
 
 use super::args::*;
 use super::natives;
-use crate::base::{DType, Fault, Result, Shape};
+use crate::base::{DType, Fault, Half, Result, Shape};
 use crate::graph::{Expr, Place, cast, relocate};
 use crate::lang::Value;
 use crate::ops;
@@ -254,6 +254,7 @@ natives! {
     "finfo(dtype)" => |_, a| {
         let d = match a.get(0) { Value::Array(e) => Some(e.dtype()), _ => a.dtype(0)? };
         let limits = match d {
+            Some(DType::F16) => (Half::EPSILON, Half::MAX, Half::MIN_POSITIVE),
             Some(DType::F32) => (f32::EPSILON as f64, f32::MAX as f64, f32::MIN_POSITIVE as f64),
             Some(DType::F64) => (f64::EPSILON, f64::MAX, f64::MIN_POSITIVE),
             _ => return Err(a.wrong(0, a.get(0).unlike("a float dtype")).hint("iinfo tells about ints")),

@@ -270,6 +270,13 @@ impl Interp {
 
     /// Runs a function whose arguments were pushed from `base` on.
     pub(super) fn run(&mut self, code: &Lambda, cells: &[Cell], base: usize) -> Result<Value> {
+        if code.wide && self.widen(code.params.len(), base)? {
+            return super::wide::narrowed(self.run_as_given(code, cells, base)?);
+        }
+        self.run_as_given(code, cells, base)
+    }
+
+    fn run_as_given(&mut self, code: &Lambda, cells: &[Cell], base: usize) -> Result<Value> {
         if self.dry.is_some() {
             return self.dry_run(code, cells, base);
         }

@@ -17,6 +17,7 @@ mod program;
 mod range;
 mod resume;
 mod stmt;
+mod wide;
 
 use std::borrow::Cow;
 use std::cell::RefCell;

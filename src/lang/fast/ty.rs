@@ -91,7 +91,7 @@ pub fn number(v: &Value) -> Option<(Ty, u64)> {
         Value::Float(x) => (Ty::Float, x.to_bits()),
         Value::Bool(b) => (Ty::Bool, bits_of(*b)),
         Value::Array(e) if e.rank() == 0 => {
-            if e.is_weak() || e.node().marks.live() {
+            if e.is_weak() || e.node().marks.live() || !has_lanes(e.dtype()) {
                 return None;
             }
             let bits = match e.data() {
@@ -107,9 +107,16 @@ pub fn number(v: &Value) -> Option<(Ty, u64)> {
 /// An array whose elements can be read one by one: dtype, place, rank.
 pub fn array(v: &Value) -> Option<(DType, Place, usize)> {
     match v {
-        Value::Array(e) if (1..=2).contains(&e.rank()) && !e.node().marks.live() && !e.is_broken() => {
+        Value::Array(e)
+            if (1..=2).contains(&e.rank()) && !e.node().marks.live() && !e.is_broken() && has_lanes(e.dtype()) =>
+        {
             Some((e.dtype(), e.place(), e.rank()))
         }
         _ => None,
     }
+}
+
+/// Whether numbers of a dtype are computed with as they are; f16 go the way of arrays, through f32.
+fn has_lanes(dtype: DType) -> bool {
+    dtype != DType::F16
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::basic::{Plan, Step, own, plan};
 use super::fancy::{self, Pick};
 use super::{Sub, Subs, VALUE, Value, one_bool};
-use crate::base::{Buffer, DType, Elem, Fault, Host, Kind, Layout, Result, Shape};
+use crate::base::{Buffer, DType, Elem, Fault, Half, Host, Kind, Layout, Result, Shape};
 use crate::graph::{Attrs, Data, Expr, apply, cast, engine, from_bits};
 use crate::ops;
 
@@ -40,6 +40,8 @@ fn plain_bits(v: &Value, dtype: DType) -> Option<u64> {
     Some(match (v, dtype) {
         (Value::Float(x), DType::F64) => bits_of(*x),
         (Value::Float(x), DType::F32) => bits_of(*x as f32),
+        (Value::Float(x), DType::F16) => bits_of(Half::from_f64(*x)),
+        (Value::Int(i), DType::F16) => bits_of(Half::from_i64(*i)),
         (Value::Int(i), DType::F64) => bits_of(*i as f64),
         (Value::Int(i), DType::F32) => bits_of(*i as f32),
         (Value::Int(i), DType::I64) => bits_of(*i),

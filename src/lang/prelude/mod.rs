@@ -4,7 +4,7 @@
 //! mentions beyond that are names of the house, whatever a user defines. A file is cut before every definition (with
 //! the `##` lines above it); names that begin with `_` are for the house alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 /// A file of definitions.
@@ -14,28 +14,58 @@ struct Theme {
     text: &'static str,
     /// Names that only the namespace has.
     only: &'static [&'static str],
+    /// Its functions compute: of f16 in f32, with one rounding at the end.
+    wide: bool,
 }
 
+/// Functions of themes that compute which look at their array's dtype, only move elements, or call the user's functions.
+const AS_GIVEN: &[&str] = &[
+    "nan_to_num",
+    "one_hot",
+    "embedding",
+    "dropout",
+    "piecewise",
+    "mode",
+    "positive",
+    "real",
+    "imag",
+    "conj",
+    "diff",
+    "block_diag",
+];
+
 static THEMES: &[Theme] = &[
-    Theme { space: "", text: include_str!("math.nev"), only: &[] },
-    Theme { space: "", text: include_str!("shape.nev"), only: &[] },
-    Theme { space: "", text: include_str!("sets.nev"), only: &[] },
-    Theme { space: "", text: include_str!("data.nev"), only: &[] },
-    Theme { space: "stats", text: include_str!("stats.nev"), only: &["mode", "skew", "kurtosis", "iqr", "mad"] },
-    Theme { space: "", text: include_str!("numeric.nev"), only: &[] },
-    Theme { space: "linalg", text: include_str!("linalg.nev"), only: &["cond", "expm", "multi_dot"] },
+    Theme { space: "", text: include_str!("math.nev"), only: &[], wide: true },
+    Theme { space: "", text: include_str!("shape.nev"), only: &[], wide: false },
+    Theme { space: "", text: include_str!("sets.nev"), only: &[], wide: false },
+    Theme { space: "", text: include_str!("data.nev"), only: &[], wide: false },
+    Theme {
+        space: "stats",
+        text: include_str!("stats.nev"),
+        only: &["mode", "skew", "kurtosis", "iqr", "mad"],
+        wide: true,
+    },
+    Theme { space: "", text: include_str!("numeric.nev"), only: &[], wide: true },
+    Theme { space: "linalg", text: include_str!("linalg.nev"), only: &["cond", "expm", "multi_dot"], wide: true },
     Theme {
         space: "random",
         text: include_str!("random.nev"),
         only: &["exponential", "laplace", "gumbel", "cauchy", "lognormal", "rayleigh", "poisson", "binomial"],
+        wide: false,
     },
     Theme {
         space: "nn",
         text: include_str!("nn.nev"),
         only: &["glu", "attention", "rms_norm", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal"],
+        wide: true,
     },
-    Theme { space: "nn", text: include_str!("loss.nev"), only: &[] },
-    Theme { space: "optim", text: include_str!("optim.nev"), only: &["cosine_lr", "warmup_lr", "step_lr"] },
+    Theme { space: "nn", text: include_str!("loss.nev"), only: &[], wide: true },
+    Theme {
+        space: "optim",
+        text: include_str!("optim.nev"),
+        only: &["cosine_lr", "warmup_lr", "step_lr"],
+        wide: false,
+    },
 ];
 
 /// Other names: those of the array standard, NumPy and PyTorch, and members of namespaces that are written in Rust.
@@ -131,17 +161,26 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     table().names.iter().copied()
 }
 
+/// Whether a function is one operation to its callers, computed in f32 where they give it f16.
+pub fn is_wide(name: &str) -> bool {
+    table().wide.contains(name)
+}
+
 struct Table {
     texts: HashMap<&'static str, &'static str>,
+    wide: HashSet<&'static str>,
     names: Vec<&'static str>,
 }
 
 fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
-        let mut all = Table { texts: HashMap::new(), names: vec![] };
+        let mut all = Table { texts: HashMap::new(), wide: HashSet::new(), names: vec![] };
         for theme in THEMES {
             for (name, text) in definitions(theme.text) {
+                if theme.wide && !name.starts_with('_') && !AS_GIVEN.contains(&name) {
+                    all.wide.insert(name);
+                }
                 if !theme.only.contains(&name) {
                     all.add("", name, text);
                 }

@@ -90,6 +90,7 @@ impl Resolver<'_> {
             simple,
             result: d.result.cloned(),
             house: self.house,
+            wide: self.house && crate::lang::prelude::is_wide(d.name),
             span,
             site: Site::default(),
         })

@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use crate::base::{Elem, Result, interrupt};
+use crate::base::{Elem, Half, Result, interrupt};
 
 /// A single lane at least this long is sorted by several threads.
 const LONG: usize = 1 << 14;
@@ -66,6 +66,18 @@ macro_rules! float_key {
             self + 0.0
         }
     })+ };
+}
+/// As the f32 of the same value.
+impl Key for Half {
+    fn key(self, descending: bool) -> u64 {
+        self.to_f32().key(descending)
+    }
+    fn of_key(key: u64, descending: bool) -> Half {
+        Half::from_f32(f32::of_key(key, descending))
+    }
+    fn plain(self) -> Half {
+        Half::from_f32(self.to_f32().plain())
+    }
 }
 float_key! { f32, u32; f64, u64; }
 

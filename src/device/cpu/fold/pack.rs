@@ -36,6 +36,7 @@ impl Folds {
                 let (dims, strides, to) = (&pack.dims, &pack.strides, buffer.ptr());
                 match size {
                     1 => collect::<u8>(base, dims, strides, 0, n, to),
+                    2 => collect::<u16>(base.cast(), dims, strides, 0, n, to.cast()),
                     4 => collect::<u32>(base.cast(), dims, strides, 0, n, to.cast()),
                     _ => collect::<u64>(base.cast(), dims, strides, 0, n, to.cast()),
                 }

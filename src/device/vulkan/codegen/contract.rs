@@ -6,11 +6,13 @@
 //! cache holds. Thin products (one row or column) are folds: see `thin`.
 
 use super::axes::Axes;
+use super::coop::coop;
 use super::fold::{FoldText, Stage, products};
 use super::text::{ENTRY, GROUP, Source, Text, Word, reach};
 use crate::base::{DType, Layout};
+use crate::device::vulkan::context::Caps;
 use crate::plan::kernel::BASE;
-use crate::plan::{From, Kernel};
+use crate::plan::{From, Kernel, Load};
 
 /// How a product is computed.
 #[derive(Clone)]
@@ -31,9 +33,17 @@ struct Tile {
 const LARGE: Tile = Tile { m: 128, n: 128, k: 8, edge: 8 };
 const SMALL: Tile = Tile { m: 64, n: 64, k: 16, edge: 4 };
 
+/// The dtype that a product is computed in, and has: operands of f16 are read as f32.
+pub fn computed(kernel: &Kernel) -> DType {
+    match kernel.dtype(0) {
+        DType::F16 => DType::F32,
+        d => d,
+    }
+}
+
 /// The text of a product; `None` where the device has not got what it needs.
-pub fn contract(kernel: &Kernel, slot: usize) -> Option<ContractText> {
-    let dtype = kernel.dtype(0);
+pub fn contract(kernel: &Kernel, slot: usize, caps: &Caps) -> Option<ContractText> {
+    let dtype = computed(kernel);
     let (a, b) = (&kernel.loads[0], &kernel.loads[1]);
     let (From::Slot(from_a), From::Slot(from_b)) = (&a.from, &b.from) else { return None };
     let r = kernel.domain.rank();
@@ -43,6 +53,9 @@ pub fn contract(kernel: &Kernel, slot: usize) -> Option<ContractText> {
     }
     if m.min(n) <= 2 || m * n <= 64 {
         return Some(ContractText::Thin(products(kernel, slot, k)?));
+    }
+    if let Some(stage) = caps.coop.and_then(|c| coop(kernel, slot, c)) {
+        return Some(ContractText::Tiles(stage));
     }
     let large = dtype == DType::F32 && m >= 256 && n >= 256;
     let tile = if large { LARGE } else { SMALL };
@@ -55,13 +68,14 @@ pub fn contract(kernel: &Kernel, slot: usize) -> Option<ContractText> {
     };
     let (ba, bb) = (batch(&a.layout), batch(&b.layout));
     let axes = Axes::new(&ba.shape, &[], &[&ba, &bb]);
-    let mut side = |from: usize, l: &Layout| {
+    let mut side = |from: usize, load: &Load| {
+        let l = &load.layout;
         let relative = l.offset as isize - BASE as isize;
-        let bind = t.bind(Source::Slot(from), dtype, false, reach(l, relative));
+        let bind = t.bind(Source::Slot(from), load.dtype, false, reach(l, relative));
         (bind, Word::Offset { bind, relative, step: 0 })
     };
-    let (bind_a, start_a) = side(*from_a, &a.layout);
-    let (bind_b, start_b) = side(*from_b, &b.layout);
+    let (bind_a, start_a) = side(*from_a, a);
+    let (bind_b, start_b) = side(*from_b, b);
     let bind_c = t.bind(Source::Slot(slot), dtype, true, reach(&out, 0));
     let start_c = Word::Offset { bind: bind_c, relative: 0, step: 0 };
     let tiles = (m.div_ceil(tile.m), n.div_ceil(tile.n));
@@ -90,18 +104,18 @@ pub fn contract(kernel: &Kernel, slot: usize) -> Option<ContractText> {
 }
 
 /// One side of the product: `outer` is the axis that it shares with the result.
-struct Way {
-    name: &'static str,
-    bind: usize,
-    outer: &'static str,
-    size: &'static str,
+pub(super) struct Way {
+    pub name: &'static str,
+    pub bind: usize,
+    pub outer: &'static str,
+    pub size: &'static str,
     /// Of the outer axis and of the inner one.
-    steps: (isize, isize),
-    wide: usize,
+    pub steps: (isize, isize),
+    pub wide: usize,
 }
 
 /// Which tile a group computes.
-fn head(t: &mut Text, (tm, tn): (usize, usize), (m, n, k): (usize, usize, usize), count: usize) -> String {
+pub(super) fn head(t: &mut Text, (tm, tn): (usize, usize), (m, n, k): (usize, usize, usize), count: usize) -> String {
     let (tm, tn, total) = (t.is(tm), t.is(tn), t.is(tm * tn * count));
     let (m, n, k) = (t.is(m), t.is(n), t.is(k));
     format!(
@@ -138,7 +152,7 @@ fn inner(t: &mut Text, tile: Tile, dtype: DType, ways: &[Way; 2]) -> String {
             out += &format!("    var p{}{q} = {ty}();\n", w.name);
         }
     }
-    out += &fetch(tile, ways, "0u", "    ", ty);
+    out += &fetch(t, tile, ways, "0u", "    ", ty);
     out += &format!("    for (var k0 = 0u; k0 < size_k; k0 += {}u) {{\n", tile.k);
     for w in ways {
         for q in 0..w.wide * tile.k / 256 {
@@ -151,7 +165,7 @@ fn inner(t: &mut Text, tile: Tile, dtype: DType, ways: &[Way; 2]) -> String {
     }
     out += "        workgroupBarrier();\n";
     out += &format!("        if k0 + {}u < size_k {{\n", tile.k);
-    out += &fetch(tile, ways, &format!("k0 + {}u", tile.k), "            ", ty);
+    out += &fetch(t, tile, ways, &format!("k0 + {}u", tile.k), "            ", ty);
     out += "        }\n";
     out += &format!("        for (var d = 0u; d < {}u; d++) {{\n", tile.k);
     for (name, by, wide) in [("a", "ty", tile.m), ("b", "tx", tile.n)] {
@@ -183,7 +197,7 @@ fn spot(tile: Tile, w: &Way, q: usize) -> (String, String) {
 }
 
 /// Lines that bring a thread's elements of the next tiles into registers.
-fn fetch(tile: Tile, ways: &[Way; 2], depth: &str, indent: &str, ty: &str) -> String {
+fn fetch(t: &Text, tile: Tile, ways: &[Way; 2], depth: &str, indent: &str, ty: &str) -> String {
     let mut out = String::new();
     for w in ways {
         for q in 0..w.wide * tile.k / 256 {
@@ -191,7 +205,8 @@ fn fetch(tile: Tile, ways: &[Way; 2], depth: &str, indent: &str, ty: &str) -> St
             let n = w.name;
             out += &format!("{indent}{{ let o = {}0 + {o}; let d = {depth} + {d};\n", w.outer);
             out += &format!("{indent}p{n}{q} = {ty}();\n{indent}if o < {} && d < size_k {{ ", w.size);
-            out += &format!("p{n}{q} = b{}[base_{n} + o * outer_{n} + d * depth_{n}]; }} }}\n", w.bind);
+            let read = t.load(w.bind, &format!("base_{n} + o * outer_{n} + d * depth_{n}"));
+            out += &format!("p{n}{q} = {read}; }} }}\n");
         }
     }
     out

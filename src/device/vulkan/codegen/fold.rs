@@ -9,7 +9,7 @@
 
 use super::axes::Axes;
 use super::library::has;
-use super::text::{ENTRY, GROUP, Source, Text, Word, reach};
+use super::text::{ENTRY, GROUP, Source, Text, Word, reach, stored};
 use crate::base::{DType, Layout};
 use crate::graph::Fold;
 use crate::plan::kernel::{BASE, FoldOut};
@@ -98,13 +98,13 @@ pub fn products(kernel: &Kernel, slot: usize, k: usize) -> Option<FoldText> {
     };
     let (a, b) = (wide(&kernel.loads[0].layout, r - 2, r - 1), wide(&kernel.loads[1].layout, r - 1, r - 2));
     let axes = Axes::new(&domain, &[r], &[&a, &b]);
-    let dtype = kernel.dtype(0);
+    let dtype = super::contract::computed(kernel);
     let mut t = Text::default();
     let mut values = vec![];
     for (l, (load, layout)) in kernel.loads.iter().zip([&a, &b]).enumerate() {
         let From::Slot(from) = load.from else { return None };
         let relative = layout.offset as isize - BASE as isize;
-        let bind = t.bind(Source::Slot(from), dtype, false, reach(layout, relative));
+        let bind = t.bind(Source::Slot(from), load.dtype, false, reach(layout, relative));
         let at = t.position(Word::Offset { bind, relative, step: 0 }, &axes.steps[l]);
         values.push(t.load(bind, &at));
     }
@@ -169,7 +169,7 @@ fn write(t: &mut Text, p: &Part, value: &str, kept: usize, chunks: usize) -> Str
 /// The line that stores a value; bools go byte by byte.
 pub fn store(t: &mut Text, bind: usize, at: &str, value: &str) -> String {
     if t.bindings[bind].dtype != DType::Bool {
-        return format!("        b{bind}[{at}] = {value};\n");
+        return format!("        b{bind}[{at}] = {};\n", stored(t.bindings[bind].dtype, value));
     }
     t.types[bind] = "atomic<u32>".into();
     format!(

@@ -6,7 +6,8 @@
 
 use super::axes::Axes;
 use super::fold::store;
-use super::text::{ENTRY, GROUP, Source, Text, Word, reach};
+use super::library::wgsl;
+use super::text::{ENTRY, GROUP, Source, Text, Word, reach, stored};
 use crate::base::{DType, Layout, Shape};
 use crate::plan::kernel::BASE;
 use crate::plan::{From, Kernel, Load};
@@ -51,7 +52,7 @@ pub fn gather(kernel: &Kernel, slot: usize, rest: usize) -> Option<GatherText> {
     let mut t = Text::default();
     let (bind_x, start_x) = bound(&mut t, x)?;
     let coords: Vec<String> = (0..axes.rank()).map(|k| format!("c{k}: u32")).collect();
-    let mut value = format!("fn value({}) -> {} {{\n", coords.join(", "), x.dtype.name());
+    let mut value = format!("fn value({}) -> {} {{\n", coords.join(", "), wgsl(x.dtype));
     value += &format!("    var at = {};\n", t.position(start_x, &axes.steps[0]));
     for (j, index) in indices.iter().enumerate() {
         let (bind, start) = bound(&mut t, index)?;
@@ -82,7 +83,7 @@ pub fn gather(kernel: &Kernel, slot: usize, rest: usize) -> Option<GatherText> {
     } else {
         main += "    let e = u;\n";
         main += &t.coordinates(&axes, &every, "e", "    ");
-        main += &format!("    b{out}[{start} + e] = value({call});\n");
+        main += &format!("    b{out}[{start} + e] = {};\n", stored(x.dtype, &format!("value({call})")));
     }
     t.body = value + &main;
     let flag = t.flag();

@@ -17,6 +17,7 @@ const FILES: &[&str] = &[
     include_str!("../../../../shaders/float32.wgsl"),
     include_str!("../../../../shaders/float64.wgsl"),
     include_str!("../../../../shaders/random.wgsl"),
+    include_str!("../../../../shaders/float16.wgsl"),
 ];
 
 /// A function, constant or variable of the library.
@@ -93,7 +94,7 @@ pub fn needed(code: &str) -> String {
 pub fn allows(code: &str, caps: &Caps) -> bool {
     let all = needed(code) + code;
     let uses = |types: &[&str]| words(&all).any(|w| types.contains(&w));
-    (caps.int64 || !uses(&["i64", "u64"])) && (caps.float64 || !uses(&["f64"]))
+    (caps.int64 || !uses(&["i64", "u64"])) && (caps.float64 || !uses(&["f64"])) && (caps.float16 || !uses(&["f16"]))
 }
 
 /// The ending of a dtype's functions.
@@ -129,9 +130,17 @@ pub fn expression(snippet: &str, params: &[(&str, String)], dtype: DType) -> Opt
     Some(out)
 }
 
-/// The type of a register.
+/// The type of a register. That of an f16 holds it as f32.
 pub fn wgsl(dtype: DType) -> &'static str {
-    dtype.name()
+    match dtype {
+        DType::F16 => DType::F32.name(),
+        d => d.name(),
+    }
+}
+
+/// Whether code uses a type.
+pub fn mentions(code: &str, name: &str) -> bool {
+    words(code).any(|w| w == name)
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@
 //! Bools written into a part of an array (a join, a slice that is set) go byte by byte, with atomic operations.
 
 use super::axes::Axes;
-use super::text::{ENTRY, GROUP, Source, Text, Word, reach, value_type};
+use super::library::wgsl;
+use super::text::{ENTRY, GROUP, Source, Text, Word, reach, stored, value_type};
 use crate::base::{DType, Layout};
 use crate::plan::kernel::Out;
 use crate::plan::{From, Kernel, Slot, SlotKind};
@@ -55,10 +56,10 @@ pub fn wide(kernel: &Kernel, outs: &[Out], slots: &[Slot]) -> Option<MapText> {
     for (l, load) in kernel.loads.iter().enumerate() {
         let dtype = load.dtype;
         if !memory(load) || axes.is_single(l) {
-            inside += &format!("    let r{l}: {} = {};\n", dtype.name(), loads[l]);
+            inside += &format!("    let r{l}: {} = {};\n", wgsl(dtype), loads[l]);
             continue;
         }
-        params.push(format!("r{l}: {}", dtype.name()));
+        params.push(format!("r{l}: {}", wgsl(dtype)));
         let From::Slot(slot) = load.from else { return None };
         let relative = load.layout.offset as isize - crate::plan::kernel::BASE as isize;
         let find = |b: &super::text::Binding| {
@@ -67,9 +68,9 @@ pub fn wide(kernel: &Kernel, outs: &[Out], slots: &[Slot]) -> Option<MapText> {
         let bind = t.bindings.iter().position(find)?;
         let start = t.word(Word::Offset { bind, relative, step: axes.only_step(l) });
         args.push(match dtype {
-            DType::F32 => {
-                t.types[bind] = "vec4<f32>".into();
-                before += &format!("    let x{l} = b{bind}[({start} >> 2u) + u];\n");
+            DType::F32 | DType::F16 => {
+                t.types[bind] = format!("vec4<{dtype}>");
+                before += &format!("    let x{l} = vec4<f32>(b{bind}[({start} >> 2u) + u]);\n");
                 ["x", "y", "z", "w"].map(|part| format!("x{l}.{part}"))
             }
             DType::Bool => {
@@ -107,9 +108,9 @@ pub fn wide(kernel: &Kernel, outs: &[Out], slots: &[Slot]) -> Option<MapText> {
         let start = t.word(Word::Offset { bind, relative: 0, step: 1 });
         let all: Vec<String> = (0..4).map(|lane| format!("y{lane}.v{k}")).collect();
         main += &match dtype {
-            DType::F32 => {
-                t.types[bind] = "vec4<f32>".into();
-                format!("    b{bind}[({start} >> 2u) + u] = vec4<f32>({});\n", all.join(", "))
+            DType::F32 | DType::F16 => {
+                t.types[bind] = format!("vec4<{dtype}>");
+                format!("    b{bind}[({start} >> 2u) + u] = vec4<{dtype}>(vec4<f32>({}));\n", all.join(", "))
             }
             DType::Bool => {
                 let bytes: Vec<String> =
@@ -171,7 +172,7 @@ pub fn plain(kernel: &Kernel, outs: &[Out], slots: &[Slot]) -> Option<MapText> {
             main += &format!("{indent}atomicAnd(&b{bind}[a{k} >> 2u], ~(255u << s{k}));\n");
             main += &format!("{indent}atomicOr(&b{bind}[a{k} >> 2u], select(0u, 1u, y.v{k}) << s{k});\n");
         } else {
-            main += &format!("{indent}b{bind}[{at}] = y.v{k};\n");
+            main += &format!("{indent}b{bind}[{at}] = {};\n", stored(dtype, &format!("y.v{k}")));
         }
     }
     if lanes == 4 {

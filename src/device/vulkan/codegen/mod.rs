@@ -2,6 +2,7 @@
 
 pub mod axes;
 pub mod contract;
+pub mod coop;
 pub mod fold;
 pub mod index;
 pub mod library;

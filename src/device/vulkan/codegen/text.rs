@@ -5,7 +5,7 @@
 //! words of four; a number is passed as words; an index is u32, and steps that walk backwards wrap around.
 
 use super::axes::{Axes, span};
-use super::library::{allows, expression, needed, wgsl};
+use super::library::{allows, expression, mentions, needed, wgsl};
 use crate::base::{DType, Layout};
 use crate::device::vulkan::compile::WORDS;
 use crate::device::vulkan::context::Caps;
@@ -95,6 +95,7 @@ impl Text {
     pub fn load(&self, bind: usize, at: &str) -> String {
         match (self.bindings[bind].dtype, self.types[bind].as_str()) {
             (DType::Bool, _) => format!("(((b{bind}[({at}) >> 2u] >> ((({at}) & 3u) << 3u)) & 1u) != 0u)"),
+            (DType::F16, _) => format!("f32(b{bind}[{at}])"),
             _ => format!("b{bind}[{at}]"),
         }
     }
@@ -108,6 +109,7 @@ impl Text {
         };
         match dtype {
             DType::Bool => format!("(({low} & 1u) != 0u)"),
+            DType::F16 => format!("unpack2x16float({low}).x"),
             DType::F32 => format!("bitcast<f32>({low})"),
             DType::I64 => format!("bitcast<i64>({})", wide()),
             DType::F64 => format!("bitcast<f64>({})", wide()),
@@ -241,7 +243,14 @@ impl Text {
                 true => format!("@group(0) @binding({}) var<storage, read> p: P;\n", self.bindings.len()),
             };
         }
-        out + &needed(&self.body) + &self.body
+        out += &(needed(&self.body) + &self.body);
+        let enabled = [("f16", "f16"), ("subgroup_id", "wgpu_cooperative_matrix")];
+        let enabled: String = enabled
+            .iter()
+            .filter(|(word, _)| mentions(&out, word))
+            .map(|(_, name)| format!("enable {name};\n"))
+            .collect();
+        enabled + &out
     }
 
     /// Whether the words need a buffer.
@@ -283,7 +292,15 @@ pub fn reach(layout: &Layout, relative: isize) -> (isize, isize) {
 pub fn storage(dtype: DType) -> &'static str {
     match dtype {
         DType::Bool => "u32",
-        d => wgsl(d),
+        d => d.name(),
+    }
+}
+
+/// A register's value as what a buffer of that dtype holds; bools are packed by those who store them.
+pub fn stored(dtype: DType, value: &str) -> String {
+    match dtype {
+        DType::F16 => format!("f16({value})"),
+        _ => value.to_string(),
     }
 }
 
