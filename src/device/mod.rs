@@ -25,6 +25,10 @@ pub trait Device {
     fn takes_rows(&self) -> bool {
         false
     }
+    /// Whether the rows may lie along other axes than the last.
+    fn takes_columns(&self) -> bool {
+        false
+    }
     /// Makes a kernel ready to be launched many times.
     fn prepare(&self, kernel: &Kernel, slots: &[Slot]) -> Result<Box<dyn Program>>;
     /// Whether it can do an op on these dtypes. What it cannot do the CPU does.
@@ -102,6 +106,11 @@ pub fn takes(number: u8, prim: &Prim, ins: &[DType], out: DType) -> bool {
 /// Whether device number n takes kernels of rows.
 pub fn takes_rows(number: u8) -> bool {
     of(number).is_ok_and(|d| d.takes_rows())
+}
+
+/// Whether device number n takes kernels of rows along other axes than the last.
+pub fn takes_columns(number: u8) -> bool {
+    of(number).is_ok_and(|d| d.takes_columns())
 }
 
 /// Whether device number n can run a kernel.

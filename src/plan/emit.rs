@@ -385,10 +385,12 @@ impl Emitter<'_> {
 
     /// The layout of a fold's result (the folded axes left out, or of size 1) over what it folds.
     fn unfold(&self, mut layout: Layout, fold: u32) -> Layout {
-        let Some((_, ins)) = fuse::op(&self.trace.items[fold as usize]) else { return layout };
+        let What::Op { attrs, ins, .. } = &self.trace.items[fold as usize].what else { return layout };
         let domain = self.shape(ins[0]);
-        while layout.shape.rank() < domain.rank() {
-            layout = with_axis(&layout, layout.shape.rank());
+        if layout.shape.rank() < domain.rank() {
+            for k in attrs[0].as_sizes() {
+                layout = with_axis(&layout, k);
+            }
         }
         layout.broadcast(domain)
     }
@@ -416,11 +418,11 @@ impl Emitter<'_> {
 
 /// The layout of one value a row, over the domain.
 fn row_layout(rows: &Rows) -> Layout {
-    let kept: Shape = rows.domain[..rows.domain.rank() - rows.axes.len()].iter().copied().collect();
+    let kept: Shape =
+        (0..rows.domain.rank()).map(|k| if rows.axes.contains(&k) { 1 } else { rows.domain[k] }).collect();
     let mut layout = Layout::contiguous(kept);
     for &k in &rows.axes {
-        layout.shape.0.push(rows.domain[k]);
-        layout.strides.push(0);
+        (layout.shape.0[k], layout.strides[k]) = (rows.domain[k], 0);
     }
     layout
 }

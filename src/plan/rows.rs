@@ -1,9 +1,10 @@
-//! Rows: folds along the last axes of a domain, and what uses their values over the same domain, become one kernel.
+//! Rows: folds along some axes of a domain, and what uses their values over the same domain, become one kernel.
 //!
 //! In: the groups that fusion made. Out: fewer of them, some with `rows`. Softmax is four kernels by the rules of `fuse`
 //! (largest, exponentials, sum, quotient), each a pass over memory; but each row needs only itself. Such a kernel goes
 //! over the domain row by row, in stages: what the next stage needs of a row is still in cache. So softmax, layer norm, a
-//! variance along the last axis, and their gradients, read their input from memory once.
+//! variance along the last axis, and their gradients, read their input from memory once. On the CPU the folded axes may be
+//! others too: then some columns at a time go through the stages.
 //!
 //! A cluster grows from a fold by what stands next to it: maps and folds over its domain, and maps over its result.
 //! It must not need what needs it: no path leaves a cluster and comes back.
@@ -19,6 +20,11 @@ use crate::graph::prim::Body;
 
 /// The most elements of a row: what a core's second-level cache holds a few of.
 const LONGEST: usize = 16 * 1024;
+/// The fewest columns, so that blocks are not too short; and from which there is work for several cores.
+const COLUMNS: usize = 16;
+const MANY_COLUMNS: usize = 1024;
+/// Elements that one core does as fast.
+const FEW: usize = 0;
 /// Clusters that are not grown any more.
 const MOST: usize = 64;
 
@@ -29,7 +35,7 @@ pub struct Rows {
     pub device: u8,
     /// The index space.
     pub domain: Shape,
-    /// The axes of a row: the last ones.
+    /// The axes of a row: the last ones, or some in a row before.
     pub axes: SmallVec<[usize; 4]>,
 }
 
@@ -80,11 +86,16 @@ fn rows_of(t: &Trace, group: &Group) -> Option<Rows> {
     let domain = t.items[ins[0] as usize].shape.clone();
     let super::trace::What::Op { attrs, .. } = &t.items[first].what else { return None };
     let axes = attrs[0].as_sizes();
-    let last = domain.rank().checked_sub(axes.len())?;
-    let length: usize = domain[last..].iter().product();
-    let fits = !axes.is_empty() && axes.iter().copied().eq(last..domain.rank()) && (2..=LONGEST).contains(&length);
     let device = t.items[first].device;
-    fits.then_some(Rows { device, domain, axes })
+    let (&from, &last) = (axes.first()?, axes.last()?);
+    let length: usize = domain[from..=last].iter().product();
+    let inner: usize = domain[last + 1..].iter().product();
+    let columns = || {
+        let enough = domain[..from].iter().product::<usize>() * inner >= MANY_COLUMNS || domain.size() <= FEW;
+        crate::device::takes_columns(device) && inner >= COLUMNS && enough
+    };
+    let fits = axes.iter().copied().eq(from..=last) && (2..=LONGEST).contains(&length);
+    (fits && (last + 1 == domain.rank() || columns())).then_some(Rows { device, domain, axes })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -114,11 +125,10 @@ fn role(t: &Trace, group: &Group, rows: &Rows) -> Option<Role> {
 
 /// Whether a shape is that of the folds' results, with the folded axes left out or of size 1.
 pub fn is_row(shape: &Shape, rows: &Rows) -> bool {
-    let kept = &rows.domain[..rows.domain.rank() - rows.axes.len()];
-    shape[..] == *kept
-        || (shape.rank() == rows.domain.rank()
-            && shape[..kept.len()] == *kept
-            && shape[kept.len()..].iter().all(|&n| n == 1))
+    let all = 0..rows.domain.rank();
+    let kept = all.clone().filter(|k| !rows.axes.contains(k)).map(|k| rows.domain[k]);
+    let with_ones = all.map(|k| if rows.axes.contains(&k) { 1 } else { rows.domain[k] });
+    shape.iter().copied().eq(kept) || shape.iter().copied().eq(with_ones)
 }
 
 /// Who reads whom, among groups.

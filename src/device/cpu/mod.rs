@@ -38,9 +38,18 @@ impl Device for Cpu {
         true
     }
 
+    fn takes_columns(&self) -> bool {
+        true
+    }
+
     fn prepare(&self, kernel: &Kernel, slots: &[Slot]) -> Result<Box<dyn Program>> {
         Ok(match &kernel.finish {
-            Finish::Rows { axes, outs } => Box::new(rows::Rows::new(kernel, axes, outs, slots)?),
+            Finish::Rows { axes, outs } => match axes.last() {
+                Some(&last) if last + 1 < kernel.domain.rank() => {
+                    Box::new(rows::Columns::new(kernel, axes, outs, slots)?)
+                }
+                _ => Box::new(rows::Rows::new(kernel, axes, outs, slots)?),
+            },
             Finish::Store(outs) => Box::new(map::Map::new(kernel, outs, slots)?),
             Finish::Fold { axes, outs } => Box::new(fold::Folds::new(kernel, axes, outs, slots)?),
             Finish::Scan { axis, fold, slot } => Box::new(scan::Scan::new(kernel, *axis, *fold, *slot)),

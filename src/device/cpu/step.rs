@@ -20,6 +20,16 @@ pub struct Step {
     work: Work,
     /// Bytes of an element of each argument, then of the result.
     pub sizes: SmallVec<[usize; 4]>,
+    /// One operation on two registers, or its square.
+    pub made: Option<Made>,
+}
+
+/// What a step makes of two registers: an operation's value, or its square.
+#[derive(Clone, Copy)]
+pub struct Made {
+    pub op: Arith,
+    pub args: [Reg; 2],
+    pub squared: bool,
 }
 
 /// The argument that stands for the number -1, which negating multiplies by.
@@ -139,7 +149,8 @@ fn alone(p: &Plain, result: Reg) -> Result<Step> {
     let lane = |op| simd::lane(op, p.dtype).ok_or_else(missing);
     let divisor = if p.op == Arith::Div { Some((1, lane(Arith::Mul)?)) } else { None };
     let work = Work::Basic { lane: lane(p.op)?, dtype: p.dtype, divisor };
-    Ok(Step { args: SmallVec::from_slice(&p.args), result, work, sizes: smallvec![p.dtype.size(); 3] })
+    let made = (p.args[1] != MINUS_ONE).then_some(Made { op: p.op, args: p.args, squared: false });
+    Ok(Step { args: SmallVec::from_slice(&p.args), result, work, sizes: smallvec![p.dtype.size(); 3], made })
 }
 
 /// `inner`, whose value is called `between`, and then `outer`.
@@ -161,7 +172,9 @@ fn pair(inner: &Plain, outer: &Plain, between: Reg, result: Reg) -> Result<Step>
     let mut args: SmallVec<[Reg; 3]> = SmallVec::from_slice(&inner.args);
     args.extend(other);
     let sizes = SmallVec::from_elem(outer.dtype.size(), args.len() + 1);
-    Ok(Step { args, result, work, sizes })
+    let squared = then == Outer::Square && inner.args[1] != MINUS_ONE;
+    let made = squared.then_some(Made { op: inner.op, args: inner.args, squared });
+    Ok(Step { args, result, work, sizes, made })
 }
 
 fn general(map: &MapBody, inst: &Inst, result: Reg, dtype: &dyn Fn(Reg) -> DType) -> Result<Step> {
@@ -178,7 +191,7 @@ fn general(map: &MapBody, inst: &Inst, result: Reg, dtype: &dyn Fn(Reg) -> DType
     };
     let mut sizes: SmallVec<[usize; 4]> = inst.args.iter().map(|&a| dtype(a).size()).collect();
     sizes.push(inst.dtype.size());
-    Ok(Step { args: inst.args.clone(), result, work: Work::Lane { vectors, mixed }, sizes })
+    Ok(Step { args: inst.args.clone(), result, work: Work::Lane { vectors, mixed }, sizes, made: None })
 }
 
 impl Step {

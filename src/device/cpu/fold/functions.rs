@@ -6,7 +6,9 @@
 use crate::base::DType;
 use crate::base::math::Isa;
 use crate::device::cpu::simd::{self, Arith};
+use crate::device::cpu::step::Made;
 use crate::graph::Fold;
+use crate::plan::Reg;
 
 /// Works on n elements from one pointer into another.
 type Stretch = unsafe fn(*const u8, usize, *mut u8);
@@ -21,6 +23,8 @@ pub struct Functions {
     pub segment: Stretch,
     /// Folds n elements into n accumulators.
     pub(super) line: Stretch,
+    /// Folds several lines at once, with the same bits.
+    pub(super) lines: Option<simd::Lines>,
 }
 
 /// One fold over one type: start and combination.
@@ -141,7 +145,7 @@ fn of<T: Copy, F: Combine<T>>() -> Functions {
         Isa::Avx2 | Isa::Avx512 => (segment_avx2::<T, F>, line_avx2::<T, F>),
         _ => (segment::<T, F>, line::<T, F>),
     };
-    Functions { size: size_of::<T>(), start: start::<T, F>, segment, line }
+    Functions { size: size_of::<T>(), start: start::<T, F>, segment, line, lines: None }
 }
 
 pub fn functions(fold: Fold, dtype: DType) -> Option<Functions> {
@@ -153,10 +157,32 @@ pub fn functions(fold: Fold, dtype: DType) -> Option<Functions> {
         _ => None,
     };
     let mut out = plain_functions(fold, dtype)?;
-    if let Some((segment, line)) = by_vectors.and_then(|op| simd::fold_lanes(op, dtype)) {
-        (out.segment, out.line) = (segment, line);
+    if let Some((segment, line, lines)) = by_vectors.and_then(|op| simd::fold_lanes(op, dtype)) {
+        (out.segment, out.line, out.lines) = (segment, line, Some(lines));
     }
     Some(out)
+}
+
+/// Folds of what a step makes of two operands, which need no block between.
+#[derive(Clone, Copy)]
+pub struct MadeFold {
+    pub args: [Reg; 2],
+    /// Folds a stretch.
+    pub segment: simd::SegmentOf,
+    /// Folds lines.
+    pub lines: simd::LinesOf,
+}
+
+/// The folds of what a step makes, where there are such.
+pub fn made_fold(fold: Fold, made: &Made, dtype: DType) -> Option<MadeFold> {
+    let by = match fold {
+        Fold::Sum => Arith::Add,
+        Fold::Max => Arith::Max,
+        Fold::Min => Arith::Min,
+        _ => return None,
+    };
+    let (segment, lines) = simd::made_fold_lanes(made.op, made.squared, by, dtype)?;
+    Some(MadeFold { args: made.args, segment, lines })
 }
 
 fn plain_functions(fold: Fold, dtype: DType) -> Option<Functions> {

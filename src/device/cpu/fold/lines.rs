@@ -4,7 +4,7 @@
 
 use smallvec::SmallVec;
 
-use super::functions::Functions;
+use super::functions::{Functions, MadeFold};
 use super::runs::whole;
 use super::{CHUNK, Folds};
 use crate::base::Result;
@@ -15,14 +15,20 @@ use crate::device::cpu::tasks::{self, Shared};
 /// Lines that are folded into one vector before it joins the next level.
 const RADIX: usize = 64;
 
+/// Lines that are folded before they join others: how lines are cut depends on the shape only, and there are few
+/// chunks, for each has accumulators of its own.
+pub fn lines_of_chunk(n: usize, inner: usize) -> usize {
+    (CHUNK / inner.max(1)).max(RADIX).max(n.div_ceil(16))
+}
+
 impl Folds {
     /// Columns: innermost axis kept.
     pub(super) fn columns(&self, memory: &Memory) -> Result<()> {
         let (outer, n, inner) = (self.outer, self.folded, self.inner);
-        // How lines are cut depends on the shape only. Few chunks: each has accumulators of its own.
-        let lines = (CHUNK / inner.max(1)).max(RADIX).max(n.div_ceil(16));
+        let lines = lines_of_chunk(n, inner);
         let chunks = n.div_ceil(lines).max(1);
-        let in_place = self.outs.iter().all(|o| self.code.in_place(memory, o.reg).is_some());
+        let there = self.outs.iter().all(|o| self.code.in_place(memory, o.reg).is_some());
+        let in_place = there || self.made.is_some();
         let tile = inner.min(if in_place { 4 * BLOCK } else { BLOCK });
         let tiles = inner.div_ceil(tile);
         let bytes: Vec<usize> = self.outs.iter().map(|o| chunks * outer * inner * o.functions.size).collect();
@@ -52,6 +58,7 @@ impl Folds {
                 combine(
                     &o.functions,
                     partial.as_mut_ptr().cast(),
+                    outer * inner * o.functions.size,
                     chunks,
                     outer * inner,
                     memory.pointer(o.slot, o.functions.size),
@@ -80,12 +87,22 @@ impl Folds {
         with_frame(|frame| {
             let mut levels: SmallVec<[Levels; 2]> = self.outs.iter().map(|o| Levels::new(o.functions, width)).collect();
             let mut line = lines.start;
-            if let [o] = &self.outs[..]
+            if let Some(made) = &self.made {
+                // SAFETY: within the arrays.
+                unsafe {
+                    let (ins, single) = self.operands(memory, made.args, (n * at + line) * inner + first);
+                    let strides = made.args.map(|r| inner * self.code.size_of(r));
+                    levels[0].add_made(made, ins, strides, single, lines.end - line);
+                }
+                line = lines.end;
+            } else if let [o] = &self.outs[..]
                 && let Some(base) = self.code.in_place(memory, o.reg)
             {
-                for l in lines.clone() {
-                    // SAFETY: within the array.
-                    unsafe { levels[0].add(base.add(((self.folded * at + l) * inner + first) * o.functions.size)) };
+                let size = o.functions.size;
+                // SAFETY: within the array.
+                unsafe {
+                    let from = base.add(((n * at + line) * inner + first) * size);
+                    levels[0].add(from, inner * size, lines.end - line);
                 }
                 line = lines.end;
             }
@@ -102,9 +119,7 @@ impl Folds {
                             count * width,
                             o.functions.size,
                         );
-                        for l in 0..count {
-                            levels.add(all.pointer().add(l * width * o.functions.size));
-                        }
+                        levels.add(all.pointer(), width * o.functions.size, count);
                     }
                 }
                 line += count;
@@ -120,9 +135,9 @@ impl Folds {
 /// Folds the chunks' accumulators pairwise into the output.
 ///
 /// # Safety
-/// `partials` holds `chunks * n` elements, `out` n.
-unsafe fn combine(f: &Functions, partials: *mut u8, chunks: usize, n: usize, out: *mut u8) {
-    let at = |c: usize| unsafe { partials.add(c * n * f.size) };
+/// `partials` holds the chunks' n elements each, `stride` bytes from one to the next; `out` n.
+pub unsafe fn combine(f: &Functions, partials: *mut u8, stride: usize, chunks: usize, n: usize, out: *mut u8) {
+    let at = |c: usize| unsafe { partials.add(c * stride) };
     let mut step = 1;
     while step < chunks {
         for c in (0..chunks).step_by(2 * step) {
@@ -138,7 +153,7 @@ unsafe fn combine(f: &Functions, partials: *mut u8, chunks: usize, n: usize, out
 }
 
 /// Accumulators for lines: each level takes `RADIX` of the one below.
-struct Levels {
+pub struct Levels {
     f: Functions,
     width: usize,
     memory: Vec<u64>,
@@ -146,7 +161,7 @@ struct Levels {
 }
 
 impl Levels {
-    fn new(f: Functions, width: usize) -> Levels {
+    pub fn new(f: Functions, width: usize) -> Levels {
         Levels { f, width, memory: vec![], counts: SmallVec::new() }
     }
 
@@ -169,13 +184,57 @@ impl Levels {
         unsafe { self.memory.as_mut_ptr().add(level * words).cast() }
     }
 
+    /// Takes `count` lines, `stride` bytes from one to the next.
+    ///
     /// # Safety
-    /// `line` holds `width` elements.
-    unsafe fn add(&mut self, line: *const u8) {
-        let at = self.at(0);
-        // SAFETY: both hold `width` elements.
-        unsafe { (self.f.line)(line, self.width, at) };
-        self.counts[0] += 1;
+    /// Each line holds `width` elements.
+    pub unsafe fn add(&mut self, mut from: *const u8, stride: usize, mut count: usize) {
+        while count > 0 {
+            let at = self.at(0);
+            let some = count.min(RADIX - self.counts[0]);
+            // SAFETY: the caller's.
+            unsafe {
+                match self.f.lines {
+                    Some(lines) => lines(from, stride as isize, some, self.width, at),
+                    None => (0..some).for_each(|k| (self.f.line)(from.add(k * stride), self.width, at)),
+                }
+            }
+            from = from.wrapping_add(some * stride);
+            self.counts[0] += some;
+            count -= some;
+            self.carry();
+        }
+    }
+
+    /// Takes what `count` lines of two operands make.
+    ///
+    /// # Safety
+    /// Each line holds `width` elements, or one where single.
+    pub unsafe fn add_made(
+        &mut self,
+        made: &MadeFold,
+        mut ins: [*const u8; 2],
+        strides: [usize; 2],
+        single: u8,
+        mut count: usize,
+    ) {
+        let strides = [0, 1].map(|i| if single & 1 << i == 0 { strides[i] as isize } else { 0 });
+        while count > 0 {
+            let at = self.at(0);
+            let some = count.min(RADIX - self.counts[0]);
+            // SAFETY: the caller's.
+            unsafe { (made.lines)(ins, strides, single, some, self.width, at) };
+            for i in 0..2 {
+                ins[i] = ins[i].wrapping_offset(some as isize * strides[i]);
+            }
+            self.counts[0] += some;
+            count -= some;
+            self.carry();
+        }
+    }
+
+    /// Full levels join the one above.
+    fn carry(&mut self) {
         let mut level = 0;
         while self.counts[level] == RADIX {
             let above = self.at(level + 1);
@@ -195,7 +254,7 @@ impl Levels {
 
     /// # Safety
     /// `out` holds `width` elements.
-    unsafe fn finish(&mut self, out: *mut u8) {
+    pub unsafe fn finish(&mut self, out: *mut u8) {
         let total = self.at(0);
         for level in 1..self.counts.len() {
             let above = self.at(level);

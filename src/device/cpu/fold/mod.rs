@@ -28,7 +28,8 @@ use crate::plan::kernel::FoldOut;
 use crate::plan::{Kernel, Slot};
 use smallvec::SmallVec;
 
-pub(super) use functions::{Functions, functions};
+pub(super) use functions::{Functions, MadeFold, functions, made_fold};
+pub(super) use lines::{Levels, combine, lines_of_chunk};
 use pack::{Pack, packed, turn};
 pub(super) use runs::{pairwise, whole};
 use short::{Order, Short, short};
@@ -40,6 +41,8 @@ pub struct Folds {
     code: Code,
     packs: Vec<Pack>,
     short: Option<Short>,
+    /// What is folded is made of two operands where they lie.
+    made: Option<MadeFold>,
     outs: Vec<Target>,
     /// Outputs before the folded axes, folded elements, outputs inside.
     outer: usize,
@@ -88,13 +91,22 @@ impl Folds {
             debug_assert!(o.fold.is_arg() || slots[o.slot].dtype == dtype);
             Ok(Target { reg: o.reg, slot: o.slot, fold: o.fold, dtype, functions })
         };
-        let outs = outs.iter().map(target).collect::<Result<_>>()?;
-        Ok(Folds { code, packs, short, outs, outer, folded, inner })
+        let outs: Vec<Target> = outs.iter().map(target).collect::<Result<_>>()?;
+        let made = made(&code, &outs);
+        Ok(Folds { code, packs, short, made, outs, outer, folded, inner })
     }
 
     fn cost(&self) -> usize {
         self.code.estimate(self.outer * self.folded * self.inner, 0)
     }
+}
+
+/// The fold of what one step makes of operands that lie as needed: then no block is stored between.
+fn made(code: &Code, outs: &[Target]) -> Option<MadeFold> {
+    let ([step], [out]) = (&code.steps[..], outs) else { return None };
+    let made = step.made.filter(|_| step.result == out.reg)?;
+    let lies = |r: u16| code.loads.get(r as usize).is_some_and(|l| l.contiguous || l.single);
+    made_fold(out.fold, &made, out.dtype).filter(|f| f.args.iter().all(|&r| lies(r)))
 }
 
 impl Program for Folds {

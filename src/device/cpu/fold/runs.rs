@@ -35,7 +35,18 @@ impl Folds {
             while row < to {
                 // Short rows share a block; a long one takes several.
                 let together = (BLOCK / n).clamp(1, to - row);
-                if n <= BLOCK {
+                if n <= BLOCK
+                    && let Some(made) = &self.made
+                {
+                    let f = &self.outs[0].functions;
+                    for r in row..row + together {
+                        // SAFETY: within the domain.
+                        unsafe {
+                            let (ins, single) = self.operands(memory, made.args, r * n);
+                            (made.segment)(ins, single, n, memory.pointer(self.outs[0].slot, f.size).add(r * f.size));
+                        }
+                    }
+                } else if n <= BLOCK {
                     // SAFETY: within the domain; the frame holds a block.
                     unsafe {
                         self.code.run(memory, frame, row * n, together * n, &[]);
@@ -63,6 +74,23 @@ impl Folds {
         });
     }
 
+    /// Where two loads that lie as needed have position `start`, and which of them are one number.
+    ///
+    /// # Safety
+    /// Within the domain.
+    pub(super) unsafe fn operands(&self, memory: &Memory, args: [u16; 2], start: usize) -> ([*const u8; 2], u8) {
+        let mut single = 0;
+        let ins = [0, 1].map(|i| match self.code.in_place(memory, args[i]) {
+            // SAFETY: the caller's.
+            Some(base) => unsafe { base.add(start * self.code.size_of(args[i])) },
+            None => {
+                single |= 1 << i;
+                self.code.single_at(memory, args[i] as usize)
+            }
+        });
+        (ins, single)
+    }
+
     /// Folds positions `from .. to` into one value per output: per block, then pairwise over the blocks.
     ///
     /// # Safety
@@ -78,7 +106,19 @@ impl Folds {
         // In place for rows of some thousand elements: an allocation a row would show.
         let mut partials: SmallVec<[SmallVec<[u64; 16]>; 2]> = self.outs.iter().map(|_| SmallVec::new()).collect();
         let mut start = from;
-        if let [o] = &self.outs[..]
+        if let Some(made) = &self.made {
+            while start < to {
+                let n = BLOCK.min(to - start);
+                let mut bits = 0u64;
+                // SAFETY: within the arrays.
+                unsafe {
+                    let (ins, single) = self.operands(memory, made.args, start);
+                    (made.segment)(ins, single, n, (&raw mut bits).cast());
+                }
+                partials[0].push(bits);
+                start += n;
+            }
+        } else if let [o] = &self.outs[..]
             && let Some(base) = self.code.in_place(memory, o.reg)
         {
             // Memory is folded where it lies.

@@ -99,29 +99,224 @@ pub unsafe fn pair<V: Vector, I: Op, O: Op>(ins: *const *const u8, single: u8, o
 /// which elements are added to which depends on it.
 pub const LANES: usize = 32;
 
+/// What is folded, by position.
+trait Source<V: Vector>: Copy {
+    unsafe fn wide(self, k: usize) -> V;
+    unsafe fn one(self, k: usize) -> V::T;
+}
+
+/// Elements that lie in memory.
+#[derive(Clone, Copy)]
+struct There<T>(*const T);
+
+impl<V: Vector> Source<V> for There<V::T> {
+    #[inline(always)]
+    unsafe fn wide(self, k: usize) -> V {
+        // SAFETY: the caller's.
+        unsafe { V::load(self.0.add(k)) }
+    }
+    #[inline(always)]
+    unsafe fn one(self, k: usize) -> V::T {
+        // SAFETY: the caller's.
+        unsafe { self.0.add(k).read_unaligned() }
+    }
+}
+
+/// What an operation makes of two operands, each of many elements, or one number where not `A`, `B`.
+struct Of<T, M, const A: bool, const B: bool>(*const T, *const T, std::marker::PhantomData<M>);
+
+impl<T, M, const A: bool, const B: bool> Clone for Of<T, M, A, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T, M, const A: bool, const B: bool> Copy for Of<T, M, A, B> {}
+
+impl<V: Vector, M: Made, const A: bool, const B: bool> Source<V> for Of<V::T, M, A, B> {
+    #[inline(always)]
+    unsafe fn wide(self, k: usize) -> V {
+        // SAFETY: the caller's.
+        unsafe {
+            let a = if A { V::load(self.0.add(k)) } else { V::splat(self.0.read_unaligned()) };
+            let b = if B { V::load(self.1.add(k)) } else { V::splat(self.1.read_unaligned()) };
+            M::wide(a, b)
+        }
+    }
+    #[inline(always)]
+    unsafe fn one(self, k: usize) -> V::T {
+        // SAFETY: the caller's.
+        unsafe {
+            let (a, b) = (if A { self.0.add(k) } else { self.0 }, if B { self.1.add(k) } else { self.1 });
+            M::one(a.read_unaligned(), b.read_unaligned())
+        }
+    }
+}
+
 /// Folds n elements into one: 32 running values, then their halves.
 #[inline(always)]
 pub unsafe fn segment<V: Vector, O: Op>(from: *const u8, n: usize, start: V::T, out: *mut u8) {
-    let from = from.cast::<V::T>();
     // SAFETY: n elements from `from`, one at `out`.
+    unsafe { out.cast::<V::T>().write_unaligned(folded::<V, O>(There(from.cast()), n, start)) }
+}
+
+/// Folds what n elements of two operands make into one, as `segment` would fold it from memory, to the bit. Bit i of `single`
+/// says that operand i is one number.
+#[inline(always)]
+pub unsafe fn segment_of<V: Vector, M: Made, O: Op>(
+    ins: [*const u8; 2],
+    single: u8,
+    n: usize,
+    start: V::T,
+    out: *mut u8,
+) {
+    let (a, b) = (ins[0].cast::<V::T>(), ins[1].cast::<V::T>());
+    let made = std::marker::PhantomData::<M>;
+    // SAFETY: the operands hold n elements, or one where single; one at `out`.
     unsafe {
-        let all = match LANES / V::N {
-            2 => running::<V, O, 2>(from, n, start),
-            4 => running::<V, O, 4>(from, n, start),
-            _ => running::<V, O, 8>(from, n, start),
+        let all = match single & 3 {
+            0 => folded::<V, O>(Of::<_, M, true, true>(a, b, made), n, start),
+            1 => folded::<V, O>(Of::<_, M, false, true>(a, b, made), n, start),
+            2 => folded::<V, O>(Of::<_, M, true, false>(a, b, made), n, start),
+            _ => folded::<V, O>(Of::<_, M, false, false>(a, b, made), n, start),
         };
         out.cast::<V::T>().write_unaligned(all);
     }
 }
 
 #[inline(always)]
-unsafe fn running<V: Vector, O: Op, const R: usize>(from: *const V::T, n: usize, start: V::T) -> V::T {
+unsafe fn folded<V: Vector, O: Op>(from: impl Source<V>, n: usize, start: V::T) -> V::T {
+    // SAFETY: passed on.
+    unsafe {
+        match LANES / V::N {
+            2 => running::<V, O, 2>(from, n, start),
+            4 => running::<V, O, 4>(from, n, start),
+            _ => running::<V, O, 8>(from, n, start),
+        }
+    }
+}
+
+/// Lines that `lines` folds in one pass over the accumulators.
+pub const LINES: usize = 8;
+
+/// Folds `count` lines of n elements, `stride` bytes from one to the next, into n accumulators, one after the other.
+#[inline(always)]
+pub unsafe fn lines<V: Vector, O: Op>(from: *const u8, stride: isize, count: usize, n: usize, into: *mut u8) {
+    let into = into.cast::<V::T>();
+    // SAFETY: the lines and the accumulators hold n elements.
+    unsafe {
+        let wide = n / V::N * V::N;
+        for c in (0..count).step_by(LINES) {
+            let from = from.offset(c as isize * stride);
+            match count - c {
+                LINES.. => some_lines::<V, O, LINES>(from, stride, wide, into),
+                rest => {
+                    for k in 0..rest {
+                        some_lines::<V, O, 1>(from.offset(k as isize * stride), stride, wide, into);
+                    }
+                }
+            }
+        }
+        for j in wide..n {
+            let mut all = into.add(j).read_unaligned();
+            for c in 0..count {
+                all = O::one(all, from.offset(c as isize * stride).cast::<V::T>().add(j).read_unaligned());
+            }
+            into.add(j).write_unaligned(all);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn some_lines<V: Vector, O: Op, const R: usize>(from: *const u8, stride: isize, n: usize, into: *mut V::T) {
+    // SAFETY: the caller's.
+    unsafe {
+        let at: [*const V::T; R] = std::array::from_fn(|r| from.offset(r as isize * stride).cast());
+        for j in (0..n).step_by(V::N) {
+            let mut all = V::load(into.add(j));
+            for line in at {
+                all = O::wide(all, V::load(line.add(j)));
+            }
+            all.store(into.add(j));
+        }
+    }
+}
+
+/// As `lines`, of what an operation makes of two operands' lines. A stride of 0 is the same line again; bit i of `single` says that
+/// operand i is one number.
+#[inline(always)]
+pub unsafe fn lines_of<V: Vector, M: Made, O: Op>(
+    ins: [*const u8; 2],
+    strides: [isize; 2],
+    single: u8,
+    count: usize,
+    n: usize,
+    into: *mut u8,
+) {
+    let into = into.cast::<V::T>();
+    // SAFETY: the operands hold what their strides say, the accumulators n elements.
+    unsafe {
+        for c in (0..count).step_by(LINES) {
+            let at = [0, 1].map(|i| ins[i].wrapping_offset(c as isize * strides[i]));
+            match (count - c, single & 3) {
+                (LINES.., 0) => made_lines::<V, M, O, LINES, true, true>(at, strides, n, into),
+                (LINES.., 1) => made_lines::<V, M, O, LINES, false, true>(at, strides, n, into),
+                (LINES.., 2) => made_lines::<V, M, O, LINES, true, false>(at, strides, n, into),
+                (rest, single) => {
+                    for k in 0..rest.min(LINES) as isize {
+                        let at = [0, 1].map(|i| at[i].wrapping_offset(k * strides[i]));
+                        match single {
+                            0 => made_lines::<V, M, O, 1, true, true>(at, strides, n, into),
+                            1 => made_lines::<V, M, O, 1, false, true>(at, strides, n, into),
+                            2 => made_lines::<V, M, O, 1, true, false>(at, strides, n, into),
+                            _ => made_lines::<V, M, O, 1, false, false>(at, strides, n, into),
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn made_lines<V: Vector, M: Made, O: Op, const R: usize, const A: bool, const B: bool>(
+    ins: [*const u8; 2],
+    strides: [isize; 2],
+    n: usize,
+    into: *mut V::T,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let lines: [Of<V::T, M, A, B>; R] = std::array::from_fn(|r| {
+            let at = |i: usize| ins[i].wrapping_offset(r as isize * strides[i]).cast();
+            Of(at(0), at(1), std::marker::PhantomData)
+        });
+        let wide = n / V::N * V::N;
+        for j in (0..wide).step_by(V::N) {
+            let mut all = V::load(into.add(j));
+            for line in lines {
+                let made: V = line.wide(j);
+                all = O::wide(all, made);
+            }
+            all.store(into.add(j));
+        }
+        for j in wide..n {
+            let mut all = into.add(j).read_unaligned();
+            for line in lines {
+                all = O::one(all, Source::<V>::one(line, j));
+            }
+            into.add(j).write_unaligned(all);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn running<V: Vector, O: Op, const R: usize>(from: impl Source<V>, n: usize, start: V::T) -> V::T {
     // SAFETY: `R` vectors are `LANES` elements.
     unsafe {
         let mut sums = [V::splat(start); R];
         for i in 0..n / LANES {
             for (r, sum) in sums.iter_mut().enumerate() {
-                *sum = O::wide(*sum, V::load(from.add(i * LANES + r * V::N)));
+                *sum = O::wide(*sum, from.wide(i * LANES + r * V::N));
             }
         }
         let mut lanes = [start; LANES];
@@ -132,7 +327,7 @@ unsafe fn running<V: Vector, O: Op, const R: usize>(from: *const V::T, n: usize,
                 // What of the rest these values take.
                 let first = n / LANES * LANES + r * V::N;
                 for k in 0..n.saturating_sub(first).min(V::N) {
-                    *at.add(k) = O::one(*at.add(k), from.add(first + k).read_unaligned());
+                    *at.add(k) = O::one(*at.add(k), from.one(first + k));
                 }
                 *sum = V::load(at);
             }

@@ -54,6 +54,13 @@ pub type Burn = unsafe fn(turns: usize) -> usize;
 pub type Segment = unsafe fn(from: *const u8, n: usize, out: *mut u8);
 /// Folds n elements into n accumulators.
 pub type Line = unsafe fn(from: *const u8, n: usize, into: *mut u8);
+/// Folds so many lines of n elements into n accumulators; the stride is in bytes.
+pub type Lines = unsafe fn(from: *const u8, stride: isize, count: usize, n: usize, into: *mut u8);
+/// Folds what n elements of two operands make into one; bit i of the mask says that operand i is one number.
+pub type SegmentOf = unsafe fn(ins: [*const u8; 2], single: u8, n: usize, out: *mut u8);
+/// Folds what so many lines of two operands make into n accumulators; strides are in bytes.
+pub type LinesOf =
+    unsafe fn(ins: [*const u8; 2], strides: [isize; 2], single: u8, count: usize, n: usize, into: *mut u8);
 
 /// The functions of one CPU path and dtype.
 macro_rules! path {
@@ -83,6 +90,61 @@ macro_rules! path {
             unsafe fn segment<V: Vector, O: Op, const K: usize>(from: *const u8, n: usize, out: *mut u8) {
                 // SAFETY: passed on.
                 unsafe { lanes::segment::<V, O>(from, n, V::STARTS[K], out) }
+            }
+
+            $(#[$feature])?
+            unsafe fn lines<V: Vector, O: Op>(from: *const u8, stride: isize, count: usize, n: usize, into: *mut u8) {
+                // SAFETY: passed on.
+                unsafe { lanes::lines::<V, O>(from, stride, count, n, into) }
+            }
+            $(#[$feature])?
+            unsafe fn segment_of<V: Vector, M: Made, O: Op, const K: usize>(
+                ins: [*const u8; 2],
+                single: u8,
+                n: usize,
+                out: *mut u8,
+            ) {
+                // SAFETY: passed on.
+                unsafe { lanes::segment_of::<V, M, O>(ins, single, n, V::STARTS[K], out) }
+            }
+            $(#[$feature])?
+            unsafe fn lines_of<V: Vector, M: Made, O: Op>(
+                ins: [*const u8; 2],
+                strides: [isize; 2],
+                single: u8,
+                count: usize,
+                n: usize,
+                into: *mut u8,
+            ) {
+                // SAFETY: passed on.
+                unsafe { lanes::lines_of::<V, M, O>(ins, strides, single, count, n, into) }
+            }
+
+            fn folds_of<V: Vector, M: Made>(fold: Arith) -> Option<(SegmentOf, LinesOf)> {
+                Some(match fold {
+                    Arith::Add => (segment_of::<V, M, Add, 0>, lines_of::<V, M, Add>),
+                    Arith::Max => (segment_of::<V, M, Max, 2>, lines_of::<V, M, Max>),
+                    Arith::Min => (segment_of::<V, M, Min, 3>, lines_of::<V, M, Min>),
+                    Arith::Sub | Arith::Mul | Arith::Div => return None,
+                })
+            }
+
+            fn made_folds<V: Vector>(op: Arith, squared: bool, fold: Arith) -> Option<(SegmentOf, LinesOf)> {
+                match (op, squared) {
+                    (Arith::Add, false) => folds_of::<V, Plain<Add>>(fold),
+                    (Arith::Sub, false) => folds_of::<V, Plain<Sub>>(fold),
+                    (Arith::Mul, false) => folds_of::<V, Plain<Mul>>(fold),
+                    (Arith::Sub, true) => folds_of::<V, Squared<Sub>>(fold),
+                    _ => None,
+                }
+            }
+
+            pub fn made_fold_lanes(op: Arith, squared: bool, fold: Arith, dtype: DType) -> Option<(SegmentOf, LinesOf)> {
+                match dtype {
+                    DType::F64 => made_folds::<$v64>(op, squared, fold),
+                    DType::F32 => made_folds::<$v32>(op, squared, fold),
+                    _ => None,
+                }
             }
 
             $(#[$feature])?
@@ -138,17 +200,17 @@ macro_rules! path {
                 }
             }
 
-            fn folding<V: Vector>(op: Arith) -> Option<(Segment, Line)> {
+            fn folding<V: Vector>(op: Arith) -> Option<(Segment, Line, Lines)> {
                 Some(match op {
-                    Arith::Add => (segment::<V, Add, 0>, line::<V, Add>),
-                    Arith::Mul => (segment::<V, Mul, 1>, line::<V, Mul>),
-                    Arith::Max => (segment::<V, Max, 2>, line::<V, Max>),
-                    Arith::Min => (segment::<V, Min, 3>, line::<V, Min>),
+                    Arith::Add => (segment::<V, Add, 0>, line::<V, Add>, lines::<V, Add>),
+                    Arith::Mul => (segment::<V, Mul, 1>, line::<V, Mul>, lines::<V, Mul>),
+                    Arith::Max => (segment::<V, Max, 2>, line::<V, Max>, lines::<V, Max>),
+                    Arith::Min => (segment::<V, Min, 3>, line::<V, Min>, lines::<V, Min>),
                     Arith::Sub | Arith::Div => return None,
                 })
             }
 
-            pub fn fold_lanes(op: Arith, dtype: DType) -> Option<(Segment, Line)> {
+            pub fn fold_lanes(op: Arith, dtype: DType) -> Option<(Segment, Line, Lines)> {
                 match dtype {
                     DType::F64 => folding::<$v64>(op),
                     DType::F32 => folding::<$v32>(op),
@@ -240,8 +302,8 @@ pub fn pair_lane(inner: Arith, then: Outer, dtype: DType) -> Option<BasicLane> {
     }
 }
 
-/// Folds of floats by an operation: of a stretch into one element, and of a line into accumulators.
-pub fn fold_lanes(op: Arith, dtype: DType) -> Option<(Segment, Line)> {
+/// Folds of floats by an operation: of a stretch into one element, of a line into accumulators, and of several lines.
+pub fn fold_lanes(op: Arith, dtype: DType) -> Option<(Segment, Line, Lines)> {
     match Isa::chosen() {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => avx512::fold_lanes(op, dtype),
@@ -259,6 +321,17 @@ pub fn short_lane(op: Arith, squared: bool, fold: Arith, dtype: DType) -> Option
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2::short_lane(op, squared, fold, dtype),
         _ => baseline::short_lane(op, squared, fold, dtype),
+    }
+}
+
+/// Folds of what an operation makes of two operands, or of its square: of a stretch, and of lines.
+pub fn made_fold_lanes(op: Arith, squared: bool, fold: Arith, dtype: DType) -> Option<(SegmentOf, LinesOf)> {
+    match Isa::chosen() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => avx512::made_fold_lanes(op, squared, fold, dtype),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => avx2::made_fold_lanes(op, squared, fold, dtype),
+        _ => baseline::made_fold_lanes(op, squared, fold, dtype),
     }
 }
 

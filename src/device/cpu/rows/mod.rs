@@ -1,0 +1,281 @@
+//! Kernels of rows: maps and folds over the rows of one domain, in stages, a few rows at a time.
+//!
+//! In: instructions, some of them folds of a row. Out: what is stored. The instructions are sorted into stages by the number
+//! of folds that lie before them; a row (or as many short ones as make a block) goes through all stages before the next
+//! is begun, so the second stage finds it in cache.
+//!
+//! | value | where it lives |
+//! | --- | --- |
+//! | of every element, used in its own stage only | a block's register, shared by liveness |
+//! | of every element, used in later stages | the output it is stored to, or room for a row |
+//! | of a row (a fold, or made of folds) | one element a row; repeated for the elements where several rows share a block |
+//! | of everything (made of numbers) | one element |
+//!
+//! Folds are those of `fold`: blocks, then pairs of blocks, so a row's sum is the same to the bit whichever kernel makes it.
+//! Floor: bytes of the loads and the outputs over the memory's bandwidth; the passes between are over cache.
+
+mod columns;
+mod stages;
+
+use smallvec::SmallVec;
+
+use super::block::{BLOCK, Code, Frame, fill, merge, strides_in, with_frame};
+use super::fold::{MadeFold, pairwise, whole};
+use super::tasks;
+use crate::base::Result;
+use crate::device::{Memory, Program};
+use crate::plan::kernel::Out;
+use crate::plan::{Kernel, Reg, Slot};
+
+pub use columns::Columns;
+use stages::{Level, Sizes, Stage, Staged, Target, spread};
+
+/// Elements of one task: enough to be worth handing over.
+const TASK: usize = 16 * 1024;
+
+pub struct Rows {
+    code: Code,
+    rows: usize,
+    /// Elements of a row.
+    n: usize,
+    /// Rows that go through the stages together.
+    together: usize,
+    staged: Staged,
+}
+
+/// What blocks of a row were folded into.
+type Partials = SmallVec<[u64; 16]>;
+
+impl Rows {
+    pub fn new(kernel: &Kernel, axes: &[usize], outs: &[Out], slots: &[Slot]) -> Result<Rows> {
+        let n: usize = axes.iter().map(|&k| kernel.domain[k]).product();
+        let code = code(kernel, outs)?;
+        let rows = kernel.domain.size() / n.max(1);
+        let together = (BLOCK / n.max(1)).clamp(1, rows.max(1));
+        let sizes = Sizes { elements: together * n, values: together, repeated: together > 1 };
+        let staged = Staged::new(kernel, &code, axes, outs, slots, &sizes)?.with_made_folds(kernel, &code);
+        let staged = staged.with_registers(kernel, &code);
+        Ok(Rows { code, rows, n, together, staged })
+    }
+
+    /// Rows `row .. row + rows` through all stages.
+    ///
+    /// # Safety
+    /// These rows of the outputs are this call's alone.
+    unsafe fn some(&self, memory: &Memory, frame: &mut Frame, row: usize, rows: usize) {
+        self.staged.prepare(frame, &self.code);
+        let (first, elements) = (row * self.n, rows * self.n);
+        for stage in &self.staged.stages {
+            // SAFETY: the caller's.
+            unsafe {
+                self.row_values(memory, frame, stage, rows);
+                let mut partials: SmallVec<[Partials; 2]> = stage.folds.iter().map(|_| Partials::new()).collect();
+                if !stage.is_idle() {
+                    self.repeat(frame, stage, rows);
+                    let mut done = 0;
+                    while done < elements {
+                        let n = BLOCK.min(elements - done);
+                        self.staged.block(&self.code, memory, frame, stage, first + done, done, n);
+                        self.fold(frame, stage, rows, n, &mut partials);
+                        self.store(memory, frame, stage, row, rows, done, n);
+                        done += n;
+                    }
+                }
+                for (f, partial) in stage.folds.iter().zip(&mut partials) {
+                    if let (1, Level::Row { at, .. }) = (rows, self.staged.level[f.result as usize]) {
+                        pairwise(&f.functions, partial, frame.room(at));
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is computed once a row, or once.
+    ///
+    /// # Safety
+    /// As `some`.
+    unsafe fn row_values(&self, memory: &Memory, frame: &mut Frame, stage: &Stage, rows: usize) {
+        for (r, level) in self.staged.level.iter().enumerate() {
+            let (at, single) = match *level {
+                Level::One(_) if r < self.code.loads.len() => (self.code.single_at(memory, r), true),
+                Level::One(at) => (frame.room(at).cast_const(), true),
+                Level::Row { at, .. } => (frame.room(at).cast_const(), rows == 1),
+                Level::Element(_) => continue,
+            };
+            (frame.at[r], frame.single[r]) = (at, single);
+        }
+        for &k in &stage.row_steps {
+            let step = &self.code.steps[k];
+            let single = step.is_single(frame);
+            let to = match self.staged.level[step.result as usize] {
+                Level::One(at) | Level::Row { at, .. } => frame.room(at),
+                Level::Element(_) => continue,
+            };
+            let size = self.code.sizes[step.result as usize];
+            // SAFETY: there is room for a value a row.
+            unsafe {
+                step.run(frame, to, if single { 1 } else { rows }, single);
+                if single && rows > 1 && matches!(self.staged.level[step.result as usize], Level::Row { .. }) {
+                    spread(to, rows, size);
+                }
+            }
+        }
+    }
+
+    /// Rows' values for every element of their row, where several rows share a block.
+    ///
+    /// # Safety
+    /// As `some`.
+    unsafe fn repeat(&self, frame: &mut Frame, stage: &Stage, rows: usize) {
+        for &r in &stage.repeats {
+            let Level::Row { at, repeated } = self.staged.level[r as usize] else { continue };
+            let (from, size) = (frame.room(at), self.code.sizes[r as usize]);
+            let Some(to) = repeated.filter(|_| rows > 1).map(|to| frame.room(to)) else {
+                (frame.at[r as usize], frame.single[r as usize]) = (from, true);
+                continue;
+            };
+            for i in 0..rows {
+                // SAFETY: there is room for every element.
+                unsafe { fill(from.add(i * size), to.add(i * self.n * size), self.n, size) };
+            }
+            (frame.at[r as usize], frame.single[r as usize]) = (to, false);
+        }
+    }
+
+    /// # Safety
+    /// As `some`.
+    unsafe fn fold(
+        &self,
+        frame: &mut Frame,
+        stage: &Stage,
+        rows: usize,
+        n: usize,
+        partials: &mut SmallVec<[Partials; 2]>,
+    ) {
+        for (f, partial) in stage.folds.iter().zip(partials) {
+            let (arg, size) = (f.arg as usize, self.code.sizes[f.arg as usize]);
+            let Level::Row { at, .. } = self.staged.level[f.result as usize] else { continue };
+            if let Some(MadeFold { args, segment, .. }) = f.made {
+                let single = [0, 1].map(|i| frame.single[args[i] as usize]);
+                let mask = single[0] as u8 | (single[1] as u8) << 1;
+                let first = args.map(|a| frame.at[a as usize]);
+                let ins = |row: usize| {
+                    let skip = row * self.n * size;
+                    [0, 1].map(|i| first[i].wrapping_add(if single[i] { 0 } else { skip }))
+                };
+                // SAFETY: the registers hold n elements, or one where single.
+                unsafe {
+                    if rows == 1 {
+                        let mut bits = 0u64;
+                        segment(ins(0), mask, n, (&raw mut bits).cast());
+                        partial.push(bits);
+                    } else {
+                        for i in 0..rows {
+                            let ins = ins(i);
+                            segment(ins, mask, self.n, frame.room(at).add(i * size));
+                        }
+                    }
+                }
+                continue;
+            }
+            // SAFETY: the register holds n elements, or one where single.
+            unsafe {
+                let all = whole(frame.at[arg], frame.single[arg], n, size);
+                if rows == 1 {
+                    let mut bits = 0u64;
+                    (f.functions.segment)(all.pointer(), n, (&raw mut bits).cast());
+                    partial.push(bits);
+                } else {
+                    for i in 0..rows {
+                        (f.functions.segment)(
+                            all.pointer().add(i * self.n * size),
+                            self.n,
+                            frame.room(at).add(i * size),
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Brings to memory what is not there already.
+    ///
+    /// # Safety
+    /// As `some`.
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn store(
+        &self,
+        memory: &Memory,
+        frame: &mut Frame,
+        stage: &Stage,
+        row: usize,
+        rows: usize,
+        done: usize,
+        n: usize,
+    ) {
+        for &o in &stage.outs {
+            let Target { reg, slot, size, row: is_row } = self.staged.outs[o];
+            let r = reg as usize;
+            let base = memory.pointer(slot, size);
+            // SAFETY: the output holds an element for each of the domain, or of the rows.
+            unsafe {
+                match (is_row, self.staged.level[r]) {
+                    (true, _) if done > 0 => {}
+                    (true, Level::Row { at, .. }) => {
+                        std::ptr::copy_nonoverlapping(frame.room(at), base.add(row * size), rows * size);
+                    }
+                    (true, _) => {
+                        // The same along a row: the first of each.
+                        let step = if frame.single[r] { 0 } else { self.n * size };
+                        for i in 0..rows {
+                            let from = frame.at[r].add(i * step);
+                            std::ptr::copy_nonoverlapping(from, base.add((row + i) * size), size);
+                        }
+                    }
+                    (false, _) => {
+                        let to = base.add((row * self.n + done) * size);
+                        if frame.single[r] {
+                            let mut one = 0u64;
+                            std::ptr::copy_nonoverlapping(frame.at[r], (&raw mut one).cast(), size);
+                            fill((&raw const one).cast(), to, n, size);
+                        } else if !std::ptr::eq(frame.at[r], to) {
+                            std::ptr::copy_nonoverlapping(frame.at[r], to, n * size);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A kernel's loads and code over its domain in order.
+fn code(kernel: &Kernel, outs: &[Out]) -> Result<Code> {
+    let order: Vec<usize> = (0..kernel.domain.rank()).collect();
+    let mut strides: Vec<SmallVec<[isize; 4]>> = kernel.loads.iter().map(|l| strides_in(&l.layout, &order)).collect();
+    let dims = merge(&kernel.domain, &mut strides);
+    let regs: Vec<Reg> = outs.iter().map(|o| o.reg).collect();
+    Code::new(dims, &kernel.loads, &strides, &kernel.code, &regs)
+}
+
+impl Program for Rows {
+    fn launch(&self, memory: &Memory) -> Result<()> {
+        if self.rows == 0 || self.n == 0 {
+            return Ok(());
+        }
+        let written = self.staged.outs.iter().filter(|o| !o.row).map(|o| o.size).sum();
+        let cost = self.code.estimate(self.rows * self.n, written);
+        let per_task = (TASK / self.n).max(1).next_multiple_of(self.together);
+        tasks::run(self.rows.div_ceil(per_task), cost, |t| {
+            with_frame(|frame| {
+                let end = ((t + 1) * per_task).min(self.rows);
+                let mut row = t * per_task;
+                while row < end {
+                    let rows = self.together.min(end - row);
+                    // SAFETY: tasks have different rows.
+                    unsafe { self.some(memory, frame, row, rows) };
+                    row += rows;
+                }
+            });
+        })
+    }
+}

@@ -1,0 +1,336 @@
+//! Stages: the instructions of a kernel of rows or columns, by the number of folds that lie before them.
+//!
+//! In: a kernel's code. Out: for every register what it has a value for and where that is kept, and for every stage what it
+//! computes and folds. `rows` and `columns` go through the stages, each over its own pieces of the domain.
+
+use crate::base::{Fault, Result};
+use crate::device::Memory;
+use crate::device::cpu::block::{BLOCK, Code, Frame, Run, fill};
+use crate::device::cpu::fold::{Functions, MadeFold, functions, made_fold};
+use crate::device::cpu::step::{Step, allocate, reach};
+use crate::graph::prim::Body;
+use crate::plan::kernel::Out;
+use crate::plan::{Inst, Kernel, Reg, Slot};
+
+/// What a register has a value for, and where that is kept.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Level {
+    /// Everything: the word where it is.
+    One(usize),
+    /// A row: the word where the values of the rows begin; and where they are repeated, if somebody wants that.
+    Row { at: usize, repeated: Option<usize> },
+    /// An element.
+    Element(Home),
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Home {
+    Load,
+    Block,
+    /// The word where the rows' elements begin.
+    Kept(usize),
+    Out(usize),
+}
+
+#[derive(Default)]
+pub struct Stage {
+    /// Steps over one value a row.
+    pub row_steps: Vec<usize>,
+    /// Rows' values that steps over elements take.
+    pub repeats: Vec<Reg>,
+    pub loads: Vec<usize>,
+    pub steps: Vec<usize>,
+    pub folds: Vec<Folding>,
+    /// Outputs whose value is there after this stage.
+    pub outs: Vec<usize>,
+    pub scratch_of: Vec<Option<usize>>,
+    pub scratch: usize,
+}
+
+pub struct Folding {
+    pub arg: Reg,
+    pub result: Reg,
+    pub functions: Functions,
+    /// What is folded is made of these two, and never stored.
+    pub made: Option<MadeFold>,
+}
+
+pub struct Target {
+    pub reg: Reg,
+    pub slot: usize,
+    pub size: usize,
+    /// One value a row.
+    pub row: bool,
+}
+
+/// What goes through the stages together.
+pub struct Sizes {
+    /// Elements that are kept for later stages.
+    pub elements: usize,
+    /// Values of rows.
+    pub values: usize,
+    /// Rows' values are repeated for the elements of a block.
+    pub repeated: bool,
+}
+
+/// A kernel's stages.
+pub struct Staged {
+    pub level: Vec<Level>,
+    pub stages: Vec<Stage>,
+    pub outs: Vec<Target>,
+    /// Words of room that all registers but the blocks' take.
+    room: usize,
+    /// Registers whose elements are kept.
+    pub kept: usize,
+    /// By stage and register: read there as elements.
+    wanted: Vec<Vec<bool>>,
+    reach: Vec<u8>,
+}
+
+impl Stage {
+    /// Whether it does nothing with elements.
+    pub fn is_idle(&self) -> bool {
+        self.steps.is_empty() && self.folds.is_empty() && self.outs.is_empty()
+    }
+}
+
+impl Staged {
+    /// Makes room for all registers.
+    pub fn prepare(&self, frame: &mut Frame, code: &Code) {
+        frame.prepare_for(code.sizes.len(), self.stages.iter().map(|s| s.scratch).max().unwrap_or(0), self.room);
+    }
+
+    /// Levels, stages and homes of all registers.
+    pub fn new(
+        kernel: &Kernel,
+        code: &Code,
+        axes: &[usize],
+        outs: &[Out],
+        slots: &[Slot],
+        sizes: &Sizes,
+    ) -> Result<Staged> {
+        let target = |o: &Out| Target {
+            reg: o.reg,
+            slot: o.slot,
+            size: slots[o.slot].dtype.size(),
+            row: axes.iter().all(|&k| o.layout.strides[k] == 0),
+        };
+        let mut out = Staged {
+            level: vec![],
+            stages: vec![],
+            outs: outs.iter().map(target).collect(),
+            room: 0,
+            kept: 0,
+            wanted: vec![],
+            reach: vec![],
+        };
+        let loads = kernel.loads.len();
+        let count = loads + kernel.code.len();
+        let single: Vec<bool> = code.loads.iter().map(|l| l.single).collect();
+        let reach = reach(&single, &kernel.code);
+        let mut stage = vec![0usize; loads];
+        for inst in &kernel.code {
+            let args = || inst.args.iter().map(|&a| a as usize);
+            let after = args().map(|a| stage[a]).max().unwrap_or(0);
+            stage.push(after + inst.prim.is_reduce() as usize);
+        }
+        let stages = stage.iter().copied().max().unwrap_or(0) + 1;
+        out.stages = (0..stages).map(|_| Stage::default()).collect();
+        // The last stage in which a register is read as elements.
+        let mut read_in: Vec<Option<usize>> = vec![None; count];
+        let mut wanted: Vec<Vec<bool>> = vec![vec![false; count]; stages];
+        let mut read = |r: usize, s: usize| {
+            read_in[r] = read_in[r].max(Some(s));
+            wanted[s][r] = true;
+        };
+        for (k, step) in code.steps.iter().enumerate() {
+            let r = step.result as usize;
+            if reach[r] < 2 {
+                out.stages[stage[r]].row_steps.push(k);
+            } else {
+                out.stages[stage[r]].steps.push(k);
+                step.reads().for_each(|(_, a)| read(a as usize, stage[r]));
+            }
+        }
+        for (k, inst) in kernel.code.iter().enumerate().filter(|(_, i)| i.prim.is_reduce()) {
+            let (arg, result) = (inst.args[0], (loads + k) as Reg);
+            let s = stage[result as usize] - 1;
+            let Body::Reduce(fold) = inst.prim.body else { continue };
+            let functions =
+                functions(fold, kernel.dtype(arg)).ok_or_else(|| Fault::new("internal: no fold for this dtype"))?;
+            read(arg as usize, s);
+            out.stages[s].folds.push(Folding { arg, result, functions, made: None });
+        }
+        for (i, o) in out.outs.iter().enumerate() {
+            let r = o.reg as usize;
+            read(r, stage[r]);
+            out.stages[stage[r]].outs.push(i);
+        }
+        let elements = sizes.elements.next_multiple_of(8);
+        let values = sizes.values.next_multiple_of(8);
+        let block = if sizes.repeated { sizes.elements.min(BLOCK).next_multiple_of(8) } else { 0 };
+        let mut kept = 0;
+        for r in 0..count {
+            let mut take = |words: usize| {
+                out.room += words;
+                out.room - words
+            };
+            out.level.push(match reach[r] {
+                0 => Level::One(take(8)),
+                1 => {
+                    let repeated = (sizes.repeated && read_in[r].is_some()).then(|| take(block));
+                    Level::Row { at: take(values), repeated }
+                }
+                _ if r < loads => Level::Element(Home::Load),
+                _ => {
+                    let whole = out.outs.iter().position(|o| o.reg as usize == r && !o.row);
+                    Level::Element(match whole {
+                        Some(o) => Home::Out(o),
+                        None if read_in[r] > Some(stage[r]) => {
+                            kept += 1;
+                            Home::Kept(take(elements))
+                        }
+                        None => Home::Block,
+                    })
+                }
+            });
+        }
+        (out.kept, out.wanted, out.reach) = (kept, wanted, reach);
+        Ok(out)
+    }
+
+    /// Takes steps out whose value only one fold reads, where the fold can do them itself.
+    pub fn with_made_folds(mut self, kernel: &Kernel, code: &Code) -> Staged {
+        for stage in &mut self.stages {
+            for f in 0..stage.folds.len() {
+                let arg = stage.folds[f].arg;
+                let Some(at) = stage.steps.iter().position(|&k| code.steps[k].result == arg) else { continue };
+                let steps = stage.steps.iter().map(|&k| &code.steps[k]);
+                let read = steps.flat_map(|s| s.reads()).any(|(_, a)| a == arg)
+                    || stage.outs.iter().any(|&o| self.outs[o].reg == arg)
+                    || stage.folds.iter().filter(|other| other.arg == arg).count() > 1
+                    || stage.folds.iter().filter_map(|f| f.made).any(|m| m.args.contains(&arg));
+                let here = self.level[arg as usize] == Level::Element(Home::Block);
+                let Some(made) = code.steps[stage.steps[at]].made.filter(|_| here && !read) else { continue };
+                let Some(Inst { prim, .. }) = kernel.code.get(stage.folds[f].result as usize - kernel.loads.len())
+                else {
+                    continue;
+                };
+                let Body::Reduce(fold) = prim.body else { continue };
+                stage.folds[f].made = made_fold(fold, &made, kernel.dtype(arg));
+                if stage.folds[f].made.is_some() {
+                    stage.steps.remove(at);
+                }
+            }
+        }
+        self
+    }
+
+    /// Which scratch register each register of a stage gets.
+    pub fn with_registers(mut self, kernel: &Kernel, code: &Code) -> Staged {
+        let (loads, count) = (kernel.loads.len(), code.sizes.len());
+        let (all, reach) = (std::mem::take(&mut self.wanted), std::mem::take(&mut self.reach));
+        for (s, wanted) in all.iter().enumerate() {
+            let needs = |r: usize| wanted[r];
+            let here: Vec<&Step> = self.stages[s].steps.iter().map(|&k| &code.steps[k]).collect();
+            let loaded: Vec<usize> = (0..loads).filter(|&r| needs(r) && reach[r] == 2).collect();
+            let collected: Vec<bool> = (0..loads).map(|r| loaded.contains(&r) && !code.loads[r].contiguous).collect();
+            // Folded or stored at the end of the block.
+            let folds = self.stages[s].folds.iter();
+            let mut last: Vec<Reg> = folds.flat_map(|f| f.made.map_or([f.arg; 2], |m| m.args)).collect();
+            last.extend(self.stages[s].outs.iter().map(|&o| self.outs[o].reg));
+            let (scratch_of, scratch) = allocate(count, &collected, &here, &last);
+            let repeats = (0..count).filter(|&r| reach[r] == 1 && needs(r)).map(|r| r as Reg).collect();
+            let stage = &mut self.stages[s];
+            (stage.loads, stage.repeats, stage.scratch_of, stage.scratch) = (loaded, repeats, scratch_of, scratch);
+        }
+        self
+    }
+
+    /// The steps of a stage over n elements from `start`, which are kept from element `done` of the room on.
+    ///
+    /// # Safety
+    /// These elements of the outputs are this call's alone.
+    #[allow(clippy::too_many_arguments)]
+    pub unsafe fn block(
+        &self,
+        code: &Code,
+        memory: &Memory,
+        frame: &mut Frame,
+        stage: &Stage,
+        start: usize,
+        done: usize,
+        n: usize,
+    ) {
+        let row = code.row();
+        let run = Run { start, n, line: start / row, column: start % row };
+        for &r in &stage.loads {
+            let scratch = frame.scratch(stage.scratch_of[r]);
+            // SAFETY: the caller's.
+            let (at, single) = unsafe { code.load(&code.loads[r], memory, frame, scratch, run) };
+            (frame.at[r], frame.single[r]) = (at, single);
+        }
+        for (r, level) in self.level.iter().enumerate() {
+            let Level::Element(home) = *level else { continue };
+            // SAFETY: homes hold all elements of the rows.
+            if let Some(at) = unsafe { self.home(code, memory, frame, r, home, start, done) } {
+                (frame.at[r], frame.single[r]) = (at.cast_const(), false);
+            }
+        }
+        for &k in &stage.steps {
+            let step = &code.steps[k];
+            let r = step.result as usize;
+            let single = step.is_single(frame);
+            let Level::Element(home) = self.level[r] else { continue };
+            // SAFETY: as above; a block's register holds a block.
+            unsafe {
+                let kept = self.home(code, memory, frame, r, home, start, done);
+                let to = kept.unwrap_or_else(|| frame.scratch(stage.scratch_of[r]));
+                step.run(frame, to, if single { 1 } else { n }, single);
+                if single && kept.is_some() {
+                    spread(to, n, code.sizes[r]);
+                }
+                (frame.at[r], frame.single[r]) = (to, single && kept.is_none());
+            }
+        }
+    }
+
+    /// Where a register's elements are kept for later stages, from the running block on.
+    ///
+    /// # Safety
+    /// As `block`.
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn home(
+        &self,
+        code: &Code,
+        memory: &Memory,
+        frame: &mut Frame,
+        r: usize,
+        home: Home,
+        start: usize,
+        done: usize,
+    ) -> Option<*mut u8> {
+        let size = code.sizes[r];
+        // SAFETY: both hold the element.
+        unsafe {
+            match home {
+                Home::Kept(at) => Some(frame.room(at).add(done * size)),
+                Home::Out(o) => Some(memory.pointer(self.outs[o].slot, size).add(start * size)),
+                Home::Load | Home::Block => None,
+            }
+        }
+    }
+}
+
+/// Repeats the element at `to` n times from there.
+///
+/// # Safety
+/// `to` holds n elements.
+pub unsafe fn spread(to: *mut u8, n: usize, size: usize) {
+    let mut one = 0u64;
+    // SAFETY: the caller's.
+    unsafe {
+        std::ptr::copy_nonoverlapping(to, (&raw mut one).cast(), size);
+        fill((&raw const one).cast(), to, n, size);
+    }
+}
