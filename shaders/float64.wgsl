@@ -1,5 +1,4 @@
-// f64 beyond plain arithmetic. The functions of analysis are not here: what drivers offer for f64 returns garbage without
-// a word, so these ops run on the CPU.
+// f64 beyond plain arithmetic.
 
 // C's fmod, exact: the divisor is scaled up by powers of two and subtracted while it fits.
 fn fmod_f64(a: f64, b: f64) -> f64 {

@@ -454,3 +454,22 @@ fn whatever_ends_it_leaves_the_terminal_as_it_was() {
     t.expect(" icanon");
     t.expect(" echo ");
 }
+
+/// `:verify` runs an expression on every device that there is.
+#[test]
+fn verify_compares_the_devices() {
+    let mut t = Talk::new("");
+    match nevel::device::named("vulkan:cpu") {
+        Ok(_) => {
+            t.line(":verify (arange(10^4) * 3 + 1) // 2", "vulkan:cpu: the same in every bit that counts");
+            t.line("x = f32(arange(10^4)) / 10^3", "# x");
+            t.line(":verify tan(x) * 2", "vulkan:cpu: ");
+            t.expect("ulp at most, at element");
+        }
+        // A machine without a driver says why there is nothing to compare.
+        Err(_) => t.line(":verify arange(10) + 1", "cpu is the only device: "),
+    }
+    t.line("6 * 7", "42");
+    t.keys(CTRL_D);
+    t.ends();
+}

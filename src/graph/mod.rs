@@ -13,5 +13,5 @@ pub mod tape;
 pub use apply::{alias, apply, cast, relocate};
 pub use expr::{Data, Expr, Ins, bits_of, from_bits};
 pub use place::Place;
-pub use prim::{Attr, Attrs, Back, Body, Call, Fold, Index, Leaf, Param, ParamKind, Prim, Types, Vjp};
+pub use prim::{Attr, Attrs, Back, Body, Call, Fold, Index, Leaf, Param, ParamKind, Prim, Sort, Types, Vjp};
 pub use tape::{Level, Marks};

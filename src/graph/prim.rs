@@ -193,8 +193,23 @@ pub enum Body {
     Index(Index),
     /// Batched matrix product of inputs 0 `[…, m, k]` and 1 `[…, k, n]`, leading axes broadcast.
     Contract,
+    /// Every line along attribute `axis` in ascending order, or in descending order where attribute `descending` says so;
+    /// nan last in both. With what does it on the host, as `Host` would.
+    Sort(Sort, HostFn),
     /// Anything else, on the host: whole inputs, row-major, in; whole outputs out.
-    Host(fn(&[Host], &Attrs, &Host) -> Result<()>),
+    Host(HostFn),
+}
+
+/// Whole inputs, row-major, the attributes, and the output to fill.
+pub type HostFn = fn(&[Host], &Attrs, &Host) -> Result<()>;
+
+/// What a sort gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sort {
+    /// The elements; -0 comes before 0.
+    Values,
+    /// Where the elements stood; equal ones, of which -0 and 0 are two, stay in order.
+    Positions,
 }
 
 /// Values without inputs that depend on data.

@@ -126,6 +126,7 @@ macro_rules! body {
     (view $xs:tt { $index:expr }) => { $crate::graph::Body::View($index) };
     (position $xs:tt { wgsl: $wgsl:literal, $fill:expr }) => { $crate::graph::Body::Leaf($crate::graph::Leaf::Position($fill, $wgsl)) };
     (contract $xs:tt {}) => { $crate::graph::Body::Contract };
+    (sort $xs:tt { $what:ident, $f:expr }) => { $crate::graph::Body::Sort($crate::graph::Sort::$what, $f) };
     (host $xs:tt { $f:expr }) => { $crate::graph::Body::Host($f) };
 }
 

@@ -15,7 +15,7 @@ prims! {
     sort(x; axis: Int = Int(-1), descending: Bool = Bool(false), stable: Bool = Bool(true)) {
         dtype: rule::any,
         shape: rule::one_axis,
-        host: { |ins, attrs, out| {
+        sort: { Values, |ins, attrs, out| {
             let (around, down) = (host::around(out.shape(), attrs[0].as_int() as usize), attrs[1].as_bool());
             // SAFETY: the family's promise: the output is ours, and has the input's dtype.
             crate::dispatch!(out.dtype, T => host::order::sort::<T>(host::input(&ins[0])?, unsafe { host::output(out) }, around, down))
@@ -30,7 +30,7 @@ prims! {
     argsort(x; axis: Int = Int(-1), descending: Bool = Bool(false), stable: Bool = Bool(true)) {
         dtype: rule::position,
         shape: rule::one_axis,
-        host: { |ins, attrs, out| {
+        sort: { Positions, |ins, attrs, out| {
             let (around, down) = (host::around(out.shape(), attrs[0].as_int() as usize), attrs[1].as_bool());
             // SAFETY: the family's promise: the output is ours, and holds i64.
             crate::dispatch!(ins[0].dtype, T => host::order::argsort::<T>(host::input(&ins[0])?, unsafe { host::output(out) }, around, down))

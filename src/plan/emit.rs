@@ -78,7 +78,7 @@ impl Emitter<'_> {
                 Body::Index(Index::Join) => self.join(first, attrs, ins),
                 Body::Index(Index::Place) => self.place(first, attrs, ins),
                 Body::Index(kind) => Ok(vec![self.pick_or_put(first, *kind, ins)?]),
-                Body::Host(_) => Ok(vec![self.host(first, prim, attrs, ins)?]),
+                Body::Sort(..) | Body::Host(_) => Ok(vec![self.host(first, prim, attrs, ins)?]),
             },
             // A leaf that must be copied to lie row-major.
             _ => Ok(vec![self.copy(first)?]),
@@ -241,13 +241,16 @@ impl Emitter<'_> {
     }
 
     fn host(&self, item: u32, prim: &'static Prim, attrs: &Attrs, ins: &[u32]) -> Emitted<Kernel> {
-        let shape = self.shape(item).clone();
-        let mut b = Body_::new(shape.clone());
+        let mut b = Body_::new(self.shape(item).clone());
         for &i in ins {
             let load = self.memory(i)?;
             b.loads.push(load);
         }
-        Ok(b.finish(Finish::Host { prim, attrs: attrs.clone(), slot: self.slot(item), shape }))
+        let (attrs, slot) = (attrs.clone(), self.slot(item));
+        Ok(b.finish(match prim.body {
+            Body::Sort(sort, _) => Finish::Sort { sort, prim, attrs, slot },
+            _ => Finish::Host { prim, attrs, slot },
+        }))
     }
 
     /// An operand as memory: a written item or a leaf, seen through views.

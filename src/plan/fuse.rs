@@ -76,7 +76,7 @@ fn inlines(prim: &Prim) -> bool {
 /// Whether an op reads its inputs as memory, through layouts, instead of inlining them.
 pub fn reads_memory(prim: &Prim) -> bool {
     match prim.body {
-        Body::Contract | Body::Host(_) | Body::Scan(_) => true,
+        Body::Contract | Body::Host(_) | Body::Sort(..) | Body::Scan(_) => true,
         Body::Index(kind) => !matches!(kind, Index::Join | Index::Place),
         Body::Leaf(Leaf::Position(..)) => true,
         _ => false,

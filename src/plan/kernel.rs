@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::base::{DType, Layout, Shape};
 use crate::graph::prim::PositionFn;
-use crate::graph::{Attrs, Fold, Prim};
+use crate::graph::{Attrs, Fold, Prim, Sort};
 
 /// Offsets of loads are counted from here, so that a view that walks backwards stays positive in a `Layout`.
 pub const BASE: usize = 1 << 60;
@@ -31,7 +31,7 @@ pub enum SlotKind {
 pub type Reg = u16;
 
 /// One launch.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Kernel {
     /// The index space.
     pub domain: Shape,
@@ -70,7 +70,7 @@ pub struct Inst {
 }
 
 /// How a kernel ends.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Finish {
     /// Registers written to memory.
     Store(Vec<Out>),
@@ -87,8 +87,10 @@ pub enum Finish {
     Gather { slot: usize, rest: usize },
     /// Load 1 written (or added) into a copy of load 0 at the indices in loads 2….
     Put { slot: usize, add: bool, rest: usize },
+    /// Load 0 sorted along attribute `axis`, `descending` or not; the body of `prim` does it on the host.
+    Sort { sort: Sort, prim: &'static Prim, attrs: Attrs, slot: usize },
     /// A function of the host over whole arrays.
-    Host { prim: &'static Prim, attrs: Attrs, slot: usize, shape: Shape },
+    Host { prim: &'static Prim, attrs: Attrs, slot: usize },
 }
 
 #[derive(Debug, Clone)]
@@ -136,6 +138,7 @@ impl Kernel {
             | Finish::Contract { slot }
             | Finish::Gather { slot, .. }
             | Finish::Put { slot, .. }
+            | Finish::Sort { slot, .. }
             | Finish::Host { slot, .. } => SmallVec::from_elem(*slot, 1),
         }
     }
@@ -150,6 +153,7 @@ impl Kernel {
             Finish::Gather { .. } => "gather",
             Finish::Put { add: false, .. } => "put",
             Finish::Put { add: true, .. } => "scatter_add",
+            Finish::Sort { .. } => "sort",
             Finish::Host { .. } => "host",
         }
     }

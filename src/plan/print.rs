@@ -104,6 +104,7 @@ fn finish_lines(p: &Plan, kernel: &Kernel) -> Vec<String> {
         Finish::Contract { slot } => vec![format!("product of r0 and r1 to {}", to(*slot))],
         Finish::Gather { slot, .. } => vec![format!("pick to {}", to(*slot))],
         Finish::Put { slot, add, .. } => vec![format!("{} to {}", if *add { "add" } else { "put" }, to(*slot))],
+        Finish::Sort { prim, slot, .. } => vec![format!("{} of r0 to {}", prim.name, to(*slot))],
         Finish::Host { prim, slot, .. } => vec![format!("{} on the host to {}", prim.name, to(*slot))],
     }
 }

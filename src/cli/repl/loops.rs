@@ -104,7 +104,9 @@ fn others(plan: &Plan, kernel: &Kernel, loads: &[String]) -> Vec<String> {
             let sign = if *add { "+=" } else { "=" };
             vec![format!("{} = {}; at ({}) {sign} {}", slot(plan, *to), loads[0], list(2), loads[1])]
         }
-        Finish::Host { prim, slot: to, .. } => vec![format!("{} = {}({})", slot(plan, *to), prim.name, list(0))],
+        Finish::Sort { prim, slot: to, .. } | Finish::Host { prim, slot: to, .. } => {
+            vec![format!("{} = {}({})", slot(plan, *to), prim.name, list(0))]
+        }
         _ => vec![],
     }
 }

@@ -161,7 +161,7 @@ pub fn describe(kernel: &Kernel) -> String {
     match &kernel.finish {
         Finish::Fold { outs, .. } => ops.extend(outs.iter().map(|o| o.fold.name().to_string())),
         Finish::Scan { fold, .. } => ops.push(format!("running {}", fold.name())),
-        Finish::Host { prim, .. } => ops.push(prim.name.into()),
+        Finish::Sort { prim, .. } | Finish::Host { prim, .. } => ops.push(prim.name.into()),
         _ => {}
     }
     ops.dedup();

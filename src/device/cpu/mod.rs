@@ -56,19 +56,14 @@ impl Device for Cpu {
             Finish::Contract { slot } => Box::new(contract::Contract::new(kernel, *slot)),
             Finish::Gather { slot, rest } => Box::new(index::Gather::new(kernel, *slot, *rest)),
             Finish::Put { slot, add, rest } => Box::new(index::Put::new(kernel, *slot, *add, *rest)),
-            Finish::Host { prim, attrs, slot, shape } => {
-                let Body::Host(run) = prim.body else {
+            Finish::Sort { prim, attrs, slot, .. } | Finish::Host { prim, attrs, slot, .. } => {
+                let (Body::Sort(_, run) | Body::Host(run)) = prim.body else {
                     return Err(crate::base::Fault::new("internal: not a host function"));
                 };
-                let out = Layout::contiguous(shape.clone());
-                Box::new(OnHost {
-                    run,
-                    attrs: attrs.clone(),
-                    loads: loads(kernel),
-                    slot: *slot,
-                    dtype: slots[*slot].dtype,
-                    out,
-                })
+                // The domain of such a kernel is the shape of its result.
+                let out = Layout::contiguous(kernel.domain.clone());
+                let (attrs, loads, slot) = (attrs.clone(), loads(kernel), *slot);
+                Box::new(OnHost { run, attrs, loads, slot, dtype: slots[slot].dtype, out })
             }
         })
     }
@@ -119,7 +114,7 @@ impl Whole {
 
 /// A function of the host.
 struct OnHost {
-    run: fn(&[Host], &crate::graph::Attrs, &Host) -> Result<()>,
+    run: crate::graph::prim::HostFn,
     attrs: crate::graph::Attrs,
     loads: Vec<Whole>,
     slot: usize,

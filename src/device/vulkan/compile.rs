@@ -5,13 +5,14 @@
 //! `$XDG_CACHE_HOME/nevel/`, one file per device and driver, with a header that is checked before the driver sees it.
 //!
 //! naga's words are patched: a workgroup array must not have a stride (some drivers refuse it), and where the device can,
-//! it is told to keep nan, infinities and the sign of zero. What naga gets wrong on purpose or by mistake and is written
+//! it is told to keep nan, infinities and the sign of zero; where rounding errors are added up, to leave sums as they are. What naga gets wrong on purpose or by mistake and is written
 //! differently in our text instead: `a != b` is false for nan (we write `!(a == b)`), min and max drop nan.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use naga::back::spv;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
@@ -97,8 +98,7 @@ impl Gpu {
         if let Some(pipe) = self.compiler.pipes.lock().map_err(|_| broken(()))?.get(text) {
             return Ok(pipe.clone());
         }
-        let made = catch_unwind(AssertUnwindSafe(|| self.make(text, binds)));
-        let pipe = made.unwrap_or_else(|_| Err(broken(())))?;
+        let pipe = quietly(|| self.make(text, binds))?;
         let mut pipes = self.compiler.pipes.lock().map_err(|_| broken(()))?;
         pipes.insert(text.to_string(), pipe.clone());
         let count = pipes.len();
@@ -110,9 +110,11 @@ impl Gpu {
     }
 
     fn make(&self, text: &str, binds: usize) -> Result<Arc<Pipe>> {
-        if Options::get().no_compile {
-            return Err(Fault::new("internal: kernels do not compile (NEVEL_VULKAN=nocompile)"));
+        let options = Options::get();
+        if options.no_compile {
+            return Err(Fault::new("kernels do not compile (NEVEL_VULKAN=nocompile)"));
         }
+        assert!(!options.panic, "kernels make the compiler panic (NEVEL_VULKAN=panic)");
         let layout = self.layout(binds)?;
         let version = if self.device.api_version() >= vulkano::Version::V1_2 { (1, 5) } else { (1, 3) };
         let words = spirv(text, version, self.caps.preserve)?;
@@ -163,6 +165,30 @@ impl Gpu {
     }
 }
 
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs what may panic without being ours: then a fault, with what the panic said.
+fn quietly<R>(make: impl FnOnce() -> Result<R>) -> Result<R> {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let report = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                report(info)
+            }
+        }));
+    });
+    QUIET.set(true);
+    let made = catch_unwind(AssertUnwindSafe(make));
+    QUIET.set(false);
+    made.unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Err(Fault::new(format!("the compiler of kernels panicked: {}", said.unwrap_or("it did not say why"))))
+    })
+}
+
 /// WGSL to SPIR-V, validated. Needs no device: tests compile every kernel with it.
 pub fn spirv(text: &str, version: (u8, u8), preserve: bool) -> Result<Vec<u32>> {
     let wrong = |what: String| Fault::new(format!("internal: a kernel does not compile: {what}\n{text}"));
@@ -182,7 +208,7 @@ pub fn spirv(text: &str, version: (u8, u8), preserve: bool) -> Result<Vec<u32>> 
         ..Default::default()
     };
     let words = spv::write_vec(&module, &info, &options, None).map_err(|e| wrong(e.to_string()))?;
-    Ok(patched(&words, preserve))
+    Ok(patched(&words, preserve, is_exact(text)))
 }
 
 /// The instructions of a module behind its header, as (opcode, words).
@@ -196,8 +222,14 @@ fn instructions(words: &[u32]) -> impl Iterator<Item = (u32, &[u32])> {
     })
 }
 
-/// Takes the stride from arrays in workgroup memory, and asks for nan and the sign of zero to be kept.
-fn patched(words: &[u32], preserve: bool) -> Vec<u32> {
+/// Whether a text adds up rounding errors: its sums and products must be made as they are written.
+fn is_exact(text: &str) -> bool {
+    ["fn fast_sum_d(", "fn sum_d(", "fn product_d(", "fn sum_f32(", "fn product_f32("].iter().any(|f| text.contains(f))
+}
+
+/// Takes the stride from arrays in workgroup memory, asks for nan and the sign of zero to be kept, and, where `exact`, for
+/// float arithmetic to be left as it is: drivers take `(a + b) - a` for `b`.
+fn patched(words: &[u32], preserve: bool, exact: bool) -> Vec<u32> {
     const CAPABILITY: u32 = 17;
     const ENTRY: u32 = 15;
     const POINTER: u32 = 32;
@@ -205,16 +237,25 @@ fn patched(words: &[u32], preserve: bool) -> Vec<u32> {
     const WORKGROUP: u32 = 4;
     const ARRAY_STRIDE: u32 = 6;
     const PRESERVE: (u32, u32) = (4466, 4461);
+    const NO_CONTRACTION: u32 = 42;
+    /// Negation, sums, differences, products, quotients of floats; products of a vector and a number.
+    const ARITHMETIC: [u32; 6] = [127, 129, 131, 133, 136, 142];
     let shared: Vec<u32> =
         instructions(words).filter(|(op, w)| *op == POINTER && w[2] == WORKGROUP).map(|(_, w)| w[3]).collect();
     let elsewhere: Vec<u32> =
         instructions(words).filter(|(op, w)| *op == POINTER && w[2] != WORKGROUP).map(|(_, w)| w[3]).collect();
     let mut out = words[..5].to_vec();
-    let mut first = preserve;
+    let (mut first, mut kept) = (preserve, exact);
     for (op, w) in instructions(words) {
         let stride = op == DECORATE && w[2] == ARRAY_STRIDE;
         if stride && shared.contains(&w[1]) && !elsewhere.contains(&w[1]) {
             continue;
+        }
+        // Decorations stand in front of the types.
+        if (op == DECORATE || (19..=39).contains(&op)) && std::mem::take(&mut kept) {
+            for (_, w) in instructions(words).filter(|(op, _)| ARITHMETIC.contains(op)) {
+                out.extend([3 << 16 | DECORATE, w[2], NO_CONTRACTION]);
+            }
         }
         out.extend_from_slice(w);
         if op == CAPABILITY && std::mem::take(&mut first) {

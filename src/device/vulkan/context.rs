@@ -84,8 +84,6 @@ pub struct Gpu {
     /// The number of the last batch that is known to be done.
     pub(super) finished: AtomicU64,
     lost: AtomicBool,
-    /// Bytes that went there and that came back.
-    pub(super) moved: [AtomicU64; 2],
 }
 
 impl Gpu {
@@ -93,11 +91,6 @@ impl Gpu {
     pub fn open(number: u8, found: &Found) -> Result<Gpu> {
         let opened = catch_unwind(AssertUnwindSafe(|| open(number, found)));
         opened.unwrap_or_else(|_| Err(Fault::new(format!("{}: the Vulkan driver failed", found.name))))
-    }
-
-    /// Bytes of arrays that went to the device, and that came back, so far.
-    pub fn moved(&self) -> [u64; 2] {
-        [&self.moved[0], &self.moved[1]].map(|m| m.load(Relaxed))
     }
 
     /// A fault if the device is gone.
@@ -215,17 +208,5 @@ fn open(number: u8, found: &Found) -> Result<Gpu> {
         Mutex::new(Stream::new(&device, family as u32).map_err(|e| error::validated("a stream", found.name, e))?);
     let lost = AtomicBool::new(false);
     let finished = AtomicU64::new(0);
-    Ok(Gpu {
-        number,
-        name: found.name,
-        caps,
-        device,
-        queue,
-        compiler,
-        pool,
-        stream,
-        finished,
-        lost,
-        moved: Default::default(),
-    })
+    Ok(Gpu { number, name: found.name, caps, device, queue, compiler, pool, stream, finished, lost })
 }

@@ -2,59 +2,63 @@
 
 use std::sync::Arc;
 
-use super::Prepared;
-use super::codegen::contract::{ContractText, contract};
-use super::codegen::fold::{FoldText, fold};
+use super::codegen::contract::{contract, has_text};
+use super::codegen::fold::{FoldText, fold, products};
 use super::codegen::rows::rows;
 use super::codegen::scan::{ScanText, scan};
 use super::codegen::text::Text;
 use super::context::{Caps, Gpu};
+use super::jobs::is_thin;
 use super::launch::{Ready, bytes, flag, is_set};
 use super::map::blame;
 use super::memory::{Kind, Mem};
+use super::split::Part;
+use super::{Prepared, Spare};
 use crate::base::{DType, Result};
 use crate::device::{Memory, Program};
-use crate::plan::{Finish, Kernel, Slot};
+use crate::plan::{Finish, Slot};
 
 /// Kernels that run one after the other.
 pub struct Stages {
     stages: Vec<(Ready, usize)>,
     /// Elements and dtype of each memory between them.
     between: Vec<(usize, DType)>,
-    cpu: Box<dyn Program>,
+    cpu: Spare,
 }
 
 /// What the text of a kernel is made of: texts with their groups, and the memory between them.
 pub type Texts = (Vec<(Text, usize)>, Vec<(usize, DType)>);
 
+/// A fold's texts, flat.
+pub fn folds(f: FoldText) -> Texts {
+    (f.first.into_iter().chain(f.second).map(|s| (s.text, s.groups)).collect(), f.between)
+}
+
 /// The texts of a fold, a kernel of rows, a scan or a product; `None` where the device cannot run it.
-pub fn texts(kernel: &Kernel, slots: &[Slot], caps: &Caps) -> Option<Texts> {
-    let folds = |f: FoldText| {
-        let stages = std::iter::once(f.first).chain(f.second).map(|s| (s.text, s.groups)).collect();
-        (stages, f.between)
-    };
+pub fn texts(part: &Part, slots: &[Slot], caps: &Caps) -> Option<Texts> {
+    let (kernel, out) = (&part.kernel, &part.out);
     let texts: Texts = match &kernel.finish {
-        Finish::Fold { axes, outs } => folds(fold(kernel, axes, outs, slots)?),
+        Finish::Fold { axes, outs } => folds(fold(&[(kernel, &part.place)], axes, outs, out, slots)?),
         Finish::Rows { axes, outs } => {
             let s = rows(kernel, axes, outs, slots)?;
             (vec![(s.text, s.groups)], vec![])
         }
         Finish::Scan { axis, fold, slot } => {
-            let ScanText { stages, between, dtype } = scan(kernel, *axis, *fold, *slot)?;
+            let ScanText { stages, between, dtype } = scan(kernel, *axis, *fold, *slot, out)?;
             (stages, if between > 0 { vec![(between, dtype); 2] } else { vec![] })
         }
-        Finish::Contract { slot } => match contract(kernel, *slot, caps)? {
-            ContractText::Tiles(s) => (vec![(s.text, s.groups)], vec![]),
-            ContractText::Thin(f) => folds(f),
-        },
+        Finish::Contract { slot } if is_thin(part) && has_text(kernel) => folds(products(&[kernel], *slot, out)?),
+        Finish::Contract { slot } => {
+            let s = contract(kernel, *slot, out, part.more, caps)?;
+            (vec![(s.text, s.groups)], vec![])
+        }
         _ => return None,
     };
-    let small = kernel.domain.size() < u32::MAX as usize / 2;
-    (small && texts.0.iter().all(|(t, _)| t.fits(caps, false))).then_some(texts)
+    texts.0.iter().all(|(t, _)| t.fits(caps, false)).then_some(texts)
 }
 
 impl Stages {
-    pub fn new(gpu: &'static Gpu, (stages, between): Texts, cpu: Box<dyn Program>) -> Stages {
+    pub fn new(gpu: &'static Gpu, (stages, between): Texts, cpu: Spare) -> Stages {
         let stages = stages.into_iter().map(|(text, groups)| (Ready::new(gpu, text), groups)).collect();
         Stages { stages, between, cpu }
     }

@@ -1,19 +1,23 @@
 //! Picking and putting on the device.
 //!
 //! Whether an index is out of range: where the index arrays are on the host, as they mostly are, they are looked at there
-//! and nothing waits; where they are only on the device, the launch waits for the flag. A put sorts its picks by place on
-//! the host (so index arrays that are only on the device come here first) and hands the order to the device.
+//! and nothing waits; where they are only on the device, the launch waits for the flag. A put sorts its picks by place where
+//! the indices are.
 
 use std::sync::Arc;
 
-use super::Prepared;
-use super::codegen::index::{GatherText, put};
-use super::codegen::map::plain;
+use super::codegen::fold::Stage;
+use super::codegen::index::{GatherText, picks, places, put};
+use super::codegen::sort::{Passes, passes};
 use super::codegen::text::Text;
 use super::context::{Caps, Gpu};
+use super::jobs::{Job, jobs};
 use super::launch::{Ready, flag, is_set};
-use super::map::{Map, blame};
+use super::map::blame;
 use super::memory::Mem;
+use super::sort::Radix;
+use super::split::{over, windows};
+use super::{Prepared, Spare};
 use crate::base::{Fault, Layout, Result, Shape};
 use crate::device::{Bound, Memory, Program};
 use crate::plan::kernel::{BASE, Out};
@@ -72,21 +76,22 @@ impl Indices {
 }
 
 pub struct Gather {
-    ready: Ready,
-    threads: usize,
+    /// One for each window of what is picked from, and its threads.
+    all: Vec<(Ready, usize)>,
     indices: Vec<Indices>,
-    cpu: Box<dyn Program>,
+    cpu: Spare,
 }
 
 impl Gather {
-    pub fn new(gpu: &'static Gpu, text: GatherText, kernel: &Kernel, cpu: Box<dyn Program>) -> Gather {
-        Gather { ready: Ready::new(gpu, text.text), threads: text.threads, indices: indices(kernel, 1), cpu }
+    pub fn new(gpu: &'static Gpu, all: Vec<GatherText>, kernel: &Kernel, cpu: Spare) -> Gather {
+        let all = all.into_iter().map(|g| (Ready::new(gpu, g.text), g.threads)).collect();
+        Gather { all, indices: indices(kernel, 1), cpu }
     }
 }
 
 impl Prepared for Gather {
     fn compile(&self) -> Result<()> {
-        self.ready.compile()
+        self.all.iter().try_for_each(|(ready, _)| ready.compile())
     }
 }
 
@@ -96,53 +101,83 @@ impl Program for Gather {
         if here && !self.indices.iter().all(|i| i.each(memory, |_, _| {})) {
             return blame(&*self.cpu, memory);
         }
-        let flag = flag(self.ready.gpu)?;
-        let backing = self.ready.backing(memory, &[], Some(&flag))?;
-        self.ready.run(memory, &backing, 0, 0, self.threads.div_ceil(256))?;
-        if !here && is_set(&flag)? {
-            return blame(&*self.cpu, memory);
+        let Some((first, _)) = self.all.first() else { return Ok(()) };
+        let flag = flag(first.gpu)?;
+        for (ready, threads) in &self.all {
+            let backing = ready.backing(memory, &[], Some(&flag))?;
+            ready.run(memory, &backing, 0, 0, threads.div_ceil(256))?;
         }
-        Ok(())
+        if !here && is_set(&flag)? { blame(&*self.cpu, memory) } else { Ok(()) }
     }
 }
 
 pub struct Put {
-    ready: Ready,
-    copy: Map,
+    /// One for each pair of windows.
+    all: Vec<Ready>,
+    copy: Vec<Box<dyn Prepared>>,
     indices: Vec<Indices>,
+    /// Finds and sorts the places on the device, if it can.
+    away: Option<(Ready, Radix)>,
     picks: usize,
     /// Elements that one pick moves.
     each: usize,
-    cpu: Box<dyn Program>,
+    cpu: Spare,
+}
+
+/// What a put does.
+pub struct PutText {
+    /// Copies what is written into.
+    copy: Vec<Job>,
+    /// Where places are found and sorted on the device.
+    away: Option<(Stage, Passes)>,
+    /// Writes; one for each window of what is written and of the values.
+    all: Vec<Text>,
+}
+
+impl PutText {
+    /// All texts, in the order in which they first run.
+    pub fn texts(&self) -> Vec<String> {
+        let sorts = self.away.iter().flat_map(|(places, p)| [places, &p.count, &p.begins, &p.scatter]);
+        let own = sorts.map(|s| &s.text).chain(&self.all).map(Text::finish);
+        self.copy.iter().flat_map(Job::texts).chain(own).collect()
+    }
 }
 
 /// The texts of a put; `None` where the device cannot run it.
-pub fn put_text(kernel: &Kernel, slots: &[Slot], caps: &Caps) -> Option<Text> {
+pub fn put_text(kernel: &Kernel, slots: &[Slot], caps: &Caps) -> Option<PutText> {
     let Finish::Put { slot, add, rest } = kernel.finish else { return None };
-    let text = put(kernel, slot, add, rest)?;
-    let (copy, outs) = copy_of(kernel, slot);
-    let copies = plain(&copy, &outs, slots)?.text.fits(caps, false);
-    let small = kernel.domain.size().max(kernel.loads[1].layout.size()) < u32::MAX as usize / 2;
-    (copies && small && text.fits(caps, false)).then_some(text)
+    let copy = jobs(&copy_of(kernel, slot), slots, caps)?;
+    let written = over((0, kernel.domain.size() as isize - 1), kernel.dtype(0), caps);
+    let values = windows(&kernel.loads[1], caps);
+    let pairs = written.iter().flat_map(|w| values.iter().map(move |v| [*w, *v]));
+    let all: Vec<Text> = pairs.map(|pair| put(kernel, slot, add, rest, pair)).collect::<Option<_>>()?;
+    let fits = |s: &Stage| s.text.fits(caps, false);
+    let sorts = |(places, p): &(Stage, Passes)| [places, &p.count, &p.begins, &p.scatter].into_iter().all(fits);
+    let away = places(kernel).map(|s| (s, passes(picks(kernel)))).filter(sorts);
+    all.iter().all(|t| t.fits(caps, false)).then_some(PutText { copy, away, all })
 }
 
 /// A map that copies load 0 to the result.
-fn copy_of(kernel: &Kernel, slot: usize) -> (Kernel, Vec<Out>) {
+fn copy_of(kernel: &Kernel, slot: usize) -> Kernel {
     let x = kernel.loads[0].clone();
     let domain: Shape = x.layout.shape.clone();
     let outs = vec![Out { reg: 0, slot, layout: Layout::contiguous(domain.clone()) }];
-    (Kernel { domain, loads: vec![x], code: vec![], finish: Finish::Store(outs.clone()) }, outs)
+    Kernel { domain, loads: vec![x], code: vec![], finish: Finish::Store(outs) }
 }
 
 impl Put {
-    pub fn new(gpu: &'static Gpu, text: Text, kernel: &Kernel, slots: &[Slot], cpu: Box<dyn Program>) -> Result<Put> {
-        let Finish::Put { slot, rest, .. } = kernel.finish else { return Err(Fault::new("internal: not a put")) };
-        let (copy, outs) = copy_of(kernel, slot);
-        let copy = Map::new(gpu, &copy, &outs, slots)?;
+    pub fn new(gpu: &'static Gpu, text: PutText, kernel: &Kernel, cpu: Spare) -> Result<Put> {
+        let Finish::Put { rest, .. } = kernel.finish else { return Err(Fault::new("internal: not a put")) };
+        let copy = text.copy.into_iter().map(|job| job.prepare(gpu, &cpu)).collect::<Result<_>>()?;
         let values = &kernel.loads[1].layout.shape;
-        let cut = values.rank() - rest;
-        let (picks, each) = (values[..cut].iter().product(), values[cut..].iter().product());
-        Ok(Put { ready: Ready::new(gpu, text), copy, indices: indices(kernel, 2), picks, each, cpu })
+        let each = values[values.rank() - rest..].iter().product();
+        let away = text.away.map(|(places, passes)| (Ready::new(gpu, places.text), Radix::new(gpu, passes)));
+        let all = text.all.into_iter().map(|t| Ready::new(gpu, t)).collect();
+        Ok(Put { all, copy, indices: indices(kernel, 2), away, picks: picks(kernel).length, each, cpu })
+    }
+
+    fn copy(&self, memory: &Memory) -> Result<()> {
+        self.copy.iter().try_for_each(|c| c.launch(memory))
     }
 
     /// Per pick the place that it writes; `None` where an index is out of range.
@@ -158,47 +193,61 @@ impl Put {
         }
         Some(places)
     }
+
+    /// Writes, given the places in order and the picks beside them.
+    fn write(&self, memory: &Memory, own: &[Arc<Mem>]) -> Result<()> {
+        self.all.iter().try_for_each(|ready| {
+            let backing = ready.backing(memory, own, None)?;
+            ready.run(memory, &backing, 0, 0, (self.picks * self.each).div_ceil(256))
+        })
+    }
+
+    /// The places are found where the indices are: only the flag comes back.
+    fn launch_away(&self, memory: &Memory, places: &Ready, radix: &Radix) -> Result<()> {
+        let flag = flag(places.gpu)?;
+        let own = radix.memory()?;
+        let backing = places.backing(memory, &own, Some(&flag))?;
+        places.run(memory, &backing, 0, 0, self.picks.div_ceil(256))?;
+        self.copy(memory)?;
+        self.write(memory, &radix.run(memory, own)?)?;
+        if is_set(&flag)? { blame(&*self.cpu, memory) } else { Ok(()) }
+    }
 }
 
-/// Picks in the order of their places, where each place's begin, and the places.
-fn sorted(places: &[u32]) -> [Vec<u32>; 3] {
+/// The places in order, and the picks that write them: those of one place in their own order.
+fn sorted(places: &[u32]) -> [Vec<u32>; 2] {
     let mut keys: Vec<u64> = places.iter().enumerate().map(|(i, &p)| (p as u64) << 32 | i as u64).collect();
     keys.sort_unstable();
-    let (mut begins, mut targets) = (vec![], vec![]);
-    for (i, key) in keys.iter().enumerate() {
-        let place = (key >> 32) as u32;
-        if targets.last() != Some(&place) {
-            begins.push(i as u32);
-            targets.push(place);
-        }
-    }
-    begins.push(keys.len() as u32);
-    [keys.iter().map(|&k| k as u32).collect(), begins, targets]
+    [keys.iter().map(|&k| (k >> 32) as u32).collect(), keys.iter().map(|&k| k as u32).collect()]
 }
 
 impl Prepared for Put {
     fn compile(&self) -> Result<()> {
-        self.copy.compile()?;
-        self.ready.compile()
+        self.copy.iter().try_for_each(|c| c.compile())?;
+        if let Some((places, radix)) = &self.away {
+            places.compile()?;
+            radix.compile()?;
+        }
+        self.all.iter().try_for_each(Ready::compile)
     }
 }
 
 impl Program for Put {
     fn launch(&self, memory: &Memory) -> Result<()> {
-        let gpu = self.ready.gpu;
+        if self.picks == 0 || self.each == 0 {
+            return self.copy(memory);
+        }
+        let Some(Ready { gpu, .. }) = self.all.first() else { return Ok(()) };
+        if let Some((places, radix)) = self.away.as_ref().filter(|_| !self.indices.iter().all(|i| i.is_here(memory))) {
+            return self.launch_away(memory, places, radix);
+        }
         let slots: Vec<usize> = self.indices.iter().map(|i| i.slot).collect();
         memory.fetch(&slots)?;
         let Some(places) = self.places(memory) else { return blame(&*self.cpu, memory) };
-        self.copy.launch(memory)?;
-        let [order, begins, targets] = sorted(&places);
-        if targets.is_empty() || self.each == 0 {
-            return Ok(());
-        }
+        self.copy(memory)?;
         let send = |v: &Vec<u32>| gpu.upload(&v.iter().flat_map(|x| x.to_ne_bytes()).collect::<Vec<u8>>());
-        let own: Vec<Arc<Mem>> = [&order, &begins, &targets].into_iter().map(send).collect::<Result<_>>()?;
-        let backing = self.ready.backing(memory, &own, None)?;
-        let groups = (targets.len() * self.each).div_ceil(256);
-        self.ready.run(memory, &backing, 0, targets.len(), groups)
+        let own: Vec<Arc<Mem>> = sorted(&places).iter().map(send).collect::<Result<_>>()?;
+        self.write(memory, &own)
     }
 }
 
@@ -208,6 +257,6 @@ mod tests {
 
     #[test]
     fn picks_are_sorted_by_place_in_order() {
-        assert_eq!(sorted(&[5, 2, 5, 5]), [vec![1, 0, 2, 3], vec![0, 1, 4], vec![2, 5]]);
+        assert_eq!(sorted(&[5, 2, 5, 5]), [vec![2, 5, 5, 5], vec![1, 0, 2, 3]]);
     }
 }

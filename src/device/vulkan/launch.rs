@@ -58,7 +58,7 @@ impl Ready {
         self.text.bindings.iter().map(one).collect()
     }
 
-    /// Gives the command that runs the kernel over `count` indices from `start`, in `groups` groups.
+    /// Gives the command that runs the kernel over `count` indices from `start` (0: over all), in `groups` groups.
     pub fn run(&self, memory: &Memory, backing: &[Backing], start: usize, count: usize, groups: usize) -> Result<()> {
         let (gpu, pipe) = (self.gpu, self.pipe()?);
         let mut binds: SmallVec<[Bind; 6]> = SmallVec::new();
@@ -110,7 +110,7 @@ impl Ready {
             return Ok((whole, 0));
         }
         let step = self.text.words.iter().find_map(|w| match w {
-            Word::Offset { bind, step, .. } if *bind == i && *step != 0 => Some((*step, start, count)),
+            Word::Offset { bind, step, .. } if *bind == i && *step != 0 && count > 0 => Some((*step, start, count)),
             _ => None,
         });
         // Where the launch is a part, so is what it reads.
@@ -130,20 +130,6 @@ impl Ready {
             return Err(Fault::new(format!("internal: {}: a part of a kernel is longer than it can bind", gpu.name)));
         }
         Ok((Bind { offset, range: end - offset, ..whole }, (offset / size) as isize))
-    }
-
-    /// The most indices of one launch: what fits the bindings, in whole groups.
-    pub fn part(&self, count: usize) -> usize {
-        let range = self.gpu.caps.range;
-        let widest = self.text.words.iter().filter_map(|w| match w {
-            Word::Offset { bind, step, .. } if *step != 0 => {
-                Some(step.unsigned_abs() as u64 * self.text.bindings[*bind].dtype.size() as u64)
-            }
-            _ => None,
-        });
-        let Some(widest) = widest.max() else { return count };
-        let room = range.saturating_sub(2 * self.gpu.caps.align + 64) / widest;
-        ((room / 1024 * 1024).max(1024) as usize).min(count)
     }
 }
 

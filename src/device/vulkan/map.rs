@@ -1,9 +1,9 @@
 //! Maps on the device: the wide form where offsets allow it, else the plain one.
 
-use super::Prepared;
 use super::codegen::map::{MapText, plain, wide};
 use super::context::{Caps, Gpu};
 use super::launch::{Ready, flag, is_set};
+use super::{Prepared, Spare};
 use crate::base::{Fault, Result};
 use crate::device::{Bound, Memory, Program};
 use crate::plan::kernel::Out;
@@ -13,28 +13,22 @@ use crate::plan::{Kernel, Slot};
 pub struct Map {
     forms: Vec<(MapText, Ready)>,
     /// What says what went wrong, should something.
-    cpu: Box<dyn Program>,
+    cpu: Spare,
 }
 
 /// The forms of a map that the device can run, best first.
 pub fn forms(kernel: &Kernel, outs: &[Out], slots: &[Slot], caps: &Caps) -> Vec<MapText> {
     let all = [wide(kernel, outs, slots), plain(kernel, outs, slots)];
-    all.into_iter().flatten().filter(|f| f.text.fits(caps, f.parts) && f.count < u32::MAX as usize / 2).collect()
+    all.into_iter().flatten().filter(|f| f.text.fits(caps, f.parts)).collect()
 }
 
 impl Map {
-    pub fn new(gpu: &'static Gpu, kernel: &Kernel, outs: &[Out], slots: &[Slot]) -> Result<Map> {
-        let forms: Vec<_> = forms(kernel, outs, slots, &gpu.caps)
-            .into_iter()
-            .map(|f| {
-                let ready = Ready::new(gpu, f.text.clone());
-                (f, ready)
-            })
-            .collect();
-        if forms.iter().all(|(f, _)| f.wide) {
-            return Err(Fault::new("internal: the device cannot run this kernel"));
-        }
-        Ok(Map { forms, cpu: crate::device::cpu().prepare(kernel, slots)? })
+    pub fn new(gpu: &'static Gpu, forms: Vec<MapText>, cpu: Spare) -> Map {
+        let ready = |f: MapText| {
+            let ready = Ready::new(gpu, f.text.clone());
+            (f, ready)
+        };
+        Map { forms: forms.into_iter().map(ready).collect(), cpu }
     }
 }
 
@@ -52,7 +46,7 @@ impl Program for Map {
             if form.wide && backing.iter().any(|(_, first)| first % 4 != 0) || !aligned(form) {
                 continue;
             }
-            let part = if form.parts { ready.part(form.count) } else { form.count };
+            let part = if form.parts { form.text.part(&ready.gpu.caps).min(form.count) } else { form.count };
             let mut start = 0;
             while start < form.count {
                 let count = part.min(form.count - start);

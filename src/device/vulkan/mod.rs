@@ -13,7 +13,8 @@
 //! | `compile` | WGSL to pipelines; the driver's cache on disk |
 //! | `memory` `transfer` | arrays there; bytes to and fro |
 //! | `launch` `stream` | a text with the memory of a call to commands; commands to the queue |
-//! | `map` `fold` `index` | what a family launches, in which order |
+//! | `jobs` `split` | a kernel to what is launched for it; to several where buffers are too long |
+//! | `map` `fold` `index` `sort` | what a family launches, in which order |
 //!
 //! What a device cannot do (an op without a function for the dtype in `shaders/`, a family without a kernel, a host
 //! function) runs on the CPU, and the plan says so. `Finish` forms that have no text here are "cannot" too.
@@ -37,25 +38,31 @@ mod error;
 mod fold;
 mod found;
 mod index;
+mod jobs;
 mod launch;
 mod map;
 mod memory;
 mod options;
+mod sort;
+mod split;
 mod stream;
 mod transfer;
 
 use std::cell::OnceCell;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use super::{Bound, Device, Memory, Program};
 use crate::base::{Buffer, DType, Fault, Result};
 use crate::graph::prim::Body;
 use crate::graph::{Leaf, Prim};
-use crate::plan::{Finish, Kernel, Slot};
+use crate::plan::{Kernel, Slot};
 
 pub use compile::spirv;
 pub use context::{Caps, Coop, Gpu};
 pub use found::{Found, all};
+pub use transfer::moved;
 
 /// The devices that were opened, by number.
 static OPEN: [OnceLock<Result<&'static Vulkan>>; 16] = [const { OnceLock::new() }; 16];
@@ -114,23 +121,12 @@ impl Device for Vulkan {
     }
 
     fn prepare(&self, kernel: &Kernel, slots: &[Slot]) -> Result<Box<dyn Program>> {
-        let cpu = || super::cpu().prepare(kernel, slots);
         let none = || Fault::new("internal: the device has no kernel for this");
-        let caps = &self.gpu.caps;
-        let inner: Box<dyn Prepared> = match &kernel.finish {
-            Finish::Store(outs) => Box::new(map::Map::new(self.gpu, kernel, outs, slots)?),
-            Finish::Gather { slot, rest } => {
-                let text = codegen::index::gather(kernel, *slot, *rest).ok_or_else(none)?;
-                Box::new(index::Gather::new(self.gpu, text, kernel, cpu()?))
-            }
-            Finish::Put { .. } => {
-                let text = index::put_text(kernel, slots, caps).ok_or_else(none)?;
-                Box::new(index::Put::new(self.gpu, text, kernel, slots, cpu()?)?)
-            }
-            _ => Box::new(fold::Stages::new(self.gpu, fold::texts(kernel, slots, caps).ok_or_else(none)?, cpu()?)),
-        };
+        let cpu: Spare = Rc::from(super::cpu().prepare(kernel, slots)?);
+        let jobs = jobs::jobs(kernel, slots, &self.gpu.caps).ok_or_else(none)?;
+        let inner = jobs.into_iter().map(|job| job.prepare(self.gpu, &cpu)).collect::<Result<_>>()?;
         let (reads, writes) = (kernel.reads().to_vec(), kernel.writes().to_vec());
-        Ok(Box::new(Guarded { gpu: self.gpu, inner, cpu: cpu()?, reads, writes, compiled: OnceCell::new() }))
+        Ok(Box::new(Guarded { gpu: self.gpu, inner, cpu, reads, writes, compiled: OnceCell::new() }))
     }
 
     fn alloc(&self, bytes: usize) -> Result<Arc<Buffer>> {
@@ -157,21 +153,37 @@ trait Prepared: Program {
     fn compile(&self) -> Result<()>;
 }
 
-/// A program of the device, and the CPU's for when a driver refuses to compile it.
+/// What does a whole kernel on the CPU.
+type Spare = Rc<dyn Program>;
+
+/// Programs of the device that do a kernel, and the CPU's for when a driver refuses to compile it.
 struct Guarded {
     gpu: &'static Gpu,
-    inner: Box<dyn Prepared>,
-    cpu: Box<dyn Program>,
+    inner: Vec<Box<dyn Prepared>>,
+    cpu: Spare,
     reads: Vec<usize>,
     writes: Vec<usize>,
     compiled: OnceCell<bool>,
 }
 
+impl Guarded {
+    /// Whether all of it compiles; the first that does not is said, once.
+    fn compiles(&self) -> bool {
+        let Err(fault) = self.inner.iter().try_for_each(|p| p.compile()) else { return true };
+        static SAID: AtomicBool = AtomicBool::new(false);
+        if !SAID.swap(true, Relaxed) {
+            let why = fault.message.lines().next().unwrap_or("");
+            eprintln!("note: {}: a kernel does not compile, so the CPU computes it: {why}", self.gpu.name);
+        }
+        false
+    }
+}
+
 impl Program for Guarded {
     fn launch(&self, memory: &Memory) -> Result<()> {
         self.gpu.check()?;
-        if *self.compiled.get_or_init(|| self.inner.compile().is_ok()) {
-            return self.inner.launch(memory);
+        if *self.compiled.get_or_init(|| self.compiles()) {
+            return self.inner.iter().try_for_each(|p| p.launch(memory));
         }
         self.gpu.check()?;
         memory.fetch(&self.reads)?;
@@ -205,30 +217,18 @@ pub fn takes(caps: &Caps, prim: &Prim, ins: &[DType], out: DType) -> bool {
 }
 
 /// The WGSL of a kernel, in the order in which its parts run; empty where a device with these capabilities cannot run it.
+/// What runs several times stands there once.
 pub fn wgsl(caps: &Caps, kernel: &Kernel, slots: &[Slot]) -> Vec<String> {
-    if !can(caps, kernel, slots) {
-        return vec![];
-    }
-    match &kernel.finish {
-        Finish::Store(outs) => map::forms(kernel, outs, slots, caps).iter().map(|f| f.text.finish()).collect(),
-        Finish::Gather { slot, rest } => {
-            codegen::index::gather(kernel, *slot, *rest).map(|g| g.text.finish()).into_iter().collect()
+    let mut texts: Vec<String> = vec![];
+    for text in jobs::jobs(kernel, slots, caps).iter().flatten().flat_map(jobs::Job::texts) {
+        if !texts.contains(&text) {
+            texts.push(text);
         }
-        Finish::Put { .. } => index::put_text(kernel, slots, caps).map(|t| t.finish()).into_iter().collect(),
-        _ => fold::texts(kernel, slots, caps).iter().flat_map(|(t, _)| t.iter().map(|(t, _)| t.finish())).collect(),
     }
+    texts
 }
 
 /// Whether a device can run a kernel; if not, the CPU does.
 pub fn can(caps: &Caps, kernel: &Kernel, slots: &[Slot]) -> bool {
-    match &kernel.finish {
-        Finish::Store(outs) => map::forms(kernel, outs, slots, caps).iter().any(|f| !f.wide),
-        Finish::Gather { slot, rest } => {
-            let small = kernel.domain.size() < u32::MAX as usize / 2;
-            small && codegen::index::gather(kernel, *slot, *rest).is_some_and(|g| g.text.fits(caps, false))
-        }
-        Finish::Put { .. } => index::put_text(kernel, slots, caps).is_some(),
-        // Kernels of further forms run on the CPU until they have a text here.
-        _ => fold::texts(kernel, slots, caps).is_some(),
-    }
+    jobs::jobs(kernel, slots, caps).is_some()
 }

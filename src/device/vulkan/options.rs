@@ -11,6 +11,7 @@
 //! | `range=BYTES` | the most that one binding may span |
 //! | `memory=BYTES` | the most that the device gives |
 //! | `nocompile` | no kernel compiles |
+//! | `panic` | compiling a kernel panics |
 //! | `lose=N` | the device is lost at the N-th submission |
 //! | `nocache` | pipelines are not kept on disk |
 
@@ -32,6 +33,7 @@ pub struct Options {
     pub lose: Option<u64>,
     pub no_cache: bool,
     pub no_compile: bool,
+    pub panic: bool,
 }
 
 impl Options {
@@ -60,6 +62,7 @@ impl Options {
                 "lose" => o.lose = value.parse().ok(),
                 "nocache" => o.no_cache = true,
                 "nocompile" => o.no_compile = true,
+                "panic" => o.panic = true,
                 _ => {}
             }
         }

@@ -4,7 +4,7 @@
 //! reach, from the same pool: a staging buffer is used again once the batch that copies it is done.
 
 use std::any::Any;
-use std::sync::atomic::Ordering::Relaxed;
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, Weak};
 
 use super::context::Gpu;
@@ -17,6 +17,21 @@ use crate::base::{Buffer, Fault, Result};
 struct Twin {
     device: u8,
     mem: Mutex<Option<Arc<Mem>>>,
+}
+
+thread_local! {
+    static MOVED: Cell<[u64; 2]> = const { Cell::new([0; 2]) };
+}
+
+/// Bytes of arrays that this thread sent to devices, and that it got back, so far.
+pub fn moved() -> [u64; 2] {
+    MOVED.get()
+}
+
+fn count(way: usize, bytes: usize) {
+    let mut all = MOVED.get();
+    all[way] += bytes as u64;
+    MOVED.set(all);
 }
 
 static TWINS: Mutex<Vec<Weak<Twin>>> = Mutex::new(Vec::new());
@@ -74,7 +89,7 @@ impl Gpu {
     /// Memory of the device with a copy of these bytes.
     pub fn upload(&'static self, bytes: &[u8]) -> Result<Arc<Mem>> {
         let (from, bytes) = (bytes.as_ptr(), bytes.len());
-        self.moved[0].fetch_add(bytes as u64, Relaxed);
+        count(0, bytes);
         let mem = self.alloc(Kind::Device, bytes as u64, self.caps.unified)?;
         if let (Some(to), true) = (mem.mapped, self.caps.unified) {
             // SAFETY: it holds as many bytes, and no command uses it.
@@ -105,7 +120,7 @@ impl Remote for Mem {
 
     fn download(&self, to: *mut u8, bytes: usize) -> Result<()> {
         let gpu = self.gpu();
-        gpu.moved[1].fetch_add(bytes as u64, Relaxed);
+        count(1, bytes);
         let read = |mem: &Mem| {
             gpu.wait(mem)?;
             let from = mem.mapped.ok_or_else(|| Fault::new("internal: host memory is not mapped"))?;

@@ -7,19 +7,12 @@
 
 use super::axes::Axes;
 use super::coop::coop;
-use super::fold::{FoldText, Stage, products};
+use super::fold::Stage;
 use super::text::{ENTRY, GROUP, Source, Text, Word, reach};
 use crate::base::{DType, Layout};
 use crate::device::vulkan::context::Caps;
 use crate::plan::kernel::BASE;
 use crate::plan::{From, Kernel, Load};
-
-/// How a product is computed.
-#[derive(Clone)]
-pub enum ContractText {
-    Tiles(Stage),
-    Thin(FoldText),
-}
 
 /// Rows, columns and depth of a tile, and the edge of a thread's block.
 #[derive(Clone, Copy)]
@@ -41,33 +34,43 @@ pub fn computed(kernel: &Kernel) -> DType {
     }
 }
 
-/// The text of a product; `None` where the device has not got what it needs.
-pub fn contract(kernel: &Kernel, slot: usize, caps: &Caps) -> Option<ContractText> {
+/// Whether a product has so few rows or columns that it is a fold.
+pub fn is_thin(kernel: &Kernel) -> bool {
+    let r = kernel.domain.rank();
+    let (m, n) = (kernel.domain[r - 2], kernel.domain[r - 1]);
+    m.min(n) <= 2 || m * n <= 64
+}
+
+/// Whether products of a dtype, with something to add up, have a text.
+pub fn has_text(kernel: &Kernel) -> bool {
+    let depth = kernel.loads[0].layout.shape[kernel.domain.rank() - 1];
+    matches!(computed(kernel), DType::F32 | DType::F64 | DType::I64) && depth > 0
+}
+
+/// The text of a product in tiles; `None` where the device has not got what it needs. `out`: where the result lies; `more`: it
+/// is added to what is there.
+pub fn contract(kernel: &Kernel, slot: usize, out: &Layout, more: bool, caps: &Caps) -> Option<Stage> {
     let dtype = computed(kernel);
     let (a, b) = (&kernel.loads[0], &kernel.loads[1]);
     let (From::Slot(from_a), From::Slot(from_b)) = (&a.from, &b.from) else { return None };
     let r = kernel.domain.rank();
     let (m, n, k) = (kernel.domain[r - 2], kernel.domain[r - 1], a.layout.shape[r - 1]);
-    if !matches!(dtype, DType::F32 | DType::F64 | DType::I64) || k == 0 {
+    if !has_text(kernel) {
         return None;
     }
-    if m.min(n) <= 2 || m * n <= 64 {
-        return Some(ContractText::Thin(products(kernel, slot, k)?));
-    }
-    if let Some(stage) = caps.coop.and_then(|c| coop(kernel, slot, c)) {
-        return Some(ContractText::Tiles(stage));
+    if let Some(stage) = caps.coop.filter(|_| !more).and_then(|c| coop(kernel, slot, out, c)) {
+        return Some(stage);
     }
     let large = dtype == DType::F32 && m >= 256 && n >= 256;
     let tile = if large { LARGE } else { SMALL };
     let mut t = Text::default();
-    let out = Layout::contiguous(kernel.domain.clone());
     let batch = |l: &Layout| Layout {
         shape: kernel.domain[..r - 2].iter().copied().collect(),
         strides: l.strides[..r - 2].into(),
         offset: 0,
     };
-    let (ba, bb) = (batch(&a.layout), batch(&b.layout));
-    let axes = Axes::new(&ba.shape, &[], &[&ba, &bb]);
+    let (ba, bb, bc) = (batch(&a.layout), batch(&b.layout), batch(out));
+    let axes = Axes::new(&ba.shape, &[], &[&ba, &bb, &bc]);
     let mut side = |from: usize, load: &Load| {
         let l = &load.layout;
         let relative = l.offset as isize - BASE as isize;
@@ -76,31 +79,33 @@ pub fn contract(kernel: &Kernel, slot: usize, caps: &Caps) -> Option<ContractTex
     };
     let (bind_a, start_a) = side(*from_a, a);
     let (bind_b, start_b) = side(*from_b, b);
-    let bind_c = t.bind(Source::Slot(slot), dtype, true, reach(&out, 0));
-    let start_c = Word::Offset { bind: bind_c, relative: 0, step: 0 };
+    let relative = out.offset as isize;
+    let bind_c = t.bind(Source::Slot(slot), dtype, true, reach(out, relative));
+    let start_c = Word::Offset { bind: bind_c, relative, step: 0 };
     let tiles = (m.div_ceil(tile.m), n.div_ceil(tile.n));
     let count = ba.shape.size();
     let mut main = head(&mut t, tiles, (m, n, k), count);
     main += &t.coordinates(&axes, &(0..axes.rank()).collect::<Vec<_>>(), "batch", "    ");
     let at_a = t.position(start_a, &axes.steps[0]);
     let at_b = t.position(start_b, &axes.steps[1]);
-    let at_c = t.word(start_c);
+    let at_c = t.position(start_c, &axes.steps[2]);
     main += &format!("    let base_a = {at_a};\n    let base_b = {at_b};\n");
-    main += &format!("    let base_c = {at_c} + batch * size_m * size_n;\n");
+    let line = t.word(Word::Is(out.strides[r - 2] as u32));
+    main += &format!("    let base_c = {at_c};\n    let line_c = {line};\n");
     let (sa, sb) = (&a.layout.strides, &b.layout.strides);
     let ways = [
         Way { name: "a", bind: bind_a, outer: "row", size: "size_m", steps: (sa[r - 2], sa[r - 1]), wide: tile.m },
         Way { name: "b", bind: bind_b, outer: "col", size: "size_n", steps: (sb[r - 1], sb[r - 2]), wide: tile.n },
     ];
     main += &inner(&mut t, tile, dtype, &ways);
-    main += &stores(tile, bind_c);
+    main += &stores(tile, bind_c, if more { "+=" } else { "=" });
     let ty = dtype.name();
     let shared: String = ways
         .iter()
         .map(|w| format!("var<workgroup> s{}: array<vec4<{ty}>, {}>;\n", w.name, w.wide * tile.k / 4))
         .collect();
     t.body = format!("{shared}{ENTRY}{GROUP}{main}}}\n");
-    Some(ContractText::Tiles(Stage { text: t, groups: tiles.0 * tiles.1 * count }))
+    Some(Stage { text: t, groups: tiles.0 * tiles.1 * count })
 }
 
 /// One side of the product: `outer` is the axis that it shares with the result.
@@ -213,16 +218,16 @@ fn fetch(t: &Text, tile: Tile, ways: &[Way; 2], depth: &str, indent: &str, ty: &
 }
 
 /// Lines that write a thread's block.
-fn stores(tile: Tile, bind: usize) -> String {
+fn stores(tile: Tile, bind: usize, sign: &str) -> String {
     let parts = tile.edge / 4;
     let mut out = String::new();
     for i in 0..tile.edge {
         let row = format!("row0 + ty * 4u + {}u", i % 4 + i / 4 * tile.m / parts);
-        out += &format!("    {{ let row = {row};\n    if row < size_m {{\n        let line = base_c + row * size_n;\n");
+        out += &format!("    {{ let row = {row};\n    if row < size_m {{\n        let line = base_c + row * line_c;\n");
         for j in 0..parts {
             for c in 0..4 {
                 let col = format!("col0 + tx * 4u + {}u", c + j * tile.n / parts);
-                out += &format!("        if {col} < size_n {{ b{bind}[line + {col}] = c{i}_{j}[{c}u]; }}\n");
+                out += &format!("        if {col} < size_n {{ b{bind}[line + {col}] {sign} c{i}_{j}[{c}u]; }}\n");
             }
         }
         out += "    } }\n";

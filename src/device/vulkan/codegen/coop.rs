@@ -60,7 +60,7 @@ impl Plan {
 const PAD: usize = 8;
 
 /// The text of a product of f16; `None` where it is another product or too small to be worth it.
-pub fn coop(kernel: &Kernel, slot: usize, coop: Coop) -> Option<Stage> {
+pub fn coop(kernel: &Kernel, slot: usize, out: &Layout, coop: Coop) -> Option<Stage> {
     let (a, b) = (&kernel.loads[0], &kernel.loads[1]);
     let (From::Slot(from_a), From::Slot(from_b)) = (&a.from, &b.from) else { return None };
     let r = kernel.domain.rank();
@@ -73,14 +73,14 @@ pub fn coop(kernel: &Kernel, slot: usize, coop: Coop) -> Option<Stage> {
         return None;
     }
     let mut t = Text::default();
-    let out = Layout::contiguous(kernel.domain.clone());
     let batch = |l: &Layout| Layout {
         shape: kernel.domain[..r - 2].iter().copied().collect(),
         strides: l.strides[..r - 2].into(),
         offset: 0,
     };
     let (ba, bb) = (batch(&a.layout), batch(&b.layout));
-    let axes = Axes::new(&ba.shape, &[], &[&ba, &bb]);
+    let bc = batch(out);
+    let axes = Axes::new(&ba.shape, &[], &[&ba, &bb, &bc]);
     // Each side is bound twice: by elements and by fours.
     let mut side = |from: usize, load: &Load| {
         let relative = load.layout.offset as isize - BASE as isize;
@@ -91,16 +91,18 @@ pub fn coop(kernel: &Kernel, slot: usize, coop: Coop) -> Option<Stage> {
     };
     let (bind_a, start_a) = side(*from_a, a);
     let (bind_b, start_b) = side(*from_b, b);
-    let bind_c = t.bind(Source::Slot(slot), DType::F32, true, reach(&out, 0));
+    let relative = out.offset as isize;
+    let bind_c = t.bind(Source::Slot(slot), DType::F32, true, reach(out, relative));
     let tiles = (m.div_ceil(plan.m), n.div_ceil(plan.n));
     let count = ba.shape.size();
     let mut main = head(&mut t, tiles, (m, n, k), count);
     main += &t.coordinates(&axes, &(0..axes.rank()).collect::<Vec<_>>(), "batch", "    ");
     let at_a = t.position(start_a, &axes.steps[0]);
     let at_b = t.position(start_b, &axes.steps[1]);
-    let at_c = t.word(Word::Offset { bind: bind_c, relative: 0, step: 0 });
+    let at_c = t.position(Word::Offset { bind: bind_c, relative, step: 0 }, &axes.steps[2]);
+    let line_c = t.word(Word::Is(out.strides[r - 2] as u32));
     main += &format!("    let base_a = {at_a};\n    let base_b = {at_b};\n");
-    main += &format!("    let base_c = {at_c} + batch * size_m * size_n;\n");
+    main += &format!("    let base_c = {at_c};\n    let line_c = {line_c};\n");
     let (sa, sb) = (&a.layout.strides, &b.layout.strides);
     let ways = [
         Way { name: "a", bind: bind_a, outer: "row", size: "size_m", steps: (sa[r - 2], sa[r - 1]), wide: plan.m },
@@ -252,7 +254,7 @@ fn results(plan: Plan, bind: usize) -> String {
             out += &format!("        let row = row0 + sub_row + {}u + e / {edge}u;\n", i * edge);
             out += &format!("        let col = col0 + sub_col + {}u + e % {edge}u;\n", j * edge);
             out += &format!(
-                "        if row < size_m && col < size_n {{ b{bind}[base_c + row * size_n + col] = sc[own + e]; }}\n"
+                "        if row < size_m && col < size_n {{ b{bind}[base_c + row * line_c + col] = sc[own + e]; }}\n"
             );
             out += "    }\n    workgroupBarrier();\n";
         }

@@ -10,15 +10,16 @@
 use super::axes::Axes;
 use super::library::has;
 use super::text::{ENTRY, GROUP, Source, Text, Word, reach, stored};
-use crate::base::{DType, Layout};
+use crate::base::{DType, Layout, Shape};
 use crate::graph::Fold;
 use crate::plan::kernel::{BASE, FoldOut};
 use crate::plan::{From, Kernel, Slot};
 
-/// A fold's text or texts.
+/// A fold's kernels.
 #[derive(Clone)]
 pub struct FoldText {
-    pub first: Stage,
+    /// One for each piece of what is folded.
+    pub first: Vec<Stage>,
     /// Folds what the chunks of the first came to.
     pub second: Option<Stage>,
     /// Per own memory between the two: elements and their dtype.
@@ -29,6 +30,21 @@ pub struct FoldText {
 pub struct Stage {
     pub text: Text,
     pub groups: usize,
+}
+
+/// A piece of what is folded: a text with its `value`; its axes, with the steps of the places among all that is folded and
+/// then of the result behind those of the loads; and the place of its first index.
+pub struct Piece {
+    text: Text,
+    axes: Axes,
+    start: usize,
+}
+
+impl Piece {
+    /// The steps of the layout that many from the end.
+    fn steps(&self, back: usize) -> Vec<isize> {
+        self.axes.steps[self.axes.steps.len() - back].clone()
+    }
 }
 
 /// What is folded how.
@@ -55,39 +71,62 @@ struct Cut {
     chunks: usize,
 }
 
-fn cut(axes: &Axes, arg: bool) -> Cut {
+fn cut(axes: &Axes) -> Cut {
     let (kept, folded) = (axes.count(false), axes.count(true));
     let inner = axes.folded.last() == Some(&true);
     let rows = folded >= 64 && (inner || kept < 64);
-    let chunks = match (arg, rows) {
-        (true, _) => 1,
-        (false, true) => folded.div_ceil(4096).min(512usize.div_ceil(kept)),
-        (false, false) => folded.div_ceil(64).min(16384usize.div_ceil(kept)),
+    let chunks = match rows {
+        true => folded.div_ceil(4096).min(512usize.div_ceil(kept)),
+        false => folded.div_ceil(64).min(16384usize.div_ceil(kept)),
     };
     Cut { rows, chunks: chunks.max(1) }
 }
 
-/// The text of a fold; `None` where the device has not got what it needs.
-pub fn fold(kernel: &Kernel, folded: &[usize], outs: &[FoldOut], slots: &[Slot]) -> Option<FoldText> {
-    let layouts: Vec<&Layout> = kernel.loads.iter().map(|l| &l.layout).collect();
-    let axes = Axes::new(&kernel.domain, folded, &layouts);
-    let parts: Vec<Part> =
-        outs.iter().map(|o| Part { fold: o.fold, dtype: kernel.dtype(o.reg), dest: Source::Slot(o.slot) }).collect();
+/// What a fold folds; `None` where the device has not got what it needs. `out`: where results lie, over the kernel's domain.
+fn parts(kernel: &Kernel, outs: &[FoldOut]) -> Option<Vec<Part>> {
+    let one = |o: &FoldOut| Part { fold: o.fold, dtype: kernel.dtype(o.reg), dest: Source::Slot(o.slot) };
+    let parts: Vec<Part> = outs.iter().map(one).collect();
     let arg = parts.iter().any(|p| p.fold.is_arg());
-    if arg && parts.len() > 1 || !parts.iter().all(|p| has(&p.call(if p.fold.is_arg() { "wins" } else { "two" }))) {
-        return None;
-    }
-    let mut t = Text::default();
-    let regs: Vec<u16> = outs.iter().map(|o| o.reg).collect();
-    t.value(kernel, slots, &axes, &regs)?;
-    Some(stages(t, &axes, parts))
+    let known = |p: &Part| has(&p.call(if p.fold.is_arg() { "wins" } else { "two" }));
+    (parts.iter().all(known) && (!arg || parts.len() == 1)).then_some(parts)
 }
 
-/// A product of two loads as a fold over their inner axis of size `k`: for results of few rows or columns.
-pub fn products(kernel: &Kernel, slot: usize, k: usize) -> Option<FoldText> {
+/// The text of a fold in pieces: kernels that differ in which part of a folded axis they have, with the place of each index
+/// among all that is folded; `None` where the device has not got what it needs. `out`: where the results lie.
+pub fn fold(
+    pieces: &[(&Kernel, &Layout)],
+    folded: &[usize],
+    outs: &[FoldOut],
+    out: &Layout,
+    slots: &[Slot],
+) -> Option<FoldText> {
+    let parts = parts(pieces.first()?.0, outs)?;
+    let regs: Vec<u16> = outs.iter().map(|o| o.reg).collect();
+    let piece = |(kernel, place): &(&Kernel, &Layout)| {
+        let own = Layout { shape: kernel.domain.clone(), ..out.clone() };
+        let layouts: Vec<&Layout> = kernel.loads.iter().map(|l| &l.layout).chain([*place, &own]).collect();
+        let axes = Axes::new(&kernel.domain, folded, &layouts);
+        let mut text = Text::default();
+        text.value(kernel, slots, &axes, &regs)?;
+        Some(Piece { text, axes, start: place.offset })
+    };
+    Some(stages(pieces.iter().map(piece).collect::<Option<_>>()?, parts, out))
+}
+
+/// A product of two loads as a fold over their inner axis, in pieces of that: for results of few rows or columns.
+pub fn products(pieces: &[&Kernel], slot: usize, out: &Layout) -> Option<FoldText> {
+    let dtype = super::contract::computed(pieces.first()?);
+    let all = pieces.iter().map(|kernel| product(kernel, out)).collect::<Option<_>>()?;
+    let mut shape = out.shape.clone();
+    shape.0.push(1);
+    let out = Layout { shape, strides: out.strides.iter().copied().chain([0]).collect(), offset: out.offset };
+    Some(stages(all, vec![Part { fold: Fold::Sum, dtype, dest: Source::Slot(slot) }], &out))
+}
+
+fn product(kernel: &Kernel, out: &Layout) -> Option<Piece> {
     let r = kernel.domain.rank();
     let mut domain = kernel.domain.clone();
-    domain.0.push(k);
+    domain.0.push(kernel.loads[0].layout.shape[r - 1]);
     // Sides [.., m, k] and [.., k, n] over [.., m, n, k].
     let wide = |l: &Layout, own: usize, inner: usize| {
         let mut steps: Vec<isize> = l.strides[..r - 2].to_vec();
@@ -97,7 +136,9 @@ pub fn products(kernel: &Kernel, slot: usize, k: usize) -> Option<FoldText> {
         Layout { shape: domain.clone(), strides: steps.into_iter().collect(), offset: l.offset }
     };
     let (a, b) = (wide(&kernel.loads[0].layout, r - 2, r - 1), wide(&kernel.loads[1].layout, r - 1, r - 2));
-    let axes = Axes::new(&domain, &[r], &[&a, &b]);
+    let to =
+        Layout { shape: domain.clone(), strides: out.strides.iter().copied().chain([0]).collect(), offset: out.offset };
+    let axes = Axes::new(&domain, &[r], &[&a, &b, &to, &to]);
     let dtype = super::contract::computed(kernel);
     let mut t = Text::default();
     let mut values = vec![];
@@ -109,61 +150,139 @@ pub fn products(kernel: &Kernel, slot: usize, k: usize) -> Option<FoldText> {
         values.push(t.load(bind, &at));
     }
     let coords: Vec<String> = (0..axes.rank()).map(|k| format!("c{k}: u32")).collect();
-    t.body = format!(
-        "struct Value {{ v0: {} }}
-",
-        dtype.name()
-    );
-    t.body += &format!(
-        "fn value({}) -> Value {{ return Value({}); }}
-",
-        coords.join(", "),
-        values.join(" * ")
-    );
-    Some(stages(t, &axes, vec![Part { fold: Fold::Sum, dtype, dest: Source::Slot(slot) }]))
+    t.body = format!("struct Value {{ v0: {} }}\n", dtype.name());
+    t.body += &format!("fn value({}) -> Value {{ return Value({}); }}\n", coords.join(", "), values.join(" * "));
+    Some(Piece { text: t, axes, start: 0 })
 }
 
 /// The stages of a fold whose values are there.
-fn stages(t: Text, axes: &Axes, parts: Vec<Part>) -> FoldText {
-    let cut = cut(axes, parts.iter().any(|p| p.fold.is_arg()));
-    if cut.chunks == 1 {
-        return FoldText { first: stage(t, axes, &parts, &cut), second: None, between: vec![] };
+fn stages(pieces: Vec<Piece>, parts: Vec<Part>, out: &Layout) -> FoldText {
+    let arg = parts.iter().any(|p| p.fold.is_arg());
+    let cuts: Vec<Cut> = pieces.iter().map(|p| cut(&p.axes)).collect();
+    let chunks: usize = cuts.iter().map(|c| c.chunks).sum();
+    let kept = pieces.first().map_or(1, |p| p.axes.count(false));
+    let mut before = 0;
+    let mut first = vec![];
+    for (piece, cut) in pieces.into_iter().zip(cuts) {
+        let to = if chunks == 1 { To::Result(reach(out, out.offset as isize)) } else { To::Chunks { before, chunks } };
+        before += cut.chunks;
+        first.push(stage(piece, &parts, &cut, &to, out.offset));
     }
-    let kept = axes.count(false);
-    let own: Vec<Part> =
-        parts.iter().enumerate().map(|(i, p)| Part { dest: Source::Own(i), fold: p.fold, dtype: p.dtype }).collect();
-    let first = stage(t, axes, &own, &cut);
-    let between = parts.iter().map(|p| (cut.chunks * kept, p.dtype)).collect();
-    FoldText { first, second: Some(again(&parts, cut.chunks, kept)), between }
+    if chunks == 1 {
+        return FoldText { first, second: None, between: vec![] };
+    }
+    let all = chunks * kept;
+    let between = parts.iter().flat_map(|p| [(all, p.dtype)].into_iter().chain(arg.then_some((all, DType::F32))));
+    let between = between.collect();
+    let second = Some(if arg { again_where(&parts[0], chunks, out) } else { again(&parts, chunks, out) });
+    FoldText { first, second, between }
 }
 
-/// The second kernel: chunks `[chunks, kept]` folded along the first axis.
-fn again(parts: &[Part], chunks: usize, kept: usize) -> Stage {
-    let axes = Axes { sizes: vec![chunks, kept], folded: vec![true, false], steps: vec![] };
+/// The kept axes, of chunks that lie one after the other (step 0) and of the result (step 1).
+fn kept_axes(out: &Layout) -> Axes {
+    let size = |(&n, &s): (&usize, &isize)| if s == 0 { 1 } else { n };
+    let shape: Shape = out.shape.iter().zip(&out.strides).map(size).collect();
+    let own = Layout { shape: shape.clone(), ..out.clone() };
+    Axes::new(&shape, &[], &[&Layout::contiguous(shape.clone()), &own])
+}
+
+/// The second kernel: chunks `[chunks, kept…]` folded along the first axis.
+fn again(parts: &[Part], chunks: usize, out: &Layout) -> Stage {
+    let inner = kept_axes(out);
+    let kept = inner.count(false);
+    let ahead = |first: isize, steps: &[isize]| std::iter::once(first).chain(steps.iter().copied()).collect();
+    let axes = Axes {
+        sizes: std::iter::once(chunks).chain(inner.sizes.iter().copied()).collect(),
+        folded: std::iter::once(true).chain(inner.folded.iter().copied()).collect(),
+        steps: vec![ahead(kept as isize, &inner.steps[0]), ahead(0, &inner.steps[1]), ahead(0, &inner.steps[1])],
+    };
     let mut t = Text::default();
-    let row = t.is(kept);
     let (mut fields, mut values) = (vec![], vec![]);
     for (i, p) in parts.iter().enumerate() {
         let bind = t.bind(Source::Own(i), p.dtype, false, (0, (chunks * kept) as isize - 1));
+        let at = t.position(Word::Offset { bind, relative: 0, step: 0 }, &axes.steps[0]);
         fields.push(format!("v{i}: {}", p.dtype.name()));
-        values.push(t.load(bind, &format!("c0 * {row} + c1")));
+        values.push(t.load(bind, &at));
     }
+    let coords: Vec<String> = (0..axes.rank()).map(|k| format!("c{k}: u32")).collect();
     t.body = format!("struct Value {{ {} }}\n", fields.join(", "));
-    t.body += &format!("fn value(c0: u32, c1: u32) -> Value {{ return Value({}); }}\n", values.join(", "));
+    t.body += &format!("fn value({}) -> Value {{ return Value({}); }}\n", coords.join(", "), values.join(", "));
     let rows = chunks >= 64 && kept < 64;
-    stage(t, &axes, parts, &Cut { rows, chunks: 1 })
+    let piece = Piece { text: t, axes, start: 0 };
+    stage(piece, parts, &Cut { rows, chunks: 1 }, &To::Result(reach(out, out.offset as isize)), out.offset)
 }
 
-/// The lines that write result `k` of chunk `c`.
-fn write(t: &mut Text, p: &Part, value: &str, kept: usize, chunks: usize) -> String {
-    let last = (kept * chunks) as isize - 1;
-    let bind = t.bind(p.dest.clone(), p.out(), true, (0, last));
-    let start = t.word(Word::Offset { bind, relative: 0, step: 0 });
-    let at = match chunks {
-        1 => format!("{start} + k"),
-        _ => format!("{start} + c * {} + k", t.is(kept)),
-    };
-    store(t, bind, &at, value)
+/// The second kernel of a fold to a position: a thread per result goes over the chunks in order.
+fn again_where(p: &Part, chunks: usize, out: &Layout) -> Stage {
+    let axes = kept_axes(out);
+    let kept = axes.count(false);
+    let mut t = Text::default();
+    let last = (chunks * kept) as isize - 1;
+    let (best, place) = (t.bind(Source::Own(0), p.dtype, false, (0, last)), words(&mut t, 1, last, false));
+    let (all, count) = (t.is(kept), t.is(chunks));
+    let mut main = format!("{ENTRY}{GROUP}    let k = group * 256u + li;\n    if k >= {all} {{ return; }}\n");
+    main += &t.coordinates(&axes, &axes.of(false), "k", "    ");
+    main += &format!("    var x: {};\n    var n = 0xffffffffu;\n", p.dtype.name());
+    main += &format!("    for (var c = 0u; c < {count}; c++) {{\n        let at = c * {all} + k;\n");
+    main += &format!("        let y = {};\n        let m = b{place}[at];\n", t.load(best, "at"));
+    // Of equals the one whose place is the first, in whichever chunk it is.
+    let wins = p.call("wins");
+    main += &format!("        let better = {wins}(x, y) || (!{wins}(y, x) && m < n);\n");
+    main += "        if m != 0xffffffffu && (n == 0xffffffffu || better) {\n";
+    main += "            x = y;\n            n = m;\n        }\n    }\n    {\n";
+    let (bind, at) = result(&mut t, p, &axes.steps[1], out.offset, reach(out, out.offset as isize));
+    main += &store(&mut t, bind, &at, "i64(n)");
+    t.body = main + "    }\n}\n";
+    Stage { text: t, groups: kept.div_ceil(256) }
+}
+
+/// Own memory of words of 32 bits.
+fn words(t: &mut Text, n: usize, last: isize, write: bool) -> usize {
+    let bind = t.bind(Source::Own(n), DType::F32, write, (0, last));
+    t.types[bind] = "u32".into();
+    bind
+}
+
+/// Where a stage writes.
+enum To {
+    /// To the results, which reach from here to there.
+    Result((isize, isize)),
+    /// Behind the chunks that pieces before it write, of so many in all.
+    Chunks { before: usize, chunks: usize },
+}
+
+/// The binding of a result, and where in it the one at the kept axes' coordinates lies.
+fn result(t: &mut Text, p: &Part, steps: &[isize], offset: usize, reach: (isize, isize)) -> (usize, String) {
+    let bind = t.bind(p.dest.clone(), p.out(), true, reach);
+    let at = t.position(Word::Offset { bind, relative: offset as isize, step: 0 }, steps);
+    (bind, at)
+}
+
+/// The lines that write what part `i` came to: its value, and where that was found.
+fn write(
+    t: &mut Text,
+    (i, p): (usize, &Part),
+    (steps, offset, kept): (&[isize], usize, usize),
+    to: &To,
+    (value, place): (&str, &str),
+) -> String {
+    match to {
+        To::Result(reach) => {
+            let (bind, at) = result(t, p, steps, offset, *reach);
+            let value = if p.fold.is_arg() { format!("i64({place})") } else { value.to_string() };
+            store(t, bind, &at, &value)
+        }
+        To::Chunks { before, chunks } => {
+            let last = (chunks * kept) as isize - 1;
+            let bind = t.bind(Source::Own(i), p.dtype, true, (0, last));
+            let at = format!("(c + {}) * {} + k", t.is(*before), t.is(kept));
+            let mut lines = store(t, bind, &at, value);
+            if p.fold.is_arg() {
+                lines += &format!("        b{}[{at}] = {place};\n", words(t, i + 1, last, true));
+            }
+            lines
+        }
+    }
 }
 
 /// The line that stores a value; bools go byte by byte.
@@ -179,7 +298,10 @@ pub fn store(t: &mut Text, bind: usize, at: &str, value: &str) -> String {
     )
 }
 
-fn stage(mut t: Text, axes: &Axes, parts: &[Part], cut: &Cut) -> Stage {
+fn stage(piece: Piece, parts: &[Part], cut: &Cut, to: &To, offset: usize) -> Stage {
+    let (out, places) = (piece.steps(1), piece.steps(2));
+    let Piece { text: mut t, axes, start } = piece;
+    let axes = &axes;
     let (kept, folded) = (axes.count(false), axes.count(true));
     let chunks = cut.chunks;
     let mut main = String::from(ENTRY) + GROUP;
@@ -211,11 +333,13 @@ fn stage(mut t: Text, axes: &Axes, parts: &[Part], cut: &Cut) -> Stage {
     main += &t.coordinates(axes, &axes.of(true), "f", "        ");
     let coords: Vec<String> = (0..axes.rank()).map(|k| format!("c{k}")).collect();
     main += &format!("        let y = value({});\n", coords.join(", "));
+    let arg = parts.iter().any(|p| p.fold.is_arg());
+    let place = if arg { t.position(Word::Is(start as u32), &places) } else { String::new() };
     for (i, p) in parts.iter().enumerate() {
         main += &match p.fold.is_arg() {
             false => format!("        x{i} = {}(x{i}, y.v{i});\n", p.call("two")),
             true => format!(
-                "        if n{i} == 0xffffffffu || {}(x{i}, y.v{i}) {{ x{i} = y.v{i}; n{i} = f; }}\n",
+                "        if n{i} == 0xffffffffu || {}(x{i}, y.v{i}) {{ x{i} = y.v{i}; n{i} = {place}; }}\n",
                 p.call("wins")
             ),
         };
@@ -229,13 +353,11 @@ fn stage(mut t: Text, axes: &Axes, parts: &[Part], cut: &Cut) -> Stage {
         main += "    {\n";
     }
     for (i, p) in parts.iter().enumerate() {
-        let value = match (p.fold.is_arg(), cut.rows) {
-            (false, false) => format!("x{i}"),
-            (true, false) => format!("i64(n{i})"),
-            (false, true) => format!("s{i}[0]"),
-            (true, true) => format!("i64(m{i}[0])"),
+        let (value, place) = match cut.rows {
+            false => (format!("x{i}"), format!("n{i}")),
+            true => (format!("s{i}[0]"), format!("m{i}[0]")),
         };
-        main += &write(&mut t, p, &value, kept, chunks);
+        main += &write(&mut t, (i, p), (&out, offset, kept), to, (&value, &place));
     }
     main += "    }\n";
     t.body += &(shared + &main);

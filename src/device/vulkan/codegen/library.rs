@@ -16,8 +16,10 @@ const FILES: &[&str] = &[
     include_str!("../../../../shaders/basic.wgsl"),
     include_str!("../../../../shaders/float32.wgsl"),
     include_str!("../../../../shaders/float64.wgsl"),
+    include_str!("../../../../shaders/analysis64.wgsl"),
     include_str!("../../../../shaders/random.wgsl"),
     include_str!("../../../../shaders/float16.wgsl"),
+    include_str!("../../../../shaders/order.wgsl"),
 ];
 
 /// A function, constant or variable of the library.

@@ -9,4 +9,5 @@ pub mod library;
 pub mod map;
 pub mod rows;
 pub mod scan;
+pub mod sort;
 pub mod text;

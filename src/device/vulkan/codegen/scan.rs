@@ -25,8 +25,8 @@ pub struct ScanText {
 /// Elements of a block of a long line.
 const BLOCK: usize = 8192;
 
-/// The text of a scan; `None` where the device has not got what it needs.
-pub fn scan(kernel: &Kernel, axis: usize, fold: Fold, slot: usize) -> Option<ScanText> {
+/// The text of a scan; `None` where the device has not got what it needs. `out`: where the results lie.
+pub fn scan(kernel: &Kernel, axis: usize, fold: Fold, slot: usize, out: &Layout) -> Option<ScanText> {
     let dtype = kernel.dtype(0);
     let call = |what: &str| format!("{what}_{}_{}", fold.name(), dtype.name());
     if !has(&call("two")) {
@@ -40,16 +40,39 @@ pub fn scan(kernel: &Kernel, axis: usize, fold: Fold, slot: usize) -> Option<Sca
         From::Slot(s) => Source::Slot(s),
         From::Position { .. } => return None,
     };
-    let out = Layout::contiguous(kernel.domain.clone());
     let job = Job { kernel, axis, dtype, two: call("two"), none: call("none") };
     if blocks == 1 {
-        let only = job.run(from, &input, Source::Slot(slot), &out, (lines, n, 1), None);
+        let only = job.run(from, &input, Source::Slot(slot), out, (lines, n, 1), None);
         return Some(ScanText { stages: vec![only], between: 0, dtype });
     }
     let first = job.totals(from.clone(), &input, (lines, n, blocks));
     let second = job.between((lines, blocks));
-    let third = job.run(from, &input, Source::Slot(slot), &out, (lines, n, blocks), Some(()));
+    let third = job.run(from, &input, Source::Slot(slot), out, (lines, n, blocks), Some(()));
     Some(ScanText { stages: vec![first, second, third], between: lines * blocks, dtype })
+}
+
+/// Puts in front of the scan of a piece of its lines what stands before the piece: a thread per element. `out`: where the
+/// piece lies, with the element before it.
+pub fn carry(kernel: &Kernel, axis: usize, fold: Fold, slot: usize, out: &Layout) -> Option<(Text, usize)> {
+    let dtype = kernel.dtype(0);
+    let two = format!("two_{}_{}", fold.name(), dtype.name());
+    let axes = Axes::new(&out.shape, &[axis], &[out]);
+    let length = out.shape[axis] - 1;
+    let total = out.shape.size() / out.shape[axis] * length;
+    let mut t = Text::default();
+    let relative = out.offset as isize;
+    let bind = t.bind(Source::Slot(slot), dtype, true, reach(out, relative));
+    let mut place = "fn place(line: u32, i: u32) -> u32 {\n".to_string();
+    place += &t.coordinates(&axes, &axes.of(false), "line", "    ");
+    place += &t.coordinates(&axes, &axes.of(true), "i", "    ");
+    place += &format!("    return {};\n}}\n", t.position(Word::Offset { bind, relative, step: 0 }, &axes.steps[0]));
+    let (all, n) = (t.is(total), t.is(length));
+    let mut main = format!("{place}{ENTRY}{GROUP}    let u = group * 256u + li;\n    if u >= {all} {{ return; }}\n");
+    main += &format!("    let line = u / {n};\n    let at = place(line, u % {n} + 1u);\n");
+    main += &format!("    b{bind}[at] = {two}(b{bind}[place(line, 0u)], b{bind}[at]);\n}}\n");
+    t.body = main;
+    // Bytes of several elements in a word would be written one over the other.
+    (dtype != DType::Bool && has(&two)).then_some((t, total.div_ceil(256)))
 }
 
 struct Job<'a> {
@@ -95,8 +118,9 @@ impl Job<'_> {
         let mut t = Text::default();
         let axes = self.axes(&[input, out]);
         let read = self.reads(&mut t, from, input, &axes);
-        let bind = t.bind(to, self.dtype, true, reach(out, 0));
-        self.place(&mut t, "dest", Word::Offset { bind, relative: 0, step: 0 }, &axes, 1);
+        let relative = out.offset as isize;
+        let bind = t.bind(to, self.dtype, true, reach(out, relative));
+        self.place(&mut t, "dest", Word::Offset { bind, relative, step: 0 }, &axes, 1);
         let before = match carried {
             Some(()) => {
                 let own = t.bind(Source::Own(1), self.dtype, false, (0, (lines * blocks) as isize - 1));

@@ -263,9 +263,26 @@ impl Text {
         self.bindings.len() + usize::from(self.spills())
     }
 
+    /// The most indices of a launch that is a part: what fits the bindings, in whole groups of four elements.
+    pub fn part(&self, caps: &Caps) -> usize {
+        let bytes = |w: &Word| match w {
+            Word::Offset { bind, step, .. } if *step != 0 => {
+                Some(step.unsigned_abs() as u64 * self.bindings[*bind].dtype.size() as u64)
+            }
+            _ => None,
+        };
+        let room = caps.range.saturating_sub(2 * caps.align.max(32) + 64);
+        let most = self.words.iter().filter_map(bytes).max().map_or(u64::MAX, |widest| room / widest);
+        let group = if most >= 1024 { 1024 } else { 4 };
+        (most / group * group) as usize
+    }
+
     /// Whether the device has the types, the ranges (or the kernel can be launched in parts) and the bindings.
     pub fn fits(&self, caps: &Caps, parts: bool) -> bool {
         let reached = |b: &Binding| parts || window(b, caps.align) <= caps.range;
+        if parts && self.part(caps) == 0 {
+            return false;
+        }
         self.bindings.iter().all(reached) && self.binds() <= caps.bindings && allows(&self.finish(), caps)
     }
 }
@@ -279,7 +296,7 @@ pub fn value_type(kernel: &Kernel, regs: &[u16]) -> String {
 
 /// Bytes that a binding spans at most, alignment included.
 pub fn window(b: &Binding, align: u64) -> u64 {
-    (b.span.1 - b.span.0 + 1) as u64 * b.dtype.size() as u64 + 2 * align + 32
+    (b.span.1 - b.span.0 + 1) as u64 * b.dtype.size() as u64 + 2 * align.max(32) + 32
 }
 
 /// The elements a layout uses, from its array's first.
