@@ -132,3 +132,25 @@ fn a_put_out_of_range_names_the_index() {
     assert_eq!(on(place), "index 700 is out of range for axis 0 of size 700");
     assert_eq!(on(place), on(Place::CPU));
 }
+
+/// What is only on the device is changed there.
+#[test]
+fn an_assignment_by_indices_stays_on_the_device() {
+    with_stack(|| {
+        let Some(_) = software() else { return };
+        let mut session = Session::new(Options::default());
+        let mut run = |text: &str| {
+            let outcome = session.run_cell("<assignment>", text);
+            assert!(outcome.faults.is_empty(), "{text}: {}", outcome.faults[0].message);
+        };
+        run(
+            "x = tensor(reshape(arange(60000), 200, 300), dtype=f32, device=\"vulkan:cpu\") * 2; force(x); i = [3, 199, 3]",
+        );
+        let before = device::vulkan::moved()[1];
+        run("x[i] = tensor([[1.0], [2.0], [5.0]], dtype=f32, device=\"vulkan:cpu\"); x[:, [0, -1]] = 7; force(x)");
+        assert!(device::vulkan::moved()[1] - before < 1000, "{}", device::vulkan::moved()[1] - before);
+        run(
+            "a = array(x); assert a[3, 5] == 5 and a[199, 7] == 2 and a[3, 0] == 7 and a[50, 299] == 7 and a[50, 9] == 30018",
+        );
+    });
+}

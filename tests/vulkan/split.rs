@@ -125,3 +125,18 @@ fn plans_of_parts_stay_on_the_device() {
         }
     }
 }
+
+/// What cannot be cut is the CPU's: one line of a sort, and a row of several folds, that are longer than a binding.
+#[test]
+fn what_cannot_be_cut_is_left_to_the_cpu() {
+    start();
+    let caps = Caps { range: 20_000, ..Caps::all() };
+    let line = array(&[60_000], DType::F32);
+    let left = |e: &Expr| {
+        let plan = kernels(std::slice::from_ref(e));
+        plan.kernels.iter().any(|k| wgsl(&caps, k, &plan.slots).is_empty())
+    };
+    assert!(left(&ops::sort(&line, 0usize, false, true)));
+    assert!(left(&rows_of(&array(&[200, 6000], DType::F32), 1)[0]));
+    assert!(!left(&ops::sum(&line, 0usize, false)));
+}

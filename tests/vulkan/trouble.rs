@@ -73,3 +73,27 @@ fn a_device_lost_later_keeps_what_the_host_has() {
     let (out, errors) = nevel("lose=2,nocache", &["-e", lines]);
     assert_eq!(out, "8997000\ntrue\n4498500 8997000\n7\n", "{errors}");
 }
+
+/// What lies idle is given back before memory is said to have run out: these sizes never fit all at once.
+#[test]
+fn idle_memory_is_given_back_first() {
+    if software().is_none() {
+        return;
+    }
+    let lines = "s = 0; for n in [1, 2, 3, 4, 5, 6] { x = tensor(ones(n * 100000), dtype=f32, device=\"vulkan:cpu\")\n\
+                 y = x + n; s += sum(y); x = 0; y = 0 }\nprint(s)";
+    let (out, errors) = nevel("memory=6000000,nocache", &["-e", lines]);
+    assert_eq!(out, "11200000\n", "{errors}");
+}
+
+/// On a card bytes travel in pieces, there and back, a few at a time.
+#[test]
+fn long_arrays_travel_in_pieces() {
+    if software().is_none() {
+        return;
+    }
+    let lines = "n = 5 * 10^6 + 3; x = tensor(arange(n), device=\"vulkan:cpu\"); y = array(x * 3 + 1)\n\
+                 print(sum(y == arange(n) * 3 + 1) == n, y[0], y[-1])";
+    let (out, errors) = nevel("staging,nocache", &["-e", lines]);
+    assert_eq!(out, "true 1 15000007\n", "{errors}");
+}

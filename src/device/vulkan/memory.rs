@@ -2,7 +2,9 @@
 //!
 //! A dropped buffer goes back to a list of its size class together with the number of the last batch of commands that uses
 //! it. Commands run in order, so a kernel may have it again at once; the host may write into it only when that batch is done.
-//! Buffers of 4 MB and more have an allocation of their own, so that `trim` really gives memory back.
+//! Buffers of 4 MB and more have an allocation of their own, so that `trim` really gives memory back. That is done before
+//! more than the budget is taken, which others on the device leave (VK_EXT_memory_budget, where there is one), and before
+//! anybody is told that memory has run out.
 
 use std::collections::HashMap;
 use std::ptr::NonNull;
@@ -10,15 +12,16 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
-use vulkano::VulkanObject;
+use ash::vk;
 use vulkano::buffer::{Buffer, BufferCreateInfo, BufferUsage, Subbuffer};
 use vulkano::device::Device;
-use vulkano::device::physical::PhysicalDeviceType;
-use vulkano::memory::MemoryPropertyFlags;
+use vulkano::device::physical::{PhysicalDevice, PhysicalDeviceType};
 use vulkano::memory::allocator::{
     AllocationCreateInfo, GenericMemoryAllocatorCreateInfo, MemoryAllocatePreference, MemoryTypeFilter,
     StandardMemoryAllocator,
 };
+use vulkano::memory::{MemoryHeapFlags, MemoryPropertyFlags};
+use vulkano::{Version, VulkanObject};
 
 use super::context::Gpu;
 use super::error;
@@ -67,8 +70,11 @@ pub struct Pool {
     live_bytes: AtomicU64,
     /// The most bytes that lie idle.
     keep: u64,
-    /// The most bytes in use.
+    /// The most bytes that are taken from the driver, in use or idle.
     most: u64,
+    found: Arc<PhysicalDevice>,
+    /// The heap of the device's own memory, where the driver says what is left of it.
+    heap: Option<usize>,
     unified: bool,
 }
 
@@ -96,8 +102,27 @@ impl Pool {
             live_bytes: AtomicU64::new(0),
             keep: found.memory / 4,
             most: options.memory.unwrap_or(found.memory),
+            heap: budgeted(&found.physical),
+            found: found.physical.clone(),
             unified,
         }
+    }
+
+    /// Whether so many more bytes are beyond what may be taken.
+    fn is_over(&self, more: u64) -> bool {
+        let taken = self.live_bytes.load(Relaxed) + self.idle_bytes.load(Relaxed);
+        taken + more > self.most || (more >= LARGE && self.left().is_some_and(|left| more > left))
+    }
+
+    /// What the driver says is left for this process.
+    fn left(&self) -> Option<u64> {
+        let heap = self.heap?;
+        let mut budget = vk::PhysicalDeviceMemoryBudgetPropertiesEXT::default();
+        let mut all = vk::PhysicalDeviceMemoryProperties2::default().push_next(&mut budget);
+        let ask = self.found.instance().fns().v1_1.get_physical_device_memory_properties2;
+        // SAFETY: the instance is of version 1.1, and the device knows the structure.
+        unsafe { ask(self.found.handle(), &mut all) };
+        Some(budget.heap_budget[heap].saturating_sub(budget.heap_usage[heap]))
     }
 
     /// Whether the host writes into the device's memory itself.
@@ -162,6 +187,14 @@ impl Pool {
     }
 }
 
+/// The largest heap of the device's own, if the driver says how much of it may be used.
+fn budgeted(physical: &PhysicalDevice) -> Option<usize> {
+    let asks = physical.supported_extensions().ext_memory_budget && physical.instance().api_version() >= Version::V1_1;
+    let heaps = physical.memory_properties().memory_heaps.iter().enumerate();
+    let own = heaps.filter(|(_, h)| h.flags.contains(MemoryHeapFlags::DEVICE_LOCAL));
+    own.max_by_key(|(_, h)| h.size).map(|(i, _)| i).filter(|_| asks)
+}
+
 /// As the host's pool: powers of two while small, then three bits below the leading one.
 fn class_of(bytes: u64) -> u64 {
     let bytes = bytes.max(STEP);
@@ -176,13 +209,6 @@ impl Gpu {
     pub fn alloc(&'static self, kind: Kind, bytes: u64, write: bool) -> Result<Arc<Mem>> {
         self.check()?;
         let class = class_of(bytes);
-        let over = |p: &Pool| p.live_bytes.load(Relaxed) + class > p.most;
-        if over(&self.pool) {
-            crate::device::let_go();
-        }
-        if over(&self.pool) {
-            return Err(error::no_memory(self.name, bytes));
-        }
         let done = if write { Some(self.done()) } else { None };
         let taken = self.pool.take(kind, class, done);
         let (buffer, last) = match taken {
@@ -197,16 +223,29 @@ impl Gpu {
     /// A new buffer; where there is no room, what lies idle is given back first.
     fn fresh(&'static self, kind: Kind, class: u64, bytes: u64) -> Result<Subbuffer<[u8]>> {
         let other = || Fault::new(format!("{}: a buffer could not be made", self.name));
-        match self.pool.fresh(kind, class) {
-            Ok(buffer) => return Ok(buffer),
-            Err(false) => return Err(other()),
-            Err(true) => {}
+        let full = || error::no_memory(self.name, bytes);
+        if self.pool.is_over(class) {
+            self.give_back()?;
+        } else {
+            match self.pool.fresh(kind, class) {
+                Ok(buffer) => return Ok(buffer),
+                Err(false) => return Err(other()),
+                Err(true) => self.give_back()?,
+            }
         }
+        // What the driver says is left is a guess: only what was promised binds.
+        if self.pool.live_bytes.load(Relaxed) + self.pool.idle_bytes.load(Relaxed) + class > self.pool.most {
+            return Err(full());
+        }
+        self.pool.fresh(kind, class).map_err(|memory| if memory { full() } else { other() })
+    }
+
+    /// Gives back what is kept only to save time, once nothing uses it.
+    fn give_back(&'static self) -> Result<()> {
         crate::device::let_go();
         self.settle()?;
         self.pool.trim(self.done());
-        interrupt::check()?;
-        self.pool.fresh(kind, class).map_err(|memory| if memory { error::no_memory(self.name, bytes) } else { other() })
+        interrupt::check()
     }
 }
 

@@ -25,6 +25,9 @@
 //!   table in `docs/vulkan.md`.
 //! - Names in WGSL: `from`, `target` and many other harmless words are reserved, and a kernel with one fails only
 //!   when it is compiled; the tests compile the texts of every family, with shapes that reach every form.
+//! - A kernel that does not compile runs on the CPU, so a test that only compares results does not notice; the tests of
+//!   texts do.
+//! - A driver may take `(a + b) - a` for `b`: functions that add up rounding errors are named in `compile::is_exact`.
 //! - A dropped buffer is reused at once by later commands and only later by the host (`Mem::last`); a command holds no
 //!   memory alive, the pool does.
 //! - TRIED: `a != b` and `min`/`max` of WGSL (wrong with nan); f64 functions of the driver (garbage); `x + x * p(x * x)` for an

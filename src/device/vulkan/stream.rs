@@ -44,9 +44,22 @@ pub struct Bind {
 /// Something for the device to do. Nearly all commands are runs.
 #[allow(clippy::large_enum_variant)]
 pub enum Command {
-    Run { pipe: Arc<Pipe>, binds: SmallVec<[Bind; 6]>, words: SmallVec<[u32; 32]>, groups: [u32; 3] },
-    Copy { from: vk::Buffer, to: vk::Buffer, bytes: u64 },
-    Zero { to: vk::Buffer, bytes: u64 },
+    Run {
+        pipe: Arc<Pipe>,
+        binds: SmallVec<[Bind; 6]>,
+        words: SmallVec<[u32; 32]>,
+        groups: [u32; 3],
+    },
+    /// From an offset of one buffer to an offset of another.
+    Copy {
+        from: (vk::Buffer, u64),
+        to: (vk::Buffer, u64),
+        bytes: u64,
+    },
+    Zero {
+        to: vk::Buffer,
+        bytes: u64,
+    },
 }
 
 /// What was sent and may still run.
@@ -250,9 +263,9 @@ impl Gpu {
         let f = &self.device.fns().v1_0;
         match command {
             Command::Copy { from, to, bytes } => {
-                let part = vk::BufferCopy { src_offset: 0, dst_offset: 0, size: *bytes };
-                // SAFETY: both hold as many bytes and differ.
-                unsafe { (f.cmd_copy_buffer)(cb, *from, *to, 1, &part) };
+                let part = vk::BufferCopy { src_offset: from.1, dst_offset: to.1, size: *bytes };
+                // SAFETY: both hold as many bytes behind their offsets, and differ.
+                unsafe { (f.cmd_copy_buffer)(cb, from.0, to.0, 1, &part) };
             }
             // SAFETY: it holds as many bytes, a multiple of four.
             Command::Zero { to, bytes } => unsafe { (f.cmd_fill_buffer)(cb, *to, 0, *bytes, 0) },
@@ -332,7 +345,7 @@ impl Command {
     fn uses(&self) -> SmallVec<[(vk::Buffer, bool); 8]> {
         match self {
             Command::Run { binds, .. } => binds.iter().map(|b| (b.buffer, b.write)).collect(),
-            Command::Copy { from, to, .. } => [(*from, false), (*to, true)].into_iter().collect(),
+            Command::Copy { from, to, .. } => [(from.0, false), (to.0, true)].into_iter().collect(),
             Command::Zero { to, .. } => [(*to, true)].into_iter().collect(),
         }
     }

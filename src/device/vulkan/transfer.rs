@@ -1,10 +1,12 @@
 //! Transfer: bytes between the host and the device.
 //!
 //! Where both share memory the host writes and reads it directly. On a card they go through host memory that the card can
-//! reach, from the same pool: a staging buffer is used again once the batch that copies it is done.
+//! reach, from the same pool, in pieces: while the card copies one the host fills or empties the next, in a ring of a few
+//! buffers of which each is used again once the batch that copies it is done.
 
 use std::any::Any;
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
 
 use super::context::Gpu;
@@ -18,6 +20,10 @@ struct Twin {
     device: u8,
     mem: Mutex<Option<Arc<Mem>>>,
 }
+
+/// Bytes of a piece on its way, and how many are on their way at once.
+const PIECE: usize = 8 << 20;
+const RING: usize = 3;
 
 thread_local! {
     static MOVED: Cell<[u64; 2]> = const { Cell::new([0; 2]) };
@@ -96,21 +102,37 @@ impl Gpu {
             unsafe { std::ptr::copy_nonoverlapping(from, to.as_ptr(), bytes) };
             return Ok(mem);
         }
-        let staging = self.alloc(Kind::Host, bytes as u64, true)?;
-        let to = staging.mapped.ok_or_else(|| Fault::new("internal: host memory is not mapped"))?;
-        // SAFETY: as above.
-        unsafe { std::ptr::copy_nonoverlapping(from, to.as_ptr(), bytes) };
-        self.copy(&staging, &mem, bytes as u64)?;
+        let mut ring: Vec<Arc<Mem>> = vec![];
+        for (i, at) in (0..bytes).step_by(PIECE).enumerate() {
+            let n = PIECE.min(bytes - at);
+            if i < RING {
+                ring.push(self.alloc(Kind::Host, n as u64, true)?);
+            }
+            let staging = &ring[i % RING];
+            if i >= RING {
+                self.wait(staging)?;
+            }
+            // SAFETY: it holds as many bytes, and no command uses it any more.
+            unsafe { std::ptr::copy_nonoverlapping(from.add(at), mapped(staging)?, n) };
+            self.copy((staging, 0), (&mem, at), n)?;
+            // A long way begins at once.
+            if bytes > PIECE {
+                self.flush()?;
+            }
+        }
         Ok(mem)
     }
 
-    /// Copies the first bytes of one to the other, on the device.
-    fn copy(&self, from: &Mem, to: &Mem, bytes: u64) -> Result<()> {
-        if bytes == 0 {
-            return Ok(());
-        }
-        self.push(Command::Copy { from: from.handle(), to: to.handle(), bytes }, [from, to])
+    /// Copies bytes behind an offset of one to an offset of another, on the device.
+    fn copy(&self, (from, start): (&Mem, usize), (to, at): (&Mem, usize), bytes: usize) -> Result<()> {
+        let (source, target) = ((from.handle(), start as u64), (to.handle(), at as u64));
+        self.push(Command::Copy { from: source, to: target, bytes: bytes as u64 }, [from, to])
     }
+}
+
+/// Where the host sees memory that was made for it.
+fn mapped(mem: &Mem) -> Result<*mut u8> {
+    mem.mapped.map(|p| p.as_ptr()).ok_or_else(|| Fault::new("internal: host memory is not mapped"))
 }
 
 impl Remote for Mem {
@@ -121,19 +143,31 @@ impl Remote for Mem {
     fn download(&self, to: *mut u8, bytes: usize) -> Result<()> {
         let gpu = self.gpu();
         count(1, bytes);
-        let read = |mem: &Mem| {
+        let read = |mem: &Mem, at: usize, n: usize| {
             gpu.wait(mem)?;
-            let from = mem.mapped.ok_or_else(|| Fault::new("internal: host memory is not mapped"))?;
             // SAFETY: both hold as many bytes, and the last command that writes them is done.
-            unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to, bytes) };
+            unsafe { std::ptr::copy_nonoverlapping(mapped(mem)?.cast_const(), to.add(at), n) };
             Ok(())
         };
         if gpu.caps.unified {
-            return read(self);
+            return read(self, 0, bytes);
         }
-        let staging = gpu.alloc(Kind::Host, bytes as u64, false)?;
-        gpu.copy(self, &staging, bytes as u64)?;
-        read(&staging)
+        let mut ring: VecDeque<(Arc<Mem>, usize, usize)> = VecDeque::new();
+        for at in (0..bytes).step_by(PIECE) {
+            let n = PIECE.min(bytes - at);
+            let staging = match ring.len() < RING {
+                true => gpu.alloc(Kind::Host, n as u64, false)?,
+                false => {
+                    let Some((done, at, n)) = ring.pop_front() else { break };
+                    read(&done, at, n)?;
+                    done
+                }
+            };
+            gpu.copy((self, at), (&staging, 0), n)?;
+            gpu.flush()?;
+            ring.push_back((staging, at, n));
+        }
+        ring.iter().try_for_each(|(mem, at, n)| read(mem, *at, *n))
     }
 
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

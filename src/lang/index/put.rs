@@ -85,10 +85,21 @@ fn put_any(e: Expr, subs: &Subs, v: &Value) -> (Expr, Result<()>) {
     };
     let unseen = engine::is_blind() && !(e.is_realised() && v.is_realised());
     let recorded = e.node().marks.live() || v.node().marks.live() || unseen;
-    let done = if plan.has_arrays() { put_picked(e, &plan, &v, recorded) } else { put_view(e, &plan, &v, recorded) };
+    let away = is_away(&e);
+    let done =
+        if plan.has_arrays() { put_picked(e, &plan, &v, recorded || away) } else { put_view(e, &plan, &v, recorded) };
     match done {
         Ok(e) => (e, Ok(())),
         Err((e, fault)) => (e, Err(fault)),
+    }
+}
+
+/// Whether the elements are, or are going to be, only on a device: then they are changed there.
+fn is_away(e: &Expr) -> bool {
+    match e.data() {
+        Some(Data::Buffer(buffer, _)) => !buffer.is_here(),
+        Some(_) => false,
+        None => e.place().device() > 0,
     }
 }
 

@@ -328,23 +328,24 @@ fn stage(piece: Piece, parts: &[Part], cut: &Cut, to: &To, offset: usize) -> Sta
         }
     }
     let (from, step) = if cut.rows { ("c * each + li", "256u") } else { ("c * each", "1u") };
-    main += &format!("    let each = {each};\n    let end = min(c * each + each, {all});\n");
-    main += &format!("    for (var f = {from}; f < end; f += {step}) {{\n");
-    main += &t.coordinates(axes, &axes.of(true), "f", "        ");
-    let coords: Vec<String> = (0..axes.rank()).map(|k| format!("c{k}")).collect();
-    main += &format!("        let y = value({});\n", coords.join(", "));
+    main += &format!("    let each = {each};\n    let end = min(c * each + each, {all});\n    let by = {step};\n");
     let arg = parts.iter().any(|p| p.fold.is_arg());
-    let place = if arg { t.position(Word::Is(start as u32), &places) } else { String::new() };
-    for (i, p) in parts.iter().enumerate() {
-        main += &match p.fold.is_arg() {
-            false => format!("        x{i} = {}(x{i}, y.v{i});\n", p.call("two")),
+    let place = if arg { Some(t.position(Word::Is(start as u32), &places)) } else { None };
+    let (reads, call) = reader(&mut t, axes, "value", "Value", place.as_deref());
+    t.body += &reads;
+    let fold = |y: &str, f: &str| -> String {
+        let one = |(i, p): (usize, &Part)| match p.fold.is_arg() {
+            false => format!("        x{i} = {}(x{i}, {y}.v{i});\n", p.call("two")),
             true => format!(
-                "        if n{i} == 0xffffffffu || {}(x{i}, y.v{i}) {{ x{i} = y.v{i}; n{i} = {place}; }}\n",
-                p.call("wins")
+                "        if n{i} == 0xffffffffu || {}(x{i}, {y}.v{i}) {{ x{i} = {y}.v{i}; n{i} = {}; }}\n",
+                p.call("wins"),
+                call("place", f)
             ),
         };
-    }
-    main += "    }\n";
+        parts.iter().enumerate().map(one).collect()
+    };
+    main += &format!("    var f = {from};\n");
+    main += &steps(&|f| call("read", f), "end", &fold);
     let mut shared = String::new();
     if cut.rows {
         main += &across(parts, &mut shared);
@@ -365,6 +366,37 @@ fn stage(piece: Piece, parts: &[Part], cut: &Cut, to: &To, offset: usize) -> Sta
     t.body += &(flag + "}\n");
     let groups = if cut.rows { kept * chunks } else { (kept * chunks).div_ceil(256) };
     Stage { text: t, groups }
+}
+
+/// What calls a reader: its name and the index along the folded axes, to the call.
+type Call = Box<dyn Fn(&str, &str) -> String>;
+
+/// `fn read_VALUE(f, kept coordinates…)`: the values at an index along the folded axes; where `place` says how, also
+/// `fn place_VALUE(…)`, its place among all that is folded.
+pub fn reader(t: &mut Text, axes: &Axes, value: &str, ty: &str, place: Option<&str>) -> (String, Call) {
+    let kept = axes.of(false);
+    let params: String = kept.iter().map(|k| format!(", c{k}: u32")).collect();
+    let coords: Vec<String> = (0..axes.rank()).map(|k| format!("c{k}")).collect();
+    let inside = t.coordinates(axes, &axes.of(true), "f", "    ");
+    let mut out = format!("fn read_{value}(f: u32{params}) -> {ty} {{\n{inside}");
+    out += &format!("    return {value}({});\n}}\n", coords.join(", "));
+    if let Some(place) = place {
+        out += &format!("fn place_{value}(f: u32{params}) -> u32 {{\n{inside}    return {place};\n}}\n");
+    }
+    let given: String = kept.iter().map(|k| format!(", c{k}")).collect();
+    let value = value.to_string();
+    (out, Box::new(move |what, f| format!("{what}_{value}({f}{given})")))
+}
+
+/// A loop of `f` by `by` up to `end`: four steps at a time, whose reads are on their way together, then one at a time. `each`
+/// is what is done with a value that was read at an index.
+pub fn steps(read: &dyn Fn(&str) -> String, end: &str, each: &dyn Fn(&str, &str) -> String) -> String {
+    let mut out = format!("    for (; f + 3u * by < {end}; f += 4u * by) {{\n");
+    let at = |j: usize| if j == 0 { "f".to_string() } else { format!("f + {j}u * by") };
+    (0..4).for_each(|j| out += &format!("        let y{j} = {};\n", read(&at(j))));
+    (0..4).for_each(|j| out += &each(&format!("y{j}"), &at(j)));
+    out += &format!("    }}\n    for (; f < {end}; f += by) {{\n        let y = {};\n", read("f"));
+    out + &each("y", "f") + "    }\n"
 }
 
 /// Lines that fold what the threads of a group have; the result is the first's.

@@ -6,7 +6,7 @@
 //! pass stores. A fold belongs to the stage after those of the folds that it needs.
 
 use super::axes::Axes;
-use super::fold::{Stage, store};
+use super::fold::{Stage, reader, steps as in_steps, store};
 use super::library::{has, wgsl};
 use super::text::{ENTRY, GROUP, Source, Text, Word, reach};
 use crate::base::{DType, Layout};
@@ -67,42 +67,56 @@ pub fn rows(kernel: &Kernel, folded: &[usize], outs: &[Out], slots: &[Slot]) -> 
         }
     };
     main += &t.coordinates(&axes, &axes.of(false), "k", "    ");
-    let call: Vec<String> = every.iter().map(|k| format!("c{k}")).collect();
-    let call = call.join(", ");
-    let along = t.coordinates(&axes, &axes.of(true), "f", "        ");
+    let along = t.coordinates(&axes, &axes.of(true), "f", "            ");
     let mut shared = String::new();
     for stage in 0..stages {
-        let mine: Vec<&Step> = steps.iter().filter(|s| s.stage == stage).collect();
+        let mine: Vec<&Step> = steps_of(&steps, stage);
         for s in &mine {
             main += &format!("    var x{} = {}();\n", s.reg, s.call("none"));
         }
-        main +=
-            &format!("    for (var f = begin; f < {all}; f += by) {{\n{along}        let y = stage{stage}({call});\n");
-        for (i, s) in mine.iter().enumerate() {
-            main += &format!("        x{} = {}(x{}, y.v{i});\n", s.reg, s.call("two"), s.reg);
-        }
-        main += "    }\n";
+        let (reads, call) = reader(&mut t, &axes, &format!("stage{stage}"), &format!("Value{stage}"), None);
+        t.body += &reads;
+        let fold = |y: &str, _: &str| -> String {
+            let one =
+                |(i, s): (usize, &&Step)| format!("        x{} = {}(x{}, {y}.v{i});\n", s.reg, s.call("two"), s.reg);
+            mine.iter().enumerate().map(one).collect()
+        };
+        main += if stage == 0 { "    var f = begin;\n" } else { "    f = begin;\n" };
+        main += &in_steps(&|f| call("read", f), &all, &fold);
         if alone {
             mine.iter().for_each(|s| main += &format!("    g{} = x{};\n", s.reg, s.reg));
         } else {
             main += &together(&mine, &mut shared);
         }
     }
-    main += &format!("    for (var f = begin; f < {all}; f += by) {{\n{along}        let y = stage{stages}({call});\n");
+    let (reads, call) = reader(&mut t, &axes, &format!("stage{stages}"), &format!("Value{stages}"), None);
+    t.body += &reads;
+    let mut stores = String::new();
     for (k, o) in outs.iter().enumerate() {
         let relative = o.layout.offset as isize;
         let bind = t.bind(Source::Slot(o.slot), kernel.dtype(o.reg), true, reach(&o.layout, relative));
         let at = t.position(Word::Offset { bind, relative, step: 0 }, &axes.steps[n + k]);
         let row = axes.of(true).iter().all(|&a| axes.steps[n + k][a] == 0);
-        main += if row { "        if f == 0u {\n" } else { "        {\n" };
-        main += &store(&mut t, bind, &at, &format!("y.v{k}"));
-        main += "        }\n";
+        stores += if row { "            if f == 0u {\n" } else { "            {\n" };
+        stores += &store(&mut t, bind, &at, &format!("y.v{k}"));
+        stores += "            }\n";
     }
-    main += "    }\n";
+    // In a block of its own, where `f` and `y` are those of one element.
+    let each = |y: &str, f: &str| {
+        let names = if y == "y" { String::new() } else { format!("            let y = {y};\n") };
+        let index = if f == "f" { String::new() } else { format!("            let f = {f};\n") };
+        format!("        {{\n{names}{index}{along}{stores}        }}\n")
+    };
+    main += if stages == 0 { "    var f = begin;\n" } else { "    f = begin;\n" };
+    main += &in_steps(&|f| call("read", f), &all, &each);
     t.body += &(shared + &main);
     let flag = t.flag();
     t.body += &(flag + "}\n");
     Some(Stage { text: t, groups: if alone { kept.div_ceil(256) } else { kept } })
+}
+
+fn steps_of(steps: &[Step], stage: usize) -> Vec<&Step> {
+    steps.iter().filter(|s| s.stage == stage).collect()
 }
 
 /// The folds among the instructions, with the stage of each.
