@@ -1,7 +1,7 @@
 //! `nevel bench gpu`: how fast the best device is, each row against the CPU in the same run.
 //!
 //! In: a device. Out: a table on standard output: what a copy moves, what a fused chain, softmax and sums reach of that,
-//! products in TFLOP/s, what a small kernel costs, and a training step. The shorter of several runs counts. Sizes are
+//! what sorts do, products in TFLOP/s, what a small kernel costs, and a training step. The shorter of several runs counts. Sizes are
 //! those of a card; a device that computes on the CPU gets smaller ones, and its table says so.
 
 use std::time::Instant;
@@ -47,6 +47,10 @@ pub fn table(name: Option<&str>) -> Result<String> {
     row("softmax of rows of 1024", &|p| map(p, n, softmax), &rate(8 * n))?;
     row("sums of rows of 1024", &|p| map(p, n, |x| ops::sum(x, 1usize, false)), &rate(4 * n))?;
     row("sums of columns", &|p| map(p, n, |x| ops::sum(x, 0usize, false)), &rate(4 * n))?;
+    let keys = |s: f64| format!("{:.0} M/s", (n / 4) as f64 / s / 1e6);
+    row("sort of rows of 1024", &|p| map(p, n / 4, |x| ops::sort(x, 1usize, false, true)), &keys)?;
+    let line = |x: &Expr| ops::sort(&ops::reshape(x, Attr::ints([-1])), 0usize, false, true);
+    row("sort of one line", &|p| map(p, n / 4, line), &keys)?;
     for m in if soft { vec![256, 512] } else { vec![1024, 4096, 8192] } {
         let flops = 2.0 * (m as f64).powi(3);
         let unit = move |s: f64| format!("{:.3} TFLOP/s", flops / s / 1e12);
