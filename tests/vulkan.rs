@@ -525,6 +525,33 @@ fn products_of_f16_are_the_same() {
     }
 }
 
+/// Kernels of f16 are the device's own: a driver that refuses them leaves them to the CPU, which would not show in results.
+#[test]
+fn f16_stays_on_the_device() {
+    start();
+    let Some(place) = software() else { return };
+    let on_device = |n: usize, shape: &[usize]| {
+        let x = relocate(&Expr::from_host(host_of(DType::F16, &ordinary(n, 2.0), shape), Place::Array), place);
+        x.expect("moves")
+    };
+    let (x, m) = (on_device(9000, &[90, 100]), on_device(8000, &[100, 80]));
+    let i = Expr::from_slice(&[3], &[1i64, -1, 7]).expect("fits");
+    let roots = [
+        &x + 1.0,
+        ops::exp(&ops::permute_dims(&x, &[1usize, 0][..])),
+        ops::sum(&x, 1usize, false),
+        ops::matmul(&x, &m),
+        ops::gather(&x, std::slice::from_ref(&i)),
+        ops::join(&[x.clone(), x.clone()], 1),
+        nevel::graph::cast(&x, DType::F64).expect("converts"),
+        nevel::graph::cast(&x, DType::I64).expect("converts"),
+        rows_of(&x, 1)[0].clone(),
+    ];
+    let before = device::vulkan::moved()[1];
+    engine::force(&roots).expect("computes");
+    assert_eq!(device::vulkan::moved()[1] - before, 0, "bytes came back from the device");
+}
+
 /// Rounding to f16 and what is below its normal numbers, bit by bit; all f16 there and back.
 #[test]
 fn conversions_of_f16_are_the_same() {

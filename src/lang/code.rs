@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use super::fast::Site;
+use super::prelude::Wide;
 use super::value::Value;
 use crate::base::Span;
 use crate::graph::Prim;
@@ -362,8 +363,8 @@ pub struct Lambda {
     pub result: Option<Annotation>,
     /// Written in the house: faults inside are shown where it was called.
     pub house: bool,
-    /// One operation to its callers, made of several: of f16 it computes all of them in f32 and rounds its result.
-    pub wide: bool,
+    /// What it does with f16.
+    pub wide: Wide,
     pub span: Span,
     pub site: Site,
 }

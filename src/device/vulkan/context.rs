@@ -160,7 +160,9 @@ fn open(number: u8, found: &Found) -> Result<Gpu> {
             shader_int64: !options.no_int64,
             shader_float64: !options.no_float64,
             shader_float16: !options.no_float16,
+            // naga asks for both, whatever the buffer.
             storage_buffer16_bit_access: !options.no_float16,
+            uniform_and_storage_buffer16_bit_access: !options.no_float16,
             cooperative_matrix: coop.is_some(),
             vulkan_memory_model: coop.is_some(),
             subgroup_size_control: coop.is_some(),
@@ -192,7 +194,9 @@ fn open(number: u8, found: &Found) -> Result<Gpu> {
     let caps = Caps {
         int64: features.shader_int64,
         float64: features.shader_float64 && features.shader_int64,
-        float16: features.shader_float16 && features.storage_buffer16_bit_access,
+        float16: features.shader_float16
+            && features.storage_buffer16_bit_access
+            && features.uniform_and_storage_buffer16_bit_access,
         coop: coop.filter(|_| features.cooperative_matrix && features.vulkan_memory_model),
         push_descriptors: extensions.khr_push_descriptor,
         range: u64::from(limits.max_storage_buffer_range).min(options.range.unwrap_or(u64::MAX)),

@@ -35,7 +35,7 @@ impl Found {
         let driver = p.driver_name.as_deref().unwrap_or("unknown driver");
         let version = p.driver_info.as_deref().unwrap_or("").to_string();
         let coop = self.physical.supported_extensions().khr_cooperative_matrix;
-        let half = f.shader_float16 && f.storage_buffer16_bit_access;
+        let half = f.shader_float16 && f.storage_buffer16_bit_access && f.uniform_and_storage_buffer16_bit_access;
         let has = [("f64", f.shader_float64), ("i64", f.shader_int64), ("f16", half), ("coopmat", coop)];
         let has: Vec<&str> = has.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
         let parts = [

@@ -49,6 +49,8 @@ mod options;
 mod sort;
 mod split;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 use std::cell::OnceCell;

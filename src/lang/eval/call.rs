@@ -12,6 +12,7 @@ use crate::lang::convert::as_int;
 use crate::lang::depth;
 use crate::lang::function::{Cell, Function};
 use crate::lang::interp::Interp;
+use crate::lang::prelude::Wide;
 use crate::lang::signature::{self, Signature};
 use crate::lang::value::Value;
 use crate::show::Style;
@@ -270,10 +271,15 @@ impl Interp {
 
     /// Runs a function whose arguments were pushed from `base` on.
     pub(super) fn run(&mut self, code: &Lambda, cells: &[Cell], base: usize) -> Result<Value> {
-        if code.wide && self.widen(code.params.len(), base)? {
-            return super::wide::narrowed(self.run_as_given(code, cells, base)?);
+        if code.wide == Wide::No {
+            return self.run_as_given(code, cells, base);
         }
-        self.run_as_given(code, cells, base)
+        let given = self.widen(code.wide, code.params.len(), base)?;
+        let result = self.run_as_given(code, cells, base)?;
+        match given {
+            Some(given) => given.narrow(result),
+            None => Ok(result),
+        }
     }
 
     fn run_as_given(&mut self, code: &Lambda, cells: &[Cell], base: usize) -> Result<Value> {

@@ -4,7 +4,7 @@
 //! mentions beyond that are names of the house, whatever a user defines. A file is cut before every definition (with
 //! the `##` lines above it); names that begin with `_` are for the house alone.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 /// A file of definitions.
@@ -14,8 +14,19 @@ struct Theme {
     text: &'static str,
     /// Names that only the namespace has.
     only: &'static [&'static str],
-    /// Its functions compute: of f16 in f32, with one rounding at the end.
-    wide: bool,
+    /// What its functions do with f16.
+    wide: Wide,
+}
+
+/// Whether a function is one operation to its callers, which of f16 computes in f32 and rounds its result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wide {
+    /// It takes f16 as they come: each of its own operations rounds.
+    No,
+    /// Of its arguments that are arrays.
+    Arrays,
+    /// Also of arrays in records; a result that is made like an argument gets that one's dtypes, and what is new stays f32.
+    Trees,
 }
 
 /// Functions of themes that compute which look at their array's dtype, only move elements, or call the user's functions.
@@ -35,36 +46,41 @@ const AS_GIVEN: &[&str] = &[
 ];
 
 static THEMES: &[Theme] = &[
-    Theme { space: "", text: include_str!("math.nev"), only: &[], wide: true },
-    Theme { space: "", text: include_str!("shape.nev"), only: &[], wide: false },
-    Theme { space: "", text: include_str!("sets.nev"), only: &[], wide: false },
-    Theme { space: "", text: include_str!("data.nev"), only: &[], wide: false },
+    Theme { space: "", text: include_str!("math.nev"), only: &[], wide: Wide::Arrays },
+    Theme { space: "", text: include_str!("shape.nev"), only: &[], wide: Wide::No },
+    Theme { space: "", text: include_str!("sets.nev"), only: &[], wide: Wide::No },
+    Theme { space: "", text: include_str!("data.nev"), only: &[], wide: Wide::No },
     Theme {
         space: "stats",
         text: include_str!("stats.nev"),
         only: &["mode", "skew", "kurtosis", "iqr", "mad"],
-        wide: true,
+        wide: Wide::Arrays,
     },
-    Theme { space: "", text: include_str!("numeric.nev"), only: &[], wide: true },
-    Theme { space: "linalg", text: include_str!("linalg.nev"), only: &["cond", "expm", "multi_dot"], wide: true },
+    Theme { space: "", text: include_str!("numeric.nev"), only: &[], wide: Wide::Arrays },
+    Theme {
+        space: "linalg",
+        text: include_str!("linalg.nev"),
+        only: &["cond", "expm", "multi_dot"],
+        wide: Wide::Arrays,
+    },
     Theme {
         space: "random",
         text: include_str!("random.nev"),
         only: &["exponential", "laplace", "gumbel", "cauchy", "lognormal", "rayleigh", "poisson", "binomial"],
-        wide: false,
+        wide: Wide::No,
     },
     Theme {
         space: "nn",
         text: include_str!("nn.nev"),
         only: &["glu", "attention", "rms_norm", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal"],
-        wide: true,
+        wide: Wide::Arrays,
     },
-    Theme { space: "nn", text: include_str!("loss.nev"), only: &[], wide: true },
+    Theme { space: "nn", text: include_str!("loss.nev"), only: &[], wide: Wide::Arrays },
     Theme {
         space: "optim",
         text: include_str!("optim.nev"),
         only: &["cosine_lr", "warmup_lr", "step_lr"],
-        wide: false,
+        wide: Wide::Trees,
     },
 ];
 
@@ -161,25 +177,25 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     table().names.iter().copied()
 }
 
-/// Whether a function is one operation to its callers, computed in f32 where they give it f16.
-pub fn is_wide(name: &str) -> bool {
-    table().wide.contains(name)
+/// What a function does with f16.
+pub fn wide(name: &str) -> Wide {
+    table().wide.get(name).copied().unwrap_or(Wide::No)
 }
 
 struct Table {
     texts: HashMap<&'static str, &'static str>,
-    wide: HashSet<&'static str>,
+    wide: HashMap<&'static str, Wide>,
     names: Vec<&'static str>,
 }
 
 fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
-        let mut all = Table { texts: HashMap::new(), wide: HashSet::new(), names: vec![] };
+        let mut all = Table { texts: HashMap::new(), wide: HashMap::new(), names: vec![] };
         for theme in THEMES {
             for (name, text) in definitions(theme.text) {
-                if theme.wide && !name.starts_with('_') && !AS_GIVEN.contains(&name) {
-                    all.wide.insert(name);
+                if !name.starts_with('_') && !AS_GIVEN.contains(&name) {
+                    all.wide.insert(name, theme.wide);
                 }
                 if !theme.only.contains(&name) {
                     all.add("", name, text);

@@ -7,6 +7,7 @@ use super::scope::{Scope, Var};
 use crate::base::{Fault, Span};
 use crate::lang::code::*;
 use crate::lang::fast::Site;
+use crate::lang::prelude;
 use crate::lang::uses::Uses;
 use crate::syntax::ast::{self, Ast};
 
@@ -90,7 +91,7 @@ impl Resolver<'_> {
             simple,
             result: d.result.cloned(),
             house: self.house,
-            wide: self.house && crate::lang::prelude::is_wide(d.name),
+            wide: if self.house { prelude::wide(d.name) } else { prelude::Wide::No },
             span,
             site: Site::default(),
         })
