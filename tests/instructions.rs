@@ -11,7 +11,7 @@ use std::process::Command;
 const N: usize = 100_000;
 
 /// Name and program; `N` stands for the number of elements.
-const PROGRAMS: [(&str, &str); 15] = [
+const PROGRAMS: [(&str, &str); 19] = [
     ("multiply_add_f64", "a = ones(N) * 2.5; b = a + 1; force((a, b)); force(a * b + a)"),
     ("multiply_add_f32", "a = f32(ones(N)) * 2.5; b = a + 1; force((a, b)); force(a * b + a)"),
     ("gauss_f64", "x = (ones(N) * 0.7); force(x); force(exp(-((x - 0.3) / 1.7)^2 / 2) / 4.26)"),
@@ -20,6 +20,8 @@ const PROGRAMS: [(&str, &str); 15] = [
     ("log_f32", "x = f32((ones(N) * 1.7)); force(x); force(log(x))"),
     ("sum_f64", "x = (ones(N) * 0.7); force(x); force(sum(x))"),
     ("variance_of_rows", "x = (ones(N) * 0.7).reshape(N // 500, 500); force(x); force(var(x, axis=1))"),
+    ("variance_of_columns", "x = (ones(N) * 0.7).reshape(N // 2000, 2000); force(x); force(var(x, axis=0))"),
+    ("squared_distance", "x = ones(N) * 0.7; y = ones(N) * 0.5; force((x, y)); force(sum((x - y)^2))"),
     ("max_of_columns", "x = (ones(N) * 0.7).reshape(N // 500, 500); force(x); force(max(x, axis=0))"),
     ("softmax_f32", "x = f32((ones(N) * 0.7)).reshape(N // 500, 500); force(x); force(softmax(x, axis=1))"),
     (
@@ -31,6 +33,15 @@ const PROGRAMS: [(&str, &str); 15] = [
     ("cumsum_f64", "x = (ones(N) * 0.7); force(x); force(cumsum(x))"),
     ("pick_f64", "x = (ones(N) * 0.7); i = (arange(N) * 7919) % N; force((x, i)); force(x[i])"),
     ("number_loop", "x = 0.0; for i in 0..N { x = x * 1.000001 + 1 }; x"),
+    // A hundred elements are one turn of these.
+    ("small_product", "b = ones(8, 8) / 8; c = b; for i in 0..N // 100 { c = c @ b }; force(c)"),
+    (
+        "launch_of_20_nodes",
+        "x = arange(2100) * 1.0; force(x)
+        for i in 0..N // 100 {
+            force((((((((((((((((((((x + 1) * 2) - 3) / 4) + 7) * 5) - 1) * 3) + 5) * 2) - 2) * 3) + 4) / 4) - 5) * 2) + 3) * 7) - 1) * 9)
+        }",
+    ),
 ];
 
 /// Instructions of a whole run.

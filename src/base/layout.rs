@@ -5,12 +5,18 @@ use smallvec::SmallVec;
 use super::shape::Shape;
 
 /// Element `i` of an array lies at `offset + Σ i[k]·strides[k]`, counted in elements.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(PartialEq, Eq, Hash, Debug)]
 pub struct Layout {
     pub shape: Shape,
     /// 0 repeats an axis (broadcast), negative walks it backwards.
     pub strides: SmallVec<[isize; 4]>,
     pub offset: usize,
+}
+
+impl Clone for Layout {
+    fn clone(&self) -> Layout {
+        Layout { shape: self.shape.clone(), strides: SmallVec::from_slice(&self.strides), offset: self.offset }
+    }
 }
 
 impl Layout {

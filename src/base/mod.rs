@@ -12,6 +12,7 @@ pub mod layout;
 pub mod math;
 pub mod memory;
 pub mod nearest;
+pub mod product;
 pub mod shape;
 pub mod span;
 pub mod trouble;

@@ -5,8 +5,15 @@ use smallvec::SmallVec;
 use super::fault::Fault;
 
 /// The sizes of the axes, outermost first. `[]` is one number.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[derive(PartialEq, Eq, Hash, Default)]
 pub struct Shape(pub SmallVec<[usize; 4]>);
+
+/// Every node has shapes: one copy of a few words, where the derived form walks element by element.
+impl Clone for Shape {
+    fn clone(&self) -> Shape {
+        Shape(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl Shape {
     pub fn new(axes: &[usize]) -> Shape {
@@ -28,6 +35,9 @@ impl Shape {
 
     /// Row-major strides, in elements.
     pub fn strides(&self) -> SmallVec<[isize; 4]> {
+        if self.rank() == 1 {
+            return SmallVec::from_buf_and_len([1, 0, 0, 0], 1);
+        }
         let mut strides: SmallVec<[isize; 4]> = SmallVec::from_elem(1, self.rank());
         for i in (0..self.rank().saturating_sub(1)).rev() {
             strides[i] = strides[i + 1].saturating_mul(self.0[i + 1].max(1) as isize);

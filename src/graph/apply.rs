@@ -1,8 +1,8 @@
 //! Apply: one call of a primitive becomes one node.
 //!
 //! In: a record, inputs, attributes. Out: a node with its dtype and shape, or a fault that names both sides. Nothing
-//! is computed, with three exceptions that nobody sees: a view of realised data is a layout; a map over few elements
-//! is done at once (recording costs twice what it does, see docs/performance.md); a very long chain is forced.
+//! is computed, with three exceptions that nobody sees: a view of realised data is a layout; a map over few elements and a
+//! product of small matrices are done at once (recording costs twice what they do, see docs/performance.md); a very long chain is forced.
 
 use std::cell::{Cell, OnceCell, RefCell};
 
@@ -13,6 +13,7 @@ use super::leaf::ALIAS;
 use super::place::Place;
 use super::prim::*;
 use super::tape::Marks;
+use crate::base::product::{self, Side};
 use crate::base::{Buffer, DType, Fault, Half, Layout, Result, Shape, Span, trouble};
 
 /// Maps over at most this many elements are computed at once.
@@ -91,6 +92,7 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
         span: CALL.get(),
         seen: Cell::new(false),
         read: Cell::new(false),
+        item: Cell::new((0, 0)),
         ins: RefCell::new(inputs),
         data: OnceCell::new(),
     });
@@ -171,6 +173,7 @@ pub fn alias(e: &Expr, marks: Marks) -> Expr {
         span: CALL.get(),
         seen: Cell::new(false),
         read: Cell::new(false),
+        item: Cell::new((0, 0)),
         ins: RefCell::new(if keep { SmallVec::from_elem(e.clone(), 1) } else { SmallVec::new() }),
         data: data.map(OnceCell::from).unwrap_or_default(),
     })
@@ -247,8 +250,29 @@ fn at_once(
         Body::Map(body) if shape.size() <= AT_ONCE && ins.iter().all(Expr::is_realised) && is_near(ins, place) => {
             small_map(body, ins, shape, out).map(Some)
         }
+        Body::Contract if shape.rank() == 2 && ins.iter().all(Expr::is_realised) && is_near(ins, place) => {
+            small_product(ins, shape, out)
+        }
         _ => Ok(None),
     }
+}
+
+/// A product of two small matrices that are there.
+fn small_product(ins: &[Expr], shape: &Shape, out: DType) -> Result<Option<Data>> {
+    let [a, b] = ins else { return Ok(None) };
+    let (Some(Data::Buffer(x, at)), Some(Data::Buffer(y, bt))) = (a.data(), b.data()) else { return Ok(None) };
+    let (m, n, k) = (shape[0], shape[1], a.shape()[1]);
+    let Some(product) = product::small(out, m, n, k) else { return Ok(None) };
+    let side = |buffer: &Buffer, layout: &Layout| Side {
+        // SAFETY: the offset lies in the buffer.
+        at: unsafe { buffer.ptr().add(layout.offset * out.size()) },
+        row: layout.strides[0],
+        column: layout.strides[1],
+    };
+    let buffer = Buffer::new(m * n * out.size())?;
+    // SAFETY: layouts stay inside their arrays; the buffer is fresh and holds the product.
+    unsafe { product(side(x, at), side(y, bt), buffer.ptr(), m, n, k) };
+    Ok(Some(Data::Buffer(buffer, Layout::contiguous(shape.clone()))))
 }
 
 /// Whether the host has all that a map needs: what lives on a device is recorded and stays there, numbers are everywhere.

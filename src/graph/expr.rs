@@ -40,6 +40,8 @@ pub struct Node {
     pub seen: Cell<bool>,
     /// Whether a call took it as an input: "does not use x" is said of a variable that none did.
     pub read: Cell<bool>,
+    /// The last trace that saw it, and which item it was there.
+    pub item: Cell<(u32, u32)>,
     pub(super) ins: RefCell<Ins>,
     pub(super) data: OnceCell<Data>,
 }
@@ -73,6 +75,7 @@ impl Expr {
             span: Span::default(),
             seen: Cell::new(false),
             read: Cell::new(false),
+            item: Cell::new((0, 0)),
             ins: RefCell::default(),
             data: OnceCell::from(data),
         })
@@ -122,6 +125,7 @@ impl Expr {
             span: Span::default(),
             seen: Cell::new(false),
             read: Cell::new(false),
+            item: Cell::new((0, 0)),
             ins: RefCell::default(),
             data: OnceCell::new(),
         })

@@ -108,7 +108,7 @@ fn ends_and_operands(t: &Trace, written: &mut [bool]) {
 /// What one device makes and another reads is written: it is memory that moves. Only values made from positions are made
 /// where they are read, if that device can.
 fn crossings(t: &Trace, written: &mut [bool]) {
-    for item in &t.items {
+    for item in t.items.iter() {
         let Some((prim, ins)) = op(item) else { continue };
         if prim.is_view() {
             continue;

@@ -23,8 +23,6 @@ const LONGEST: usize = 16 * 1024;
 /// The fewest columns, so that blocks are not too short; and from which there is work for several cores.
 const COLUMNS: usize = 16;
 const MANY_COLUMNS: usize = 1024;
-/// Elements that one core does as fast.
-const FEW: usize = 0;
 /// Clusters that are not grown any more.
 const MOST: usize = 64;
 
@@ -91,8 +89,8 @@ fn rows_of(t: &Trace, group: &Group) -> Option<Rows> {
     let length: usize = domain[from..=last].iter().product();
     let inner: usize = domain[last + 1..].iter().product();
     let columns = || {
-        let enough = domain[..from].iter().product::<usize>() * inner >= MANY_COLUMNS || domain.size() <= FEW;
-        crate::device::takes_columns(device) && inner >= COLUMNS && enough
+        let all = domain[..from].iter().product::<usize>() * inner;
+        crate::device::takes_columns(device) && inner >= COLUMNS && all >= MANY_COLUMNS
     };
     let fits = axes.iter().copied().eq(from..=last) && (2..=LONGEST).contains(&length);
     (fits && (last + 1 == domain.rank() || columns())).then_some(Rows { device, domain, axes })

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::kernel::{Kernel, SlotKind};
 use super::schedule::{Plan, schedule};
-use super::trace::{Fx, Trace, What, trace};
+use super::trace::{Fx, Key, Trace, What, trace};
 use crate::base::{Buffer, DType, Fault, Layout, Result, Span, interrupt, trouble};
 use crate::device::{Bound, Device, Memory};
 use crate::graph::prim::{Body, Operands};
@@ -18,7 +18,7 @@ use crate::graph::{Data, Expr};
 const KEPT: usize = 2000;
 
 thread_local! {
-    static PLANS: RefCell<HashMap<Vec<u64>, Rc<Plan>, Fx>> = RefCell::default();
+    static PLANS: RefCell<HashMap<Key, Rc<Plan>, Fx>> = RefCell::default();
     static SAMPLES: RefCell<Option<Vec<Sample>>> = const { RefCell::new(None) };
     static PROFILING: Cell<bool> = const { Cell::new(false) };
 }
@@ -291,11 +291,9 @@ fn slots_to_items(plan: &Plan) -> Vec<Option<u32>> {
 fn bind(t: &Trace, plan: &Plan) -> Memory {
     let bound = plan.slots.iter().map(|slot| match slot.kind {
         SlotKind::Made(_) => Bound::Nothing,
-        SlotKind::Leaf(item) | SlotKind::Number(item) => match (&t.items[item].what, t.nodes[item].data()) {
-            (What::Buffer(_), Some(Data::Buffer(buffer, layout))) => {
-                Bound::Buffer { buffer: buffer.clone(), offset: layout.offset }
-            }
-            (_, Some(Data::Number(bits))) => Bound::Number(*bits),
+        SlotKind::Leaf(item) | SlotKind::Number(item) => match t.nodes[item].data() {
+            Some(Data::Buffer(buffer, layout)) => Bound::Buffer { buffer: buffer.clone(), offset: layout.offset },
+            Some(Data::Number(bits)) => Bound::Number(*bits),
             _ => Bound::Nothing,
         },
     });

@@ -3,7 +3,9 @@
 //! In: roots. Out: items that name each other by index, the leaves with their values, and the key: two graphs with
 //! one key get one plan. Values of numbers, buffers and offsets are not part of it: they are passed at launch.
 
-use std::collections::HashMap;
+use std::cell::{Cell, OnceCell};
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
 
 use smallvec::SmallVec;
 
@@ -13,12 +15,48 @@ use crate::graph::{Attrs, Data, Expr, Prim};
 
 /// A flat graph.
 pub struct Trace {
-    pub items: Vec<Item>,
+    /// What planning looks at.
+    pub items: Items,
     /// The node behind each item.
-    pub nodes: Vec<Expr>,
+    pub nodes: Rc<Vec<Expr>>,
     /// Items whose values are wanted.
     pub roots: Vec<u32>,
-    pub key: Vec<u64>,
+    pub key: Key,
+}
+
+/// The items of a flat graph. Only planning asks for them, and a graph whose plan is known is not planned: they are made
+/// when they are first looked at, of what the graph was when it was traced.
+pub struct Items {
+    nodes: Rc<Vec<Expr>>,
+    kinds: Vec<Kind>,
+    /// The items that each item reads, one after the other.
+    ins: Vec<u32>,
+    made: OnceCell<Vec<Item>>,
+}
+
+/// What an item was when it was traced, the number of its device, and the end of what it reads.
+#[derive(Clone, Copy)]
+struct Kind {
+    tag: u8,
+    device: u8,
+    end: u32,
+}
+
+const BUFFER: u8 = 1;
+const NUMBER: u8 = 2;
+const OP: u8 = 3;
+
+/// The structure of a graph, and its hash.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key {
+    hash: u64,
+    words: Vec<u64>,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
 }
 
 /// One node of a flat graph.
@@ -42,36 +80,68 @@ pub enum What {
     },
 }
 
+thread_local! {
+    /// The number of the last trace: nodes carry the number of the trace that saw them last, and their item's.
+    static TRACES: Cell<u32> = const { Cell::new(0) };
+}
+
 /// Flattens what is pending below the roots. Pending nodes that an earlier plan already computed on the way to
 /// something else become roots too: nothing is computed a third time.
 pub fn trace(roots: &[Expr]) -> Trace {
-    let mut t = Trace { items: vec![], nodes: vec![], roots: vec![], key: Vec::with_capacity(64) };
-    let mut index: HashMap<usize, u32, Fx> = HashMap::default();
-    let mut stack: Vec<(Expr, bool)> = roots.iter().rev().map(|r| (r.clone(), false)).collect();
+    let number = TRACES.get().wrapping_add(1).max(1);
+    TRACES.set(number);
+    // Two items for every pending node, as in `x * 2`: more is rare.
+    let pending: usize = roots.iter().map(|r| r.node().pending.get() as usize).sum();
+    let items = 2 * pending.min(2000) + 4;
+    let mut flat = Flat {
+        number,
+        nodes: Vec::with_capacity(items),
+        kinds: Vec::with_capacity(items),
+        ins: Vec::with_capacity(items),
+        key: Vec::with_capacity(5 * items),
+        roots: vec![],
+    };
+    let mut stack: SmallVec<[(Expr, bool); 32]> = roots.iter().rev().map(|r| (r.clone(), false)).collect();
     while let Some((e, inputs_done)) = stack.pop() {
-        if index.contains_key(&e.id()) {
+        if flat.item(&e).is_some() {
             continue;
         }
         if !inputs_done && !e.is_realised() {
-            stack.push((e.clone(), true));
-            e.with_ins(|ins| stack.extend(ins.iter().rev().map(|i| (i.clone(), false))));
+            e.with_ins(|ins| {
+                let below = ins.iter().rev().filter(|i| flat.item(i).is_none());
+                let before = stack.len();
+                stack.push((e.clone(), true));
+                stack.extend(below.map(|i| (i.clone(), false)));
+                // Leaves only, and all of them seen: it is its turn.
+                if stack.len() == before + 1 {
+                    stack.pop();
+                    flat.push(e.clone());
+                }
+            });
             continue;
         }
-        index.insert(e.id(), t.items.len() as u32);
-        t.push(e, &index);
+        flat.push(e);
     }
-    for r in roots {
-        t.root(index[&r.id()]);
-    }
-    for i in 0..t.items.len() as u32 {
-        if matches!(t.items[i as usize].what, What::Op { .. }) && t.nodes[i as usize].node().seen.get() {
-            t.root(i);
-        }
-    }
-    t
+    flat.finish(roots)
 }
 
-impl Trace {
+/// A trace in the making.
+struct Flat {
+    number: u32,
+    nodes: Vec<Expr>,
+    kinds: Vec<Kind>,
+    ins: Vec<u32>,
+    roots: Vec<u32>,
+    key: Vec<u64>,
+}
+
+impl Flat {
+    /// The item of a node, if this trace has seen it.
+    fn item(&self, e: &Expr) -> Option<u32> {
+        let (number, item) = e.node().item.get();
+        (number == self.number).then_some(item)
+    }
+
     fn root(&mut self, item: u32) {
         if !self.roots.contains(&item) {
             self.roots.push(item);
@@ -79,53 +149,108 @@ impl Trace {
         }
     }
 
-    /// How often items of this graph read an item.
-    pub fn users(&self, item: u32) -> usize {
-        let reads = |i: &Item| match &i.what {
-            What::Op { ins, .. } => ins.iter().filter(|&&k| k == item).count(),
-            _ => 0,
-        };
-        self.items.iter().map(reads).sum()
+    fn finish(mut self, roots: &[Expr]) -> Trace {
+        for r in roots {
+            if let Some(item) = self.item(r) {
+                self.root(item);
+            }
+        }
+        for i in 0..self.nodes.len() {
+            if self.kinds[i].tag == OP && self.nodes[i].node().seen.get() {
+                self.root(i as u32);
+            }
+        }
+        let mut hash = FxHasher(0);
+        self.key.iter().for_each(|&word| hash.write_u64(word));
+        let nodes = Rc::new(self.nodes);
+        let items = Items { nodes: nodes.clone(), kinds: self.kinds, ins: self.ins, made: OnceCell::new() };
+        Trace { items, nodes, roots: self.roots, key: Key { hash: hash.finish(), words: self.key } }
     }
 
-    fn push(&mut self, e: Expr, index: &HashMap<usize, u32, Fx>) {
+    fn push(&mut self, e: Expr) {
+        let node = e.node();
         let mut device = e.place().device();
-        let what = match e.data() {
+        // The words that begin an item: its kind, where it is, its dtype, its rank; then its sizes.
+        let head = |tag: u8, device: u8, inputs: usize| {
+            tag as u64
+                | (device as u64) << 8
+                | (node.dtype as u64) << 16
+                | (node.shape.rank() as u64) << 24
+                | (inputs as u64) << 32
+        };
+        let tag = match e.data() {
             Some(Data::Buffer(_, layout)) => {
-                let layout = Layout { offset: BASE, ..layout.clone() };
-                self.key.extend([1 | (device as u64) << 8, e.dtype() as u64, layout.shape.rank() as u64]);
+                self.key.push(head(BUFFER, device, 0));
                 self.key.extend(layout.shape.iter().map(|&d| d as u64));
                 self.key.extend(layout.strides.iter().map(|&s| s as u64));
-                What::Buffer(layout)
+                BUFFER
             }
             Some(_) => {
-                self.key.extend([2, e.dtype() as u64, e.rank() as u64]);
-                self.key.extend(e.shape().iter().map(|&d| d as u64));
-                What::Number
+                self.key.push(head(NUMBER, 0, 0));
+                self.key.extend(node.shape.iter().map(|&d| d as u64));
+                NUMBER
             }
             None => {
-                let ins: SmallVec<[u32; 4]> = e.with_ins(|ins| ins.iter().map(|i| index[&i.id()]).collect());
-                if e.prim().is_view() {
-                    device = ins.first().map_or(0, |&i| self.items[i as usize].device);
+                let first = self.ins.len();
+                let number = self.number;
+                e.with_ins(|ins| {
+                    let item = |i: &Expr| {
+                        debug_assert!(i.node().item.get().0 == number, "inputs come before their users");
+                        i.node().item.get().1
+                    };
+                    self.ins.extend(ins.iter().map(item));
+                });
+                let ins = &self.ins[first..];
+                if node.prim.is_view() {
+                    device = ins.first().map_or(0, |&i| self.kinds[i as usize].device);
                 } else if device > 0 {
-                    let dtypes: SmallVec<[DType; 4]> = ins.iter().map(|&i| self.items[i as usize].dtype).collect();
-                    if !crate::device::takes(device, e.prim(), &dtypes, e.dtype()) {
+                    let dtypes: SmallVec<[DType; 4]> = ins.iter().map(|&i| self.nodes[i as usize].dtype()).collect();
+                    if !crate::device::takes(device, node.prim, &dtypes, node.dtype) {
                         device = 0;
                     }
                 }
-                let prim = std::ptr::from_ref(e.prim()) as u64;
-                self.key.extend([3 | (device as u64) << 8, prim, e.dtype() as u64, ins.len() as u64]);
+                self.key.extend([head(OP, device, ins.len()), std::ptr::from_ref(node.prim) as u64]);
                 self.key.extend(ins.iter().map(|&i| i as u64));
-                self.key.push(e.rank() as u64);
-                self.key.extend(e.shape().iter().map(|&d| d as u64));
-                for attr in e.attrs() {
+                self.key.extend(node.shape.iter().map(|&d| d as u64));
+                for attr in &node.attrs {
                     attr.key(&mut self.key);
                 }
-                What::Op { prim: e.prim(), attrs: e.attrs().clone(), ins }
+                OP
             }
         };
-        self.items.push(Item { shape: e.shape().clone(), dtype: e.dtype(), device, what });
+        node.item.set((self.number, self.nodes.len() as u32));
+        self.kinds.push(Kind { tag, device, end: self.ins.len() as u32 });
         self.nodes.push(e);
+    }
+}
+
+impl Trace {
+    /// How often items of this graph read an item.
+    pub fn users(&self, item: u32) -> usize {
+        self.items.ins.iter().filter(|&&k| k == item).count()
+    }
+}
+
+impl std::ops::Deref for Items {
+    type Target = [Item];
+    fn deref(&self) -> &[Item] {
+        self.made.get_or_init(|| (0..self.kinds.len()).map(|i| self.make(i)).collect())
+    }
+}
+
+impl Items {
+    fn make(&self, i: usize) -> Item {
+        let (e, kind) = (&self.nodes[i], self.kinds[i]);
+        let first = if i == 0 { 0 } else { self.kinds[i - 1].end };
+        let what = match (kind.tag, e.data()) {
+            (BUFFER, Some(Data::Buffer(_, layout))) => What::Buffer(Layout { offset: BASE, ..layout.clone() }),
+            (OP, _) => {
+                let ins = self.ins[first as usize..kind.end as usize].into();
+                What::Op { prim: e.prim(), attrs: e.attrs().clone(), ins }
+            }
+            _ => What::Number,
+        };
+        Item { shape: e.shape().clone(), dtype: e.dtype(), device: kind.device, what }
     }
 }
 

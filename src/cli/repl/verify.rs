@@ -36,7 +36,7 @@ pub fn verify(roots: &[Expr]) -> Result<String> {
 fn values(roots: &[Expr], place: Place) -> Result<Vec<(DType, Vec<f64>)>> {
     let t = trace(roots);
     let mut made: Vec<Expr> = Vec::with_capacity(t.items.len());
-    for (item, node) in t.items.iter().zip(&t.nodes) {
+    for (item, node) in t.items.iter().zip(t.nodes.iter()) {
         let e = match &item.what {
             What::Op { prim, attrs, ins } => {
                 let ins: Vec<Expr> = ins.iter().map(|&i| made[i as usize].clone()).collect();

@@ -1,6 +1,6 @@
 //! Contractions: batched matrix products of any layout, without copying transposes (strides are passed on).
 //!
-//! The products themselves are faer's. Floor: 2·m·n·k over the machine's multiply-add peak, or the bytes for thin ones.
+//! The products themselves are faer's, but for small ones (`base::product`). Floor: 2·m·n·k over the machine's multiply-add peak, or the bytes for thin ones.
 
 use faer::linalg::matmul::matmul;
 use faer::mat::{MatMut, MatRef};
@@ -9,7 +9,7 @@ use faer::{Accum, Par};
 
 use super::tasks::{self, Shared};
 use super::{Whole, loads};
-use crate::base::{Buffer, DType, Fault, Layout, Result, Shape, half};
+use crate::base::{Buffer, DType, Fault, Layout, Result, Shape, half, product};
 use crate::device::{Bound, Memory, Program};
 use crate::plan::Kernel;
 use crate::plan::kernel::BASE;
@@ -73,6 +73,17 @@ impl Contract {
         let c = Shared(memory.pointer(self.slot, size_of::<T>()).cast::<T>());
         let ((ar, ac), (br, bc)) = (self.strides(0), self.strides(1));
         let flops = (2 * m).saturating_mul(n).saturating_mul(k);
+        if let Some(product) = product::small(self.ins[0].dtype, m, n, k) {
+            return self.batches(flops, |at_a, at_b, at_c, _| {
+                let (a, b, c) = (a, b, c);
+                let side = |p: *const T, (row, column)| product::Side { at: p.cast(), row, column };
+                // SAFETY: layouts stay inside their arrays; each product writes its own part of the output.
+                unsafe {
+                    let (a, b) = (a.get().cast_const().offset(at_a), b.get().cast_const().offset(at_b));
+                    product(side(a, (ar, ac)), side(b, (br, bc)), c.get().add(at_c).cast(), m, n, k)
+                };
+            });
+        }
         self.batches(flops, |at_a, at_b, at_c, alone| {
             let (a, b, c) = (a, b, c);
             // SAFETY: layouts stay inside their arrays; each product writes its own part of the output.
@@ -140,9 +151,10 @@ struct Pieces {
 impl Pieces {
     fn new(m: usize, n: usize, flops: usize) -> Pieces {
         let (rows, side) = if m > n { (true, m) } else { (false, n) };
-        // Every piece packs the operand that they share, so pieces are few and not thin.
+        // Every piece packs the operand that they share, so pieces are few and not thin; and a power of two, so that they
+        // come out even.
         let most = (flops / 400_000).min(side / 64).clamp(1, 8);
-        let each = side.div_ceil(most).next_multiple_of(16).max(1);
+        let each = side.div_ceil(1 << most.ilog2()).next_multiple_of(8).max(1);
         Pieces { m, n, rows, each, count: side.div_ceil(each).max(1) }
     }
 

@@ -33,9 +33,19 @@ pub fn threads() -> usize {
     }
 }
 
+/// Work that was done alone because the helpers slept: a run of such pieces wakes them too.
+static ALONE: AtomicUsize = AtomicUsize::new(0);
+
 /// Whether work of so many nanoseconds, estimated, is worth sharing now.
 pub fn pays(cost: usize) -> bool {
-    cost >= WORTH && (cost >= WORTH_WAKING || team::awake()) && threads() > 1
+    if cost < WORTH || threads() == 1 {
+        return false;
+    }
+    let pays = cost >= WORTH_WAKING || team::awake() || ALONE.fetch_add(cost, Relaxed) + cost >= WORTH_WAKING;
+    if pays {
+        ALONE.store(0, Relaxed);
+    }
+    pays
 }
 
 /// Runs `work(i)` for every `i < count`. `cost` is the whole work in nanoseconds, estimated. Between pieces Ctrl-C is
