@@ -147,14 +147,21 @@ fn device_version(found: &Found) -> Version {
     found.physical.api_version()
 }
 
+/// With cooperative matrices, if it has some; a driver that offers them and then refuses is opened without.
 fn open(number: u8, found: &Found) -> Result<Gpu> {
+    let options = Options::get();
+    let coop = if options.no_coop || options.no_float16 { None } else { small_matrices(found) };
+    let with = |coop| open_with(number, found, coop);
+    if coop.is_none() { with(None) } else { with(coop).or_else(|_| with(None)) }
+}
+
+fn open_with(number: u8, found: &Found, coop: Option<Coop>) -> Result<Gpu> {
     let (physical, options) = (&found.physical, Options::get());
     let family = physical
         .queue_family_properties()
         .iter()
         .position(|q| q.queue_flags.contains(QueueFlags::COMPUTE))
         .ok_or_else(|| Fault::new(format!("{} has no queue that computes", found.name)))?;
-    let coop = if options.no_coop || options.no_float16 { None } else { small_matrices(found) };
     let features = *physical.supported_features()
         & DeviceFeatures {
             shader_int64: !options.no_int64,

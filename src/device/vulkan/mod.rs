@@ -84,7 +84,13 @@ pub fn open(number: u8) -> Result<&'static Vulkan> {
     let opened = cell.get_or_init(|| {
         let found = all().as_ref().map_err(|why| Fault::new(why.clone()))?;
         let found = found.get(number as usize - 1).ok_or_else(none)?;
-        let gpu: &'static Gpu = Box::leak(Box::new(Gpu::open(number, found)?));
+        let mut gpu = Gpu::open(number, found)?;
+        // Better no cooperative matrices than kernels that the driver leaves to the CPU.
+        let takes = |kind| codegen::coop::sample(kind).is_some_and(|t| gpu.pipe(&t.finish(), t.binds()).is_ok());
+        if gpu.caps.coop.is_some_and(|kind| !takes(kind)) {
+            gpu.caps.coop = None;
+        }
+        let gpu: &'static Gpu = Box::leak(Box::new(gpu));
         Ok(Box::leak(Box::new(Vulkan { gpu })))
     });
     opened.clone()

@@ -14,10 +14,10 @@ use super::axes::Axes;
 use super::contract::{Way, head};
 use super::fold::Stage;
 use super::text::{GROUP, Source, Text, Word, reach};
-use crate::base::{DType, Layout};
+use crate::base::{DType, Layout, Shape};
 use crate::device::vulkan::context::Coop;
 use crate::plan::kernel::BASE;
-use crate::plan::{From, Kernel, Load};
+use crate::plan::{Finish, From, Kernel, Load};
 
 /// How a group's work is laid out.
 #[derive(Clone, Copy)]
@@ -125,6 +125,16 @@ pub fn coop(kernel: &Kernel, slot: usize, out: &Layout, coop: Coop) -> Option<St
     );
     t.body = format!("{shared}{entry}{GROUP}{main}}}\n");
     Some(Stage { text: t, groups: tiles.0 * tiles.1 * count })
+}
+
+/// The text of some product, to see whether a driver takes such texts.
+pub fn sample(kind: Coop) -> Option<Text> {
+    let layout = Layout { offset: BASE, ..Layout::contiguous(Shape::new(&[64, 64])) };
+    let side = |slot| Load { from: From::Slot(slot), dtype: DType::F16, layout: layout.clone() };
+    let out = Layout::contiguous(Shape::new(&[64, 64]));
+    let finish = Finish::Contract { slot: 2 };
+    let kernel = Kernel { domain: out.shape.clone(), loads: vec![side(0), side(1)], code: vec![], finish };
+    coop(&kernel, 2, &out, kind).map(|stage| stage.text)
 }
 
 /// Whether a side lies along the inner axis, in memory and so in workgroup memory.
