@@ -500,7 +500,7 @@ fn texts_of_products_of_f16_compile() {
     }
 }
 
-/// A product of f16 on the device is what the CPU makes of it.
+/// On the device a product reads f16 where they lie, and is what the CPU makes of them.
 #[test]
 fn products_of_f16_are_the_same() {
     start();
@@ -516,6 +516,11 @@ fn products_of_f16_are_the_same() {
                 ops::matmul(&side(turned & 1 > 0, m, k), &side(turned & 2 > 0, k, n))
             };
             let (cpu, gpu) = (make(Place::CPU), make(place));
+            let plan = kernels(std::slice::from_ref(&gpu));
+            let direct = plan.kernels.iter().any(|k| {
+                matches!(k.finish, plan::Finish::Contract { .. }) && k.loads.iter().all(|l| l.dtype == DType::F16)
+            });
+            assert!(direct, "{m} {k} {n}: the product reads f32");
             let (cpu, gpu) = (cpu.host().expect("computes"), gpu.host().expect("computes"));
             assert_eq!((cpu.dtype, gpu.dtype), (DType::F16, DType::F16));
             for (i, (a, b)) in cpu.to_f64s().expect("room").iter().zip(gpu.to_f64s().expect("room")).enumerate() {

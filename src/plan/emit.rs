@@ -163,7 +163,8 @@ impl Emitter<'_> {
     }
 
     fn contract(&self, item: u32, ins: &[u32]) -> Emitted<Kernel> {
-        let (mut a, mut c) = (self.memory(ins[0])?, self.memory(ins[1])?);
+        let halves = fuse::reads_halves(self.trace, item);
+        let (mut a, mut c) = (self.seen(ins[0], halves)?, self.seen(ins[1], halves)?);
         let mut domain = self.shape(item).clone();
         if c.layout.shape.rank() == 1 {
             c.layout = with_axis(&c.layout, 1);
@@ -255,14 +256,20 @@ impl Emitter<'_> {
 
     /// An operand as memory: a written item or a leaf, seen through views.
     fn memory(&self, item: u32) -> Emitted<Load> {
+        self.seen(item, false)
+    }
+
+    /// As `memory`; of an f32 that is made of an f16, the f16 if `halves`.
+    fn seen(&self, item: u32, halves: bool) -> Emitted<Load> {
         let mut chain: SmallVec<[u32; 4]> = smallvec![];
         let mut at = item;
         while !self.is_memory(at) {
             let What::Op { prim, ins, .. } = &self.trace.items[at as usize].what else { break };
-            if !prim.is_view() {
+            if prim.is_view() {
+                chain.push(at);
+            } else if !(halves && fuse::is_widening(self.trace, at)) {
                 return Err(MustWrite(at));
             }
-            chain.push(at);
             at = ins[0];
         }
         let path: Path = chain.iter().map(|&v| Step::View(v)).collect();

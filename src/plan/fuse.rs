@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 use super::rows::Rows;
 use super::trace::{Item, Trace, What};
 use crate::base::Shape;
+use crate::graph::cast;
 use crate::graph::prim::Body;
 use crate::graph::{Index, Leaf, Prim};
 
@@ -83,6 +84,21 @@ pub fn reads_memory(prim: &Prim) -> bool {
     }
 }
 
+fn is_view(t: &Trace, k: usize) -> bool {
+    op(&t.items[k]).is_some_and(|(p, _)| p.is_view())
+}
+
+/// Whether an item makes f32 of f16.
+pub(super) fn is_widening(t: &Trace, k: u32) -> bool {
+    op(&t.items[k as usize]).is_some_and(|(p, ins)| cast::widens(p, t.items[ins[0] as usize].dtype))
+}
+
+/// Whether an item reads operands of f16 as f32: a product on a device does, where half of the bytes are half of the time.
+pub(super) fn reads_halves(t: &Trace, i: u32) -> bool {
+    let item = &t.items[i as usize];
+    item.device > 0 && op(item).is_some_and(|(p, _)| matches!(p.body, Body::Contract))
+}
+
 /// Kernel ends are written; what must be memory for them is written, seen through views.
 fn ends_and_operands(t: &Trace, written: &mut [bool]) {
     for (i, item) in t.items.iter().enumerate() {
@@ -93,9 +109,10 @@ fn ends_and_operands(t: &Trace, written: &mut [bool]) {
         if !reads_memory(prim) {
             continue;
         }
+        let halves = reads_halves(t, i as u32);
         for &k in ins {
             let mut k = k as usize;
-            while !written[k] && op(&t.items[k]).is_some_and(|(p, _)| p.is_view()) {
+            while !written[k] && (is_view(t, k) || halves && is_widening(t, k as u32)) {
                 k = op(&t.items[k]).map_or(k, |(_, ins)| ins[0] as usize);
             }
             if op(&t.items[k]).is_some() {
