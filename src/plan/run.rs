@@ -155,7 +155,10 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
             if matches!(memory.bound[slot], Bound::Nothing) {
                 let SlotKind::Made(n) = plan.slots[slot].kind else { continue };
                 let bytes = n.saturating_mul(plan.slots[slot].dtype.size());
-                let buffer = devices[i].alloc(bytes).map_err(|f| placed(f, t, kernel, &wanted))?;
+                let buffer = match dying(plan, i, slot, &memory) {
+                    Some(buffer) => buffer,
+                    None => devices[i].alloc(bytes).map_err(|f| placed(f, t, kernel, &wanted))?,
+                };
                 if let Some(item) = wanted[slot]
                     && is_wanted(t, item)
                 {
@@ -201,6 +204,19 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
         t.nodes[item as usize].node().seen.set(!t.nodes[item as usize].prim().is_view());
     }
     Ok(())
+}
+
+/// The memory that a kernel's result may have of an operand that ends here, if nobody else holds it.
+fn dying(plan: &Plan, kernel: usize, slot: usize, memory: &Memory) -> Option<Arc<Buffer>> {
+    let (_, dying) = plan.in_place[kernel].filter(|&(out, _)| out == slot && plan.devices[kernel] == 0)?;
+    match &memory.bound[dying] {
+        Bound::Buffer { buffer, offset: 0 }
+            if Arc::strong_count(buffer) == 1 && buffer.is_here() && buffer.away().is_none() =>
+        {
+            Some(buffer.clone())
+        }
+        _ => None,
+    }
 }
 
 /// A fault that only the values showed, at the call that made what was being computed.

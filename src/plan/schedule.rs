@@ -20,6 +20,8 @@ pub struct Plan {
     pub items: Vec<Vec<u32>>,
     /// Per kernel, the slots that nobody reads after it.
     pub dead_after: Vec<Vec<usize>>,
+    /// Per kernel, what it writes and what dies with it, where the one may take the memory of the other.
+    pub in_place: Vec<Option<(usize, usize)>>,
     /// Items that are written and their slots: they become realised.
     pub written: Vec<(u32, usize)>,
     /// Items that were computed in registers only.
@@ -131,9 +133,11 @@ fn finish(t: &Trace, slots: Vec<Slot>, of_item: Vec<Option<usize>>, kernels: Vec
             dead_after[k].push(slot);
         }
     }
+    let in_place = kernels.iter().zip(&dead_after).map(|(k, dead)| in_place(k, dead, &slots)).collect();
     Plan {
         slots,
         kernels,
+        in_place,
         devices: vec![],
         items: vec![],
         dead_after,
@@ -141,4 +145,23 @@ fn finish(t: &Trace, slots: Vec<Slot>, of_item: Vec<Option<usize>>, kernels: Vec
         inlined,
         programs: std::cell::OnceCell::new(),
     }
+}
+
+/// The slot of a map's result, and of an operand that nobody reads afterwards and that lies just as the result does: every element
+/// is read before its place is written.
+fn in_place(kernel: &Kernel, dead: &[usize], slots: &[Slot]) -> Option<(usize, usize)> {
+    let Finish::Store(outs) = &kernel.finish else { return None };
+    let [out] = &outs[..] else { return None };
+    let like = |s: usize| match (&slots[s].kind, &slots[out.slot].kind) {
+        (SlotKind::Made(n), SlotKind::Made(m)) => n == m && slots[s].dtype.size() == slots[out.slot].dtype.size(),
+        _ => false,
+    };
+    let plain = kernel.domain.strides();
+    let lies = |load: &Load| load.layout.offset == BASE && load.layout.strides == plain;
+    let reads = |s: usize| kernel.loads.iter().filter(move |l| matches!(l.from, From::Slot(other) if other == s));
+    if out.layout.strides != plain || (out.reg as usize) < kernel.loads.len() {
+        return None;
+    }
+    let dying = dead.iter().copied().find(|&s| like(s) && reads(s).all(lies))?;
+    Some((out.slot, dying))
 }

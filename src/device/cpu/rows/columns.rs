@@ -209,8 +209,8 @@ impl Columns {
     /// # Safety
     /// As `tile`.
     unsafe fn values(&self, memory: &Memory, frame: &mut Frame, stage: &Stage, width: usize) {
-        for (r, level) in self.staged.level.iter().enumerate() {
-            let (at, single) = match *level {
+        for &(r, level) in &self.staged.values {
+            let (at, single) = match level {
                 Level::One(_) if r < self.code.loads.len() => (self.code.single_at(memory, r), true),
                 Level::One(at) => (frame.room(at).cast_const(), true),
                 Level::Row { at, .. } => (frame.room(at).cast_const(), false),

@@ -95,8 +95,8 @@ impl Rows {
     /// # Safety
     /// As `some`.
     unsafe fn row_values(&self, memory: &Memory, frame: &mut Frame, stage: &Stage, rows: usize) {
-        for (r, level) in self.staged.level.iter().enumerate() {
-            let (at, single) = match *level {
+        for &(r, level) in &self.staged.values {
+            let (at, single) = match level {
                 Level::One(_) if r < self.code.loads.len() => (self.code.single_at(memory, r), true),
                 Level::One(at) => (frame.room(at).cast_const(), true),
                 Level::Row { at, .. } => (frame.room(at).cast_const(), rows == 1),

@@ -7,10 +7,11 @@ use crate::base::{Fault, Result};
 use crate::device::Memory;
 use crate::device::cpu::block::{BLOCK, Code, Frame, Run, fill};
 use crate::device::cpu::fold::{Functions, MadeFold, functions, made_fold};
-use crate::device::cpu::step::{Step, allocate, reach};
+use crate::device::cpu::simd::Arith;
+use crate::device::cpu::step::{Made, Step, allocate, reach};
 use crate::graph::prim::Body;
 use crate::plan::kernel::Out;
-use crate::plan::{Inst, Kernel, Reg, Slot};
+use crate::plan::{Kernel, Reg, Slot};
 
 /// What a register has a value for, and where that is kept.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -76,6 +77,10 @@ pub struct Sizes {
 /// A kernel's stages.
 pub struct Staged {
     pub level: Vec<Level>,
+    /// The registers that have one value, or one a row.
+    pub values: Vec<(usize, Level)>,
+    /// The registers whose elements are kept.
+    homes: Vec<(usize, Home)>,
     pub stages: Vec<Stage>,
     pub outs: Vec<Target>,
     /// Words of room that all registers but the blocks' take.
@@ -91,6 +96,20 @@ impl Stage {
     /// Whether it does nothing with elements.
     pub fn is_idle(&self) -> bool {
         self.steps.is_empty() && self.folds.is_empty() && self.outs.is_empty()
+    }
+}
+
+/// What the step of a stage that gives a register makes of two others; where it squares a difference that another step makes, of
+/// that step's two.
+fn squared_difference(stage: &Stage, code: &Code, reg: Reg) -> Option<Made> {
+    let made = |r: Reg| stage.steps.iter().map(|&k| &code.steps[k]).find(|s| s.result == r)?.made;
+    let outer = made(reg)?;
+    if outer.op != Arith::Mul || outer.squared || outer.args[0] != outer.args[1] {
+        return Some(outer);
+    }
+    match made(outer.args[0]) {
+        Some(inner) if inner.op == Arith::Sub && !inner.squared => Some(Made { squared: true, ..inner }),
+        _ => Some(outer),
     }
 }
 
@@ -117,6 +136,8 @@ impl Staged {
         };
         let mut out = Staged {
             level: vec![],
+            values: vec![],
+            homes: vec![],
             stages: vec![],
             outs: outs.iter().map(target).collect(),
             room: 0,
@@ -199,30 +220,41 @@ impl Staged {
         Ok(out)
     }
 
-    /// Takes steps out whose value only one fold reads, where the fold can do them itself.
+    /// Takes steps out whose value only folds read that can do them themselves.
     pub fn with_made_folds(mut self, kernel: &Kernel, code: &Code) -> Staged {
         for stage in &mut self.stages {
-            for f in 0..stage.folds.len() {
+            // Twice: a difference that is folded and whose square is folded is free after the square.
+            for f in (0..stage.folds.len()).chain(0..stage.folds.len()) {
                 let arg = stage.folds[f].arg;
-                let Some(at) = stage.steps.iter().position(|&k| code.steps[k].result == arg) else { continue };
-                let steps = stage.steps.iter().map(|&k| &code.steps[k]);
-                let read = steps.flat_map(|s| s.reads()).any(|(_, a)| a == arg)
-                    || stage.outs.iter().any(|&o| self.outs[o].reg == arg)
-                    || stage.folds.iter().filter(|other| other.arg == arg).count() > 1
-                    || stage.folds.iter().filter_map(|f| f.made).any(|m| m.args.contains(&arg));
-                let here = self.level[arg as usize] == Level::Element(Home::Block);
-                let Some(made) = code.steps[stage.steps[at]].made.filter(|_| here && !read) else { continue };
-                let Some(Inst { prim, .. }) = kernel.code.get(stage.folds[f].result as usize - kernel.loads.len())
-                else {
+                if stage.folds[f].made.is_some() || self.level[arg as usize] != Level::Element(Home::Block) {
                     continue;
-                };
-                let Body::Reduce(fold) = prim.body else { continue };
+                }
+                let Some(made) = squared_difference(stage, code, arg) else { continue };
+                let Some(inst) = kernel.code.get(stage.folds[f].result as usize - kernel.loads.len()) else { continue };
+                let Body::Reduce(fold) = inst.prim.body else { continue };
                 stage.folds[f].made = made_fold(fold, &made, kernel.dtype(arg));
-                if stage.folds[f].made.is_some() {
-                    stage.steps.remove(at);
+                let unread = |r: Reg, stage: &Stage| {
+                    let steps = stage.steps.iter().map(|&k| &code.steps[k]);
+                    let folds = stage.folds.iter();
+                    !steps.flat_map(|s| s.reads()).any(|(_, a)| a == r)
+                        && !stage.outs.iter().any(|&o| self.outs[o].reg == r)
+                        && !folds.clone().any(|f| f.made.is_none() && f.arg == r)
+                        && !folds.filter_map(|f| f.made).any(|m| m.args.contains(&r))
+                };
+                if unread(arg, stage) {
+                    stage.steps.retain(|&k| code.steps[k].result != arg);
+                } else {
+                    // It is there already.
+                    stage.folds[f].made = None;
                 }
             }
         }
+        self.values = self.level.iter().copied().enumerate().filter(|(_, l)| !matches!(l, Level::Element(_))).collect();
+        let kept = |(r, level): (usize, Level)| match level {
+            Level::Element(home @ (Home::Kept(_) | Home::Out(_))) => Some((r, home)),
+            _ => None,
+        };
+        self.homes = self.level.iter().copied().enumerate().filter_map(kept).collect();
         self
     }
 
@@ -270,8 +302,7 @@ impl Staged {
             let (at, single) = unsafe { code.load(&code.loads[r], memory, frame, scratch, run) };
             (frame.at[r], frame.single[r]) = (at, single);
         }
-        for (r, level) in self.level.iter().enumerate() {
-            let Level::Element(home) = *level else { continue };
+        for &(r, home) in &self.homes {
             // SAFETY: homes hold all elements of the rows.
             if let Some(at) = unsafe { self.home(code, memory, frame, r, home, start, done) } {
                 (frame.at[r], frame.single[r]) = (at.cast_const(), false);
