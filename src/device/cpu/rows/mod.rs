@@ -43,8 +43,8 @@ pub struct Rows {
     staged: Staged,
 }
 
-/// What blocks of a row were folded into.
-type Partials = SmallVec<[u64; 16]>;
+/// What the blocks of a row were folded into, fold after fold.
+type Partials = SmallVec<[u64; 32]>;
 
 impl Rows {
     pub fn new(kernel: &Kernel, axes: &[usize], outs: &[Out], slots: &[Slot]) -> Result<Rows> {
@@ -69,21 +69,25 @@ impl Rows {
             // SAFETY: the caller's.
             unsafe {
                 self.row_values(memory, frame, stage, rows);
-                let mut partials: SmallVec<[Partials; 2]> = stage.folds.iter().map(|_| Partials::new()).collect();
+                let mut partials = Partials::new();
+                let blocks = self.n.div_ceil(BLOCK);
+                if blocks > 1 {
+                    partials.resize(stage.folds.len() * blocks, 0);
+                }
                 if !stage.is_idle() {
                     self.repeat(frame, stage, rows);
                     let mut done = 0;
                     while done < elements {
                         let n = BLOCK.min(elements - done);
                         self.staged.block(&self.code, memory, frame, stage, first + done, done, n);
-                        self.fold(frame, stage, rows, n, &mut partials);
+                        self.fold(frame, stage, rows, done, n, &mut partials);
                         self.store(memory, frame, stage, row, rows, done, n);
                         done += n;
                     }
                 }
-                for (f, partial) in stage.folds.iter().zip(&mut partials) {
-                    if let (1, Level::Row { at, .. }) = (rows, self.staged.level[f.result as usize]) {
-                        pairwise(&f.functions, partial, frame.room(at));
+                for (f, partials) in stage.folds.iter().zip(partials.chunks_exact_mut(blocks)) {
+                    if let Level::Row { at, .. } = self.staged.level[f.result as usize] {
+                        pairwise(&f.functions, partials, frame.room(at));
                     }
                 }
             }
@@ -149,49 +153,34 @@ impl Rows {
         frame: &mut Frame,
         stage: &Stage,
         rows: usize,
+        done: usize,
         n: usize,
-        partials: &mut SmallVec<[Partials; 2]>,
+        partials: &mut Partials,
     ) {
-        for (f, partial) in stage.folds.iter().zip(partials) {
+        let blocks = self.n.div_ceil(BLOCK);
+        for (k, f) in stage.folds.iter().enumerate() {
             let (arg, size) = (f.arg as usize, self.code.sizes[f.arg as usize]);
             let Level::Row { at, .. } = self.staged.level[f.result as usize] else { continue };
-            if let Some(MadeFold { args, segment, .. }) = f.made {
-                let single = [0, 1].map(|i| frame.single[args[i] as usize]);
-                let mask = single[0] as u8 | (single[1] as u8) << 1;
-                let first = args.map(|a| frame.at[a as usize]);
-                let ins = |row: usize| {
-                    let skip = row * self.n * size;
-                    [0, 1].map(|i| first[i].wrapping_add(if single[i] { 0 } else { skip }))
-                };
-                // SAFETY: the registers hold n elements, or one where single.
-                unsafe {
-                    if rows == 1 {
-                        let mut bits = 0u64;
-                        segment(ins(0), mask, n, (&raw mut bits).cast());
-                        partial.push(bits);
-                    } else {
-                        for i in 0..rows {
-                            let ins = ins(i);
-                            segment(ins, mask, self.n, frame.room(at).add(i * size));
-                        }
-                    }
-                }
-                continue;
-            }
-            // SAFETY: the register holds n elements, or one where single.
+            // A row of several blocks is put together at its end.
+            let (out, n): (*mut u8, usize) = match blocks {
+                1 => (frame.room(at), self.n),
+                _ => ((&raw mut partials[k * blocks + done / BLOCK]).cast(), n),
+            };
+            // SAFETY: the registers hold the rows' elements, or one where single; there is room for a value a row.
             unsafe {
-                let all = whole(frame.at[arg], frame.single[arg], n, size);
-                if rows == 1 {
-                    let mut bits = 0u64;
-                    (f.functions.segment)(all.pointer(), n, (&raw mut bits).cast());
-                    partial.push(bits);
-                } else {
+                if let Some(MadeFold { args, segment, .. }) = f.made {
+                    let single = args.map(|a| frame.single[a as usize]);
+                    let mask = single[0] as u8 | (single[1] as u8) << 1;
+                    let first = args.map(|a| frame.at[a as usize]);
                     for i in 0..rows {
-                        (f.functions.segment)(
-                            all.pointer().add(i * self.n * size),
-                            self.n,
-                            frame.room(at).add(i * size),
-                        );
+                        let skip = i * self.n * size;
+                        let ins = [0, 1].map(|i| first[i].wrapping_add(if single[i] { 0 } else { skip }));
+                        segment(ins, mask, n, out.add(i * size));
+                    }
+                } else {
+                    let all = whole(frame.at[arg], frame.single[arg], rows * n, size);
+                    for i in 0..rows {
+                        (f.functions.segment)(all.pointer().add(i * self.n * size), n, out.add(i * size));
                     }
                 }
             }
