@@ -342,10 +342,10 @@ fn commands_look() {
     t.expect("> ");
     assert!(t.seen.contains("reduce [500, 500]: exp sum  sum(exp(x))"), "{}", t.seen);
     // A derivative's way back is the derivative's; a function of the house is where it was called.
-    t.keys(":profile grad(sum(relu(x @ x)), x)\r");
+    t.keys(":profile grad(sum(relu(sum(x @ x, axis=0))), x)\r");
     t.expect("\ntotal ");
     t.expect("> ");
-    for source in ["  x @ x\r\n", "  grad(sum(relu(x @ x)), x)\r\n"] {
+    for source in ["  x @ x\r\n", "  grad(sum(relu(sum(x @ x, axis=0))), x)\r\n"] {
         assert!(t.seen.contains(source), "{}", t.seen);
     }
     t.line(":plan 1 + 1", "error: an int has no graph");

@@ -7,6 +7,8 @@
 
 use std::process::Command;
 
+#[path = "common/epilogues.rs"]
+mod epilogues;
 #[path = "common/graphs.rs"]
 mod graphs;
 #[path = "vulkan/order.rs"]
@@ -431,6 +433,12 @@ fn texts_of_all_families_compile() {
             let b = ops::permute_dims(&b, &[1usize, 0][..]);
             assert!(compiled(&[ops::matmul(&a, &b)], &Caps::all(), "matmul") > 0);
         }
+        let followed = epilogues::forms(&[3], [40, 20, 300], dtype, Place::CPU, true);
+        for (name, e) in followed {
+            let n = compiled(&[e], &Caps::all(), name);
+            // The CPU, whose plan this is, has no room for an f32 in an f16.
+            assert!(n == 1 || name == "another dtype", "{name} is not a part of the product");
+        }
         let stack = ops::matmul(&array(&[4, 1, 60, 30], dtype), &array(&[5, 30, 80], dtype));
         assert!(compiled(&[stack], &Caps::all(), "a stack of products") > 0);
     }
@@ -452,17 +460,20 @@ fn texts_of_all_families_compile() {
 
 /// A product of f16 as a device's plan has it.
 fn product_of_halves(a: Layout, b: Layout, domain: &[usize]) -> (plan::Kernel, Vec<plan::Slot>) {
-    use plan::kernel::{BASE, SlotKind};
+    use plan::kernel::{BASE, Out, PRODUCT, SlotKind};
     let load = |slot: usize, layout: &Layout| plan::Load {
         from: plan::From::Slot(slot),
         dtype: DType::F16,
         layout: Layout { offset: layout.offset + BASE, ..layout.clone() },
     };
+    let out = Layout::contiguous(Shape::new(domain));
+    let made = Layout { offset: BASE, ..out.clone() };
+    let product = plan::Load { from: plan::From::Product, dtype: DType::F32, layout: made };
     let kernel = plan::Kernel {
-        domain: Shape::new(domain),
-        loads: vec![load(0, &a), load(1, &b)],
+        domain: out.shape.clone(),
+        loads: vec![load(0, &a), load(1, &b), product],
         code: vec![],
-        finish: plan::Finish::Contract { slot: 2 },
+        finish: plan::Finish::Contract { outs: vec![Out { reg: PRODUCT, slot: 2, layout: out }] },
     };
     let slot = |dtype, n| plan::Slot { dtype, kind: SlotKind::Made(n) };
     let slots = vec![slot(DType::F16, a.size()), slot(DType::F16, b.size()), slot(DType::F32, domain.iter().product())];
@@ -472,6 +483,7 @@ fn product_of_halves(a: Layout, b: Layout, domain: &[usize]) -> (plan::Kernel, V
 /// Products of f16 of every layout, by tiles and by every kind of small matrices.
 #[test]
 fn texts_of_products_of_f16_compile() {
+    start();
     let kinds = [None, Some((16, 32)), Some((16, 64)), Some((8, 8)), Some((8, 32))];
     for coop in kinds.map(|c| c.map(|(edge, lanes)| Coop { edge, lanes })) {
         let caps = Caps { coop, ..Caps::all() };
@@ -493,6 +505,20 @@ fn texts_of_products_of_f16_compile() {
                     }
                 }
             }
+        }
+        for (name, e) in epilogues::forms(&[], [100, 40, 300], DType::F32, Place::CPU, true) {
+            let plan = kernels(&[e]);
+            let mut kernel = plan.kernels[0].clone();
+            let mut slots = plan.slots.clone();
+            for load in &mut kernel.loads[..2] {
+                load.dtype = DType::F16;
+                let plan::From::Slot(slot) = load.from else { panic!("{name}: a side is not memory") };
+                slots[slot].dtype = DType::F16;
+            }
+            let texts = wgsl(&caps, &kernel, &slots);
+            assert_eq!(texts.len(), 1, "{name}");
+            assert_eq!(texts[0].contains("coopMultiplyAdd"), coop.is_some(), "{name} {coop:?}");
+            spirv(&texts[0], (1, 5), true).unwrap_or_else(|f| panic!("{name}: {f}"));
         }
         let whole = Layout::contiguous(Shape::new(&[4, 60, 30])).slice(2, 1, 14, 2);
         let (kernel, slots) = product_of_halves(whole, Layout::contiguous(Shape::new(&[4, 14, 80])), &[4, 60, 80]);
@@ -518,13 +544,47 @@ fn products_of_f16_are_the_same() {
             let (cpu, gpu) = (make(Place::CPU), make(place));
             let plan = kernels(std::slice::from_ref(&gpu));
             let direct = plan.kernels.iter().any(|k| {
-                matches!(k.finish, plan::Finish::Contract { .. }) && k.loads.iter().all(|l| l.dtype == DType::F16)
+                matches!(k.finish, plan::Finish::Contract { .. }) && k.loads[..2].iter().all(|l| l.dtype == DType::F16)
             });
             assert!(direct, "{m} {k} {n}: the product reads f32");
             let (cpu, gpu) = (cpu.host().expect("computes"), gpu.host().expect("computes"));
             assert_eq!((cpu.dtype, gpu.dtype), (DType::F16, DType::F16));
             for (i, (a, b)) in cpu.to_f64s().expect("room").iter().zip(gpu.to_f64s().expect("room")).enumerate() {
                 assert!(ulps(*a, b, DType::F16) <= 1.0, "{m} {k} {n} {turned} element {i}: cpu {a}, vulkan {b}");
+            }
+        }
+    }
+}
+
+/// What is made of a product is made in its registers, and is what the CPU makes of it.
+#[test]
+fn what_follows_a_product_is_the_same() {
+    start();
+    let Some(place) = software() else { return };
+    for dtype in [DType::F32, DType::F64, DType::I64, DType::F16] {
+        // Small and large tiles, a stack; of the other dtypes a stack is enough, for compiling takes long.
+        let all = epilogues::SHAPES.iter().filter(|(lead, [m, ..])| lead.len() == 2 || *m == 300 || *m == 70);
+        for &(lead, sizes) in all.filter(|(lead, _)| dtype == DType::F32 || lead.len() == 2) {
+            let cpu = epilogues::forms(lead, sizes, dtype, Place::CPU, false);
+            let gpu = epilogues::forms(lead, sizes, dtype, place, true);
+            for ((name, a), (_, b)) in cpu.iter().zip(&gpu) {
+                let what = format!("{name} of {dtype} {lead:?} {sizes:?}");
+                let p = kernels(std::slice::from_ref(b));
+                assert_eq!(p.kernels.len(), 1, "{what}:\n{}", plan::print::plan(&p));
+                let (a, b) = (a.host().expect("computes"), b.host().expect("computes"));
+                assert_eq!(a.dtype, b.dtype);
+                // Products add in another order; what cancels is off by parts of its terms, which are below the depth.
+                let epsilon = match a.dtype {
+                    DType::F64 => f64::EPSILON,
+                    DType::F32 => f32::EPSILON as f64,
+                    DType::F16 => 1e-3,
+                    _ => 0.0,
+                };
+                let narrow = if dtype == DType::F16 { 1e-3 } else { epsilon };
+                let near = |a: f64, b: f64| (a - b).abs() <= 16.0 * narrow.max(epsilon) * (1.0 + a.abs());
+                for (i, (a, b)) in a.to_f64s().expect("room").iter().zip(b.to_f64s().expect("room")).enumerate() {
+                    assert!(near(*a, b), "{what}, element {i}: cpu {a}, vulkan {b}");
+                }
             }
         }
     }

@@ -4,11 +4,11 @@
 
 use smallvec::SmallVec;
 
-use super::{Device, Memory, Program};
-use crate::base::{DType, Elem, Fault, Half, Layout, Result, Shape};
+use super::{Bound, Device, Memory, Program};
+use crate::base::{Buffer, DType, Elem, Fault, Half, Layout, Result, Shape};
 use crate::graph::prim::{Body, Operands};
 use crate::graph::{Fold, bits_of, from_bits};
-use crate::plan::kernel::{BASE, FoldOut, Out};
+use crate::plan::kernel::{BASE, FoldOut, Out, PRODUCT};
 use crate::plan::{Finish, From, Inst, Kernel, Load, Slot};
 
 pub struct Reference;
@@ -23,7 +23,7 @@ impl Device for Reference {
             Finish::Store(outs) => Ending::Store(outs.clone()),
             Finish::Fold { axes, outs } => Ending::Fold(axes.to_vec(), outs.clone()),
             Finish::Scan { axis, fold, slot } => Ending::Scan(*axis, *fold, *slot),
-            Finish::Contract { slot } => Ending::Contract(*slot),
+            Finish::Contract { outs } => return self.product(kernel, outs, slots),
             // Whole memory in, whole memory out: there is only one way to say these.
             _ => return super::cpu::Cpu.prepare(kernel, slots),
         };
@@ -34,6 +34,44 @@ impl Device for Reference {
             dtypes: (0..kernel.loads.len() + kernel.code.len()).map(|r| kernel.dtype(r as u16)).collect(),
             finish,
         }))
+    }
+}
+
+impl Reference {
+    /// A product by itself, then what is done with it as a map.
+    fn product(&self, kernel: &Kernel, outs: &[Out], slots: &[Slot]) -> Result<Box<dyn Program>> {
+        let alone = outs.iter().find(|o| o.reg == PRODUCT).map(|o| o.slot);
+        // Behind the plan's own slots, if nobody else wants it.
+        let slot = alone.unwrap_or(slots.len());
+        let product = Slow {
+            domain: kernel.domain.clone(),
+            loads: kernel.loads.clone(),
+            code: vec![],
+            dtypes: kernel.loads.iter().map(|l| l.dtype).collect(),
+            finish: Ending::Contract(slot),
+        };
+        let then = kernel.epilogue(slot).map(|map| self.prepare(&map, slots)).transpose()?;
+        let bytes = alone.is_none().then(|| kernel.domain.size() * kernel.dtype(PRODUCT).size());
+        Ok(Box::new(Product { product, bytes, then }))
+    }
+}
+
+struct Product {
+    product: Slow,
+    /// Of memory of its own.
+    bytes: Option<usize>,
+    then: Option<Box<dyn Program>>,
+}
+
+impl Program for Product {
+    fn launch(&self, memory: &Memory) -> Result<()> {
+        let mut bound = memory.bound.clone();
+        if let Some(bytes) = self.bytes {
+            bound.push(Bound::Buffer { buffer: Buffer::new(bytes)?, offset: 0 });
+        }
+        let memory = Memory { bound };
+        self.product.launch(&memory)?;
+        self.then.as_ref().map_or(Ok(()), |map| map.launch(&memory))
     }
 }
 
@@ -78,6 +116,7 @@ impl Slow {
         let at = position(&load.layout, index) - BASE as isize;
         match &load.from {
             From::Slot(slot) => read(memory.pointer(*slot, load.dtype.size()), at, load.dtype),
+            From::Product => 0,
             From::Position { fill, ins, .. } => {
                 let bits: Vec<u64> = ins.iter().map(|&s| memory.number(s, 8)).collect();
                 let mut out = 0u64;

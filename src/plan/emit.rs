@@ -11,7 +11,7 @@ use super::fuse::{self, Group};
 use super::kernel::*;
 use super::rows::Rows;
 use super::trace::{Trace, What};
-use crate::base::{Layout, Shape};
+use crate::base::{DType, Layout, Shape};
 use crate::graph::prim::Body;
 use crate::graph::{Attrs, Fold, Index, Leaf, Prim};
 
@@ -48,7 +48,7 @@ struct Body_ {
     domain: Shape,
     loads: Vec<Load>,
     /// Instructions with arguments as (is_load, index); registers are numbered at the end.
-    code: Vec<(&'static Prim, SmallVec<[Value; 3]>, crate::base::DType)>,
+    code: Vec<(&'static Prim, SmallVec<[Value; 3]>, DType)>,
     known: HashMap<(u32, Path), Value>,
     /// The items that this kernel computes: read from their registers, not from memory.
     own: Vec<u32>,
@@ -180,9 +180,12 @@ impl Emitter<'_> {
             to.0.extend_from_slice(&load.layout.shape[r - 2..]);
             load.layout = load.layout.broadcast(&to);
         }
+        let out = Layout::contiguous(domain.clone());
+        let made = Layout { offset: BASE, ..out.clone() };
+        let product = Load { from: From::Product, dtype: self.trace.items[item as usize].dtype, layout: made };
         let mut b = Body_::new(domain);
-        b.loads = vec![a, c];
-        Ok(b.finish(Finish::Contract { slot: self.slot(item) }))
+        b.loads = vec![a, c, product];
+        Ok(b.finish(Finish::Contract { outs: vec![Out { reg: PRODUCT, slot: self.slot(item), layout: out }] }))
     }
 
     fn join(&self, item: u32, attrs: &Attrs, ins: &[u32]) -> Emitted<Vec<Kernel>> {
@@ -327,8 +330,7 @@ impl Emitter<'_> {
                     let path = if stretched { extend(&path, Step::Stretch(item)) } else { path.clone() };
                     args.push(self.value(b, k, path)?);
                 }
-                b.code.push((prim, args, it.dtype));
-                Ok(Value::Code(b.code.len() - 1))
+                Ok(b.instruction(prim, args, it.dtype))
             }
             Body::Reduce(_) if b.own.contains(&item) => self.row_value(b, item, prim, ins[0], &path),
             Body::Leaf(Leaf::Position(fill, _)) => {
@@ -468,7 +470,7 @@ impl Body_ {
     fn load(&mut self, load: Load) -> Value {
         let slot = |l: &Load| match &l.from {
             From::Slot(s) => Some(*s),
-            From::Position { .. } => None,
+            From::Position { .. } | From::Product => None,
         };
         let same = |l: &Load| slot(l).is_some() && slot(l) == slot(&load) && l.layout == load.layout;
         if let Some(i) = self.loads.iter().position(same) {
@@ -476,6 +478,17 @@ impl Body_ {
         }
         self.loads.push(load);
         Value::Load(self.loads.len() - 1)
+    }
+
+    /// The register of an instruction; equal ones are one, as gradients often have them.
+    fn instruction(&mut self, prim: &'static Prim, args: SmallVec<[Value; 3]>, dtype: DType) -> Value {
+        let same =
+            |c: &(&'static Prim, SmallVec<[Value; 3]>, DType)| std::ptr::eq(c.0, prim) && c.1 == args && c.2 == dtype;
+        let known = self.code.iter().position(same);
+        Value::Code(known.unwrap_or_else(|| {
+            self.code.push((prim, args, dtype));
+            self.code.len() - 1
+        }))
     }
 
     fn store(self, values: Vec<(Value, usize, Layout)>) -> Kernel {

@@ -30,6 +30,9 @@ pub enum SlotKind {
 /// A register of a kernel: loads come first, then one per instruction.
 pub type Reg = u16;
 
+/// The register of a product.
+pub const PRODUCT: Reg = 2;
+
 /// One launch.
 #[derive(Debug, Clone)]
 pub struct Kernel {
@@ -52,6 +55,8 @@ pub struct Load {
 #[derive(Debug, Clone)]
 pub enum From {
     Slot(usize),
+    /// The product of loads 0 and 1; as load 2 of a kernel that ends with one.
+    Product,
     /// Values made from their own position; `ins` are slots of single numbers.
     Position {
         prim: &'static Prim,
@@ -81,8 +86,9 @@ pub enum Finish {
     Fold { axes: SmallVec<[usize; 4]>, outs: Vec<FoldOut> },
     /// Register 0 folded along one axis, every intermediate value kept.
     Scan { axis: usize, fold: Fold, slot: usize },
-    /// Loads 0 `[…, m, k]` and 1 `[…, k, n]` multiplied; the domain is `[…, m, n]`, both have its leading axes.
-    Contract { slot: usize },
+    /// Loads 0 `[…, m, k]` and 1 `[…, k, n]` multiplied; the domain is `[…, m, n]`, both have its leading axes. The product
+    /// is load 2: registers are computed from it, and from further loads over the domain, while it is at hand.
+    Contract { outs: Vec<Out> },
     /// Load 0 read at the indices in loads 1…; `rest` trailing axes of load 0 are copied whole.
     Gather { slot: usize, rest: usize },
     /// Load 1 written (or added) into a copy of load 0 at the indices in loads 2….
@@ -121,6 +127,7 @@ impl Kernel {
         for load in &self.loads {
             match &load.from {
                 From::Slot(s) => out.push(*s),
+                From::Product => {}
                 From::Position { ins, .. } => out.extend(ins.iter().copied()),
             }
         }
@@ -132,15 +139,42 @@ impl Kernel {
     /// The slots it writes.
     pub fn writes(&self) -> SmallVec<[usize; 4]> {
         match &self.finish {
-            Finish::Store(outs) | Finish::Rows { outs, .. } => outs.iter().map(|o| o.slot).collect(),
+            Finish::Store(outs) | Finish::Rows { outs, .. } | Finish::Contract { outs } => {
+                outs.iter().map(|o| o.slot).collect()
+            }
             Finish::Fold { outs, .. } => outs.iter().map(|o| o.slot).collect(),
             Finish::Scan { slot, .. }
-            | Finish::Contract { slot }
             | Finish::Gather { slot, .. }
             | Finish::Put { slot, .. }
             | Finish::Sort { slot, .. }
             | Finish::Host { slot, .. } => SmallVec::from_elem(*slot, 1),
         }
+    }
+
+    /// The slot of a product with which nothing more is done.
+    pub fn bare_product(&self) -> Option<usize> {
+        match &self.finish {
+            Finish::Contract { outs } => match &outs[..] {
+                [out] if out.reg == PRODUCT => Some(out.slot),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What is done with a product, as a map that reads it in `slot` and need not write it there.
+    pub fn epilogue(&self, slot: usize) -> Option<Kernel> {
+        let Finish::Contract { outs } = &self.finish else { return None };
+        let outs: Vec<Out> = outs.iter().filter(|o| o.slot != slot || o.reg != PRODUCT).cloned().collect();
+        if outs.is_empty() {
+            return None;
+        }
+        let mut loads = self.loads[PRODUCT as usize..].to_vec();
+        loads[0].from = From::Slot(slot);
+        let mut code = self.code.clone();
+        code.iter_mut().flat_map(|inst| &mut inst.args).for_each(|a| *a -= PRODUCT);
+        let outs = outs.into_iter().map(|o| Out { reg: o.reg - PRODUCT, ..o }).collect();
+        Some(Kernel { domain: self.domain.clone(), loads, code, finish: Finish::Store(outs) })
     }
 
     pub fn family(&self) -> &'static str {

@@ -4,6 +4,7 @@
 //! graph, so that the second iteration of a loop plans nothing.
 
 pub mod emit;
+pub mod epilogue;
 pub mod fuse;
 pub mod kernel;
 pub mod print;

@@ -67,6 +67,7 @@ fn load_line(p: &Plan, load: &Load) -> String {
             format!("{}  {}", slot_name(p, *s), load.dtype)
         }
         From::Slot(s) => format!("load {}{}  {}", slot_name(p, *s), strides(&load.layout), load.dtype),
+        From::Product => format!("product of r0 and r1  {}", load.dtype),
         From::Position { prim, .. } => format!("{}{}  {}", prim.name, strides(&load.layout), load.dtype),
     }
 }
@@ -84,7 +85,7 @@ fn strides(l: &Layout) -> String {
 fn finish_lines(p: &Plan, kernel: &Kernel) -> Vec<String> {
     let to = |slot: usize| slot_name(p, slot);
     match &kernel.finish {
-        Finish::Store(outs) | Finish::Rows { outs, .. } => {
+        Finish::Store(outs) | Finish::Rows { outs, .. } | Finish::Contract { outs } => {
             let layout = |o: &Out| {
                 if o.layout.is_contiguous() && o.layout.offset == 0 {
                     String::new()
@@ -101,7 +102,6 @@ fn finish_lines(p: &Plan, kernel: &Kernel) -> Vec<String> {
         Finish::Scan { axis, fold, slot } => {
             vec![format!("running {} of r0 along axis {axis} to {}", fold.name(), to(*slot))]
         }
-        Finish::Contract { slot } => vec![format!("product of r0 and r1 to {}", to(*slot))],
         Finish::Gather { slot, .. } => vec![format!("pick to {}", to(*slot))],
         Finish::Put { slot, add, .. } => vec![format!("{} to {}", if *add { "add" } else { "put" }, to(*slot))],
         Finish::Sort { prim, slot, .. } => vec![format!("{} of r0 to {}", prim.name, to(*slot))],

@@ -1,6 +1,7 @@
 //! Schedule: from a trace to a plan: kernels in order, slots, and which slot is last read where.
 
 use super::emit::Emitter;
+use super::epilogue::{self, Kernels};
 use super::fuse::{Group, fuse};
 use super::kernel::*;
 use super::rows::{Refused, cluster};
@@ -45,7 +46,7 @@ pub fn schedule(t: &Trace, by_rows: bool) -> Result<Plan> {
         }
         let (slots, of_item) = slots(t, &fusion.written);
         let emitter = Emitter { trace: t, written: &fusion.written, slots: &of_item };
-        let (mut kernels, mut computed) = (vec![], vec![]);
+        let mut all = Kernels { kernels: vec![], items: vec![] };
         let mut failed = None;
         // Leaves that must be copied come first: they need nothing.
         let (copies, rest): (Vec<_>, Vec<_>) =
@@ -53,8 +54,8 @@ pub fn schedule(t: &Trace, by_rows: bool) -> Result<Plan> {
         for group in copies.into_iter().chain(rest) {
             match emitter.kernels(group) {
                 Ok(more) => {
-                    computed.extend(more.iter().map(|_| group.items.clone()));
-                    kernels.extend(more);
+                    all.items.extend(more.iter().map(|_| group.items.clone()));
+                    all.kernels.extend(more);
                 }
                 Err(must) => {
                     failed = Some((must.0, group));
@@ -74,9 +75,10 @@ pub fn schedule(t: &Trace, by_rows: bool) -> Result<Plan> {
             must[item as usize] = true;
             continue;
         }
-        let mut plan = finish(t, slots, of_item, kernels, &fusion.written);
-        plan.devices = devices(t, &plan, &computed);
-        plan.items = computed;
+        epilogue::merge(t, &mut all, &mut fusion.written, &slots, &of_item);
+        let mut plan = finish(t, slots, of_item, all.kernels, &fusion.written);
+        plan.devices = devices(t, &plan, &all.items);
+        plan.items = all.items;
         return Ok(plan);
     }
     Err(Fault::new("internal: planning did not end"))

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::kernel::BASE;
 use crate::base::{DType, Layout, Shape};
+use crate::graph::prim::Body;
 use crate::graph::{Attrs, Data, Expr, Prim};
 
 /// A flat graph.
@@ -21,6 +22,8 @@ pub struct Trace {
     pub nodes: Rc<Vec<Expr>>,
     /// Items whose values are wanted.
     pub roots: Vec<u32>,
+    /// Products that somebody outside this graph holds, and may ask for again.
+    pub held: Vec<u32>,
     pub key: Key,
 }
 
@@ -149,6 +152,15 @@ impl Flat {
         }
     }
 
+    fn held(&self) -> Vec<u32> {
+        let product = |i: usize| self.kinds[i].tag == OP && matches!(self.nodes[i].prim().body, Body::Contract);
+        let held = |i: &usize| {
+            let users = self.ins.iter().filter(|&&k| k as usize == *i).count();
+            self.nodes[*i].node().marks.live() || self.nodes[*i].holders() > 1 + users
+        };
+        (0..self.nodes.len()).filter(|&i| product(i)).filter(held).map(|i| i as u32).collect()
+    }
+
     fn finish(mut self, roots: &[Expr]) -> Trace {
         for r in roots {
             if let Some(item) = self.item(r) {
@@ -160,11 +172,13 @@ impl Flat {
                 self.root(i as u32);
             }
         }
+        let held = self.held();
+        self.key.extend(held.iter().map(|&item| 0x4E1D_0000_0000 | item as u64));
         let mut hash = FxHasher(0);
         self.key.iter().for_each(|&word| hash.write_u64(word));
         let nodes = Rc::new(self.nodes);
         let items = Items { nodes: nodes.clone(), kinds: self.kinds, ins: self.ins, made: OnceCell::new() };
-        Trace { items, nodes, roots: self.roots, key: Key { hash: hash.finish(), words: self.key } }
+        Trace { items, nodes, roots: self.roots, held, key: Key { hash: hash.finish(), words: self.key } }
     }
 
     fn push(&mut self, e: Expr) {

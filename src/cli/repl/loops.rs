@@ -11,7 +11,7 @@
 //! Registers that are used once are written where they are used; others get a line of their own.
 
 use crate::graph::Place;
-use crate::plan::kernel::BASE;
+use crate::plan::kernel::{BASE, PRODUCT};
 use crate::plan::{Finish, From, Kernel, Load, Plan, SlotKind};
 
 /// Names of axes.
@@ -56,6 +56,9 @@ fn lines(plan: &Plan, kernel: &Kernel) -> Vec<String> {
         .chain(results.iter().map(|(_, reg, _)| reg))
         .for_each(|r| uses[*r as usize] += 1);
     let mut text: Vec<String> = kernel.loads.iter().map(|l| load(plan, l)).collect();
+    if kernel.epilogue(usize::MAX).is_some() {
+        text[PRODUCT as usize] = format!("({} @ {})", text[0], text[1]);
+    }
     let mut out = vec![];
     for (k, inst) in kernel.code.iter().enumerate() {
         let args: Vec<&str> = inst.args.iter().map(|a| text[*a as usize].as_str()).collect();
@@ -78,7 +81,8 @@ fn lines(plan: &Plan, kernel: &Kernel) -> Vec<String> {
 /// What is written, from which register, through which fold.
 fn results(plan: &Plan, kernel: &Kernel) -> Vec<(String, u16, Option<String>)> {
     match &kernel.finish {
-        Finish::Store(outs) | Finish::Rows { outs, .. } => {
+        Finish::Contract { .. } if kernel.bare_product().is_some() => vec![],
+        Finish::Store(outs) | Finish::Rows { outs, .. } | Finish::Contract { outs } => {
             let place = |o: &crate::plan::kernel::Out| index(&o.layout.strides, o.layout.offset as i64);
             outs.iter().map(|o| (format!("{}{}", slot(plan, o.slot), place(o)), o.reg, None)).collect()
         }
@@ -97,8 +101,10 @@ fn results(plan: &Plan, kernel: &Kernel) -> Vec<(String, u16, Option<String>)> {
 /// Kernels that are no straight-line code.
 fn others(plan: &Plan, kernel: &Kernel, loads: &[String]) -> Vec<String> {
     let list = |from: usize| loads.get(from..).unwrap_or(&[]).join(", ");
+    if let Some(to) = kernel.bare_product() {
+        return vec![format!("{} = {} @ {}", slot(plan, to), loads[0], loads[1])];
+    }
     match &kernel.finish {
-        Finish::Contract { slot: to } => vec![format!("{} = {} @ {}", slot(plan, *to), loads[0], loads[1])],
         Finish::Gather { slot: to, .. } => vec![format!("{} = {} at ({})", slot(plan, *to), loads[0], list(1))],
         Finish::Put { slot: to, add, .. } => {
             let sign = if *add { "+=" } else { "=" };
@@ -124,6 +130,7 @@ fn load(plan: &Plan, load: &Load) -> String {
     match &load.from {
         From::Slot(s) if matches!(plan.slots[*s].kind, SlotKind::Number(_)) => slot(plan, *s),
         From::Slot(s) => format!("{}{}", slot(plan, *s), index(&load.layout.strides, offset)),
+        From::Product => String::new(),
         From::Position { prim, .. } => format!("{}{}", prim.name, index(&load.layout.strides, offset)),
     }
 }

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::step::{Step, allocate, steps};
 use super::tile;
-use crate::base::{DType, Layout, Result};
+use crate::base::{DType, Fault, Layout, Result};
 use crate::device::Memory;
 use crate::graph::prim::{Body, PositionFn};
 use crate::plan::kernel::BASE;
@@ -133,9 +133,13 @@ impl Code {
         for k in (0..dims.len() - 1).rev() {
             contiguous[k] = contiguous[k + 1] * dims[k + 1] as isize;
         }
+        if loads.iter().any(|l| matches!(l.from, From::Product)) {
+            return Err(Fault::new("internal: what follows a product reads it as memory"));
+        }
         let operand = |(load, strides): (&Load, &SmallVec<[isize; 4]>)| Operand {
             from: match &load.from {
                 From::Slot(s) => Source::Slot(*s),
+                From::Product => unreachable!("refused above"),
                 From::Position { prim: _, fill, ins } => {
                     Source::Position { fill: *fill, ins: ins.iter().map(|&s| (s, 8)).collect() }
                 }

@@ -1,38 +1,107 @@
 //! Contractions: batched matrix products of any layout, without copying transposes (strides are passed on).
 //!
-//! The products themselves are faer's, but for small ones (`base::product`). Floor: 2·m·n·k over the machine's multiply-add peak, or the bytes for thin ones.
+//! The products themselves are faer's, but for small ones (`base::product`). Floor: 2·m·n·k over the machine's multiply-add
+//! peak, or the bytes for thin ones. What is done with a product (a bias, an activation) is done piece by piece, while
+//! the piece is in cache.
 
 use faer::linalg::matmul::matmul;
 use faer::mat::{MatMut, MatRef};
 use faer::reborrow::ReborrowMut;
 use faer::{Accum, Par};
 
+use super::map::Map;
 use super::tasks::{self, Shared};
 use super::{Whole, loads};
 use crate::base::{Buffer, DType, Fault, Layout, Result, Shape, half, product};
 use crate::device::{Bound, Memory, Program};
-use crate::plan::Kernel;
-use crate::plan::kernel::BASE;
+use crate::plan::kernel::{BASE, Out, PRODUCT};
+use crate::plan::{Finish, Kernel, Slot};
 
 /// Operations from which faer's own parallel product pays: it shares what is packed.
 const LARGE: usize = 1 << 32;
+/// Bytes of a product that stay in a core's cache until something is done with them.
+const CACHED: usize = 1 << 19;
+/// Columns from which the rows of a piece are long enough to be gone through one by one.
+const WIDE: usize = 256;
 
 pub struct Contract {
     ins: Vec<Whole>,
+    /// Where the product lies: one of the plan's slots, or the first behind them.
     slot: usize,
+    /// Bytes of the product, where it has no slot of the plan's.
+    own: Option<usize>,
     /// `[…, m, n]`.
     domain: Shape,
+    then: Option<Map>,
+}
+
+/// Where a product may lie: in memory of its own, or in that of the one thing that is made of it.
+fn place(kernel: &Kernel, outs: &[Out], slots: &[Slot]) -> Option<usize> {
+    let plain = |o: &&Out| o.layout.offset == 0 && o.layout.is_contiguous();
+    if let Some(bare) = outs.iter().filter(plain).find(|o| o.reg == PRODUCT) {
+        return Some(bare.slot);
+    }
+    match outs {
+        [out] if plain(&out) && slots[out.slot].dtype.size() == kernel.dtype(PRODUCT).size() => Some(out.slot),
+        _ => None,
+    }
+}
+
+/// Whether a product and what is made of it need no more memory than what is asked for.
+pub fn fits(kernel: &Kernel, slots: &[Slot]) -> bool {
+    matches!(&kernel.finish, Finish::Contract { outs } if place(kernel, outs, slots).is_some())
 }
 
 impl Contract {
-    pub fn new(kernel: &Kernel, slot: usize) -> Contract {
-        Contract { ins: loads(kernel), slot, domain: kernel.domain.clone() }
+    pub fn new(kernel: &Kernel, outs: &[Out], slots: &[Slot]) -> Result<Contract> {
+        let placed = place(kernel, outs, slots);
+        let slot = placed.unwrap_or(slots.len());
+        let own = placed.is_none().then(|| kernel.domain.size() * kernel.dtype(PRODUCT).size());
+        let map = |then: Kernel| match &then.finish {
+            Finish::Store(outs) => Map::new(&then, outs, slots),
+            _ => Err(Fault::new("internal: what follows a product is no map")),
+        };
+        let then = kernel.epilogue(slot).map(map).transpose()?;
+        let ins = loads(kernel).into_iter().take(PRODUCT as usize).collect();
+        Ok(Contract { ins, slot, own, domain: kernel.domain.clone(), then })
+    }
+
+    /// The map that follows, where it is run on each piece as soon as that is there.
+    fn at_once(&self, flops: usize, size: usize) -> Option<&Map> {
+        let (m, n, _) = self.sizes();
+        let pieces = Pieces::new(m, n, flops, Some(size));
+        let long = self.many() || pieces.rows || pieces.count == 1 || pieces.each >= WIDE;
+        self.then.as_ref().filter(|map| map.goes_straight() && flops < LARGE && long)
+    }
+
+    /// Whether there are so many products that each thread has some for itself; else the threads share each.
+    fn many(&self) -> bool {
+        self.batch() >= 2 * tasks::threads()
+    }
+
+    fn batch(&self) -> usize {
+        self.domain[..self.domain.rank() - 2].iter().product()
+    }
+
+    /// What follows, for a piece of the product that begins at element `at`.
+    ///
+    /// # Safety
+    /// The piece is there, and it is nobody else's.
+    unsafe fn follow(&self, map: &Map, memory: &Memory, at: usize, (rows, columns): (usize, usize)) {
+        let n = self.domain[self.domain.rank() - 1];
+        // SAFETY: the caller's.
+        unsafe {
+            if columns == n {
+                return map.range(memory, at, at + rows * n);
+            }
+            (0..rows).for_each(|i| map.range(memory, at + i * n, at + i * n + columns));
+        }
     }
 
     /// Runs `product(a, b, c)` with the element offsets of every batch.
     fn batches(&self, flops: usize, product: impl Fn(isize, isize, usize, bool) + Sync) -> Result<()> {
         let r = self.domain.rank();
-        let batch: usize = self.domain[..r - 2].iter().product();
+        let batch = self.batch();
         let mn = self.domain[r - 2] * self.domain[r - 1];
         let at = |load: &Whole, b: usize| {
             let (mut rest, mut at) = (b, 0isize);
@@ -42,8 +111,7 @@ impl Contract {
             }
             at
         };
-        // Many products: one each for the threads. Few: threads inside.
-        let many = batch >= 2 * tasks::threads();
+        let many = self.many();
         let work = |b: usize| product(at(&self.ins[0], b), at(&self.ins[1], b), b * mn, !many);
         if many {
             tasks::run(batch, batch * flops / 20, work)
@@ -67,7 +135,19 @@ impl Contract {
         (s[s.len() - 2], s[s.len() - 1])
     }
 
+    /// The product, and what follows it.
     fn float<T: faer::traits::ComplexField + Copy>(&self, memory: &Memory) -> Result<()> {
+        let (m, n, k) = self.sizes();
+        let flops = (2 * m).saturating_mul(n).saturating_mul(k);
+        let then = self.at_once(flops, size_of::<T>());
+        self.products::<T>(memory, then)?;
+        match &self.then {
+            Some(map) if then.is_none() => map.launch(memory),
+            _ => Ok(()),
+        }
+    }
+
+    fn products<T: faer::traits::ComplexField + Copy>(&self, memory: &Memory, then: Option<&Map>) -> Result<()> {
         let (m, n, k) = self.sizes();
         let (a, b) = (Shared(self.ins[0].base(memory).cast::<T>()), Shared(self.ins[1].base(memory).cast::<T>()));
         let c = Shared(memory.pointer(self.slot, size_of::<T>()).cast::<T>());
@@ -80,7 +160,8 @@ impl Contract {
                 // SAFETY: layouts stay inside their arrays; each product writes its own part of the output.
                 unsafe {
                     let (a, b) = (a.get().cast_const().offset(at_a), b.get().cast_const().offset(at_b));
-                    product(side(a, (ar, ac)), side(b, (br, bc)), c.get().add(at_c).cast(), m, n, k)
+                    product(side(a, (ar, ac)), side(b, (br, bc)), c.get().add(at_c).cast(), m, n, k);
+                    then.inspect(|map| self.follow(map, memory, at_c, (m, n)));
                 };
             });
         }
@@ -95,19 +176,25 @@ impl Contract {
             let part = |i: usize, j: usize, rows: usize, columns: usize| unsafe {
                 MatMut::from_raw_parts_mut(c.get().add(at_c + i * n + j), rows, columns, n as isize, 1)
             };
+            // SAFETY: as above; what follows a piece touches that piece only.
+            let follow = |at: usize, size: (usize, usize)| unsafe {
+                then.inspect(|map| self.follow(map, memory, at, size));
+            };
             if alone && flops >= LARGE {
                 tasks::rest();
                 panels(part(0, 0, m, n), a, b, flops, Par::rayon(0));
             } else if alone {
-                let pieces = Pieces::new(m, n, flops);
+                let pieces = Pieces::new(m, n, flops, then.map(|_| size_of::<T>()));
                 // Ctrl-C is looked at by `batches`.
                 let _ = tasks::run(pieces.count, flops / 50, |p| {
                     let (i, j, rows, columns) = pieces.at(p);
                     let (a, b) = (a.submatrix(i, 0, rows, k), b.submatrix(0, j, k, columns));
                     matmul(part(i, j, rows, columns), Accum::Replace, a, b, T::one_impl(), Par::Seq);
+                    follow(at_c + i * n + j, (rows, columns));
                 });
             } else {
                 panels(part(0, 0, m, n), a, b, flops, Par::Seq);
+                follow(at_c, (m, n));
             }
         })
     }
@@ -134,7 +221,8 @@ impl Contract {
                     }
                 }
             }
-        })
+        })?;
+        self.then.as_ref().map_or(Ok(()), |map| map.launch(memory))
     }
 }
 
@@ -149,7 +237,15 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn new(m: usize, n: usize, flops: usize) -> Pieces {
+    /// `then`: bytes of an element, where something is done with each piece. Then pieces are rows and stay in cache.
+    fn new(m: usize, n: usize, flops: usize, then: Option<usize>) -> Pieces {
+        if let Some(size) = then
+            && m * n * size > 4 * CACHED
+            && m >= 128
+        {
+            let each = (CACHED / (n * size)).clamp(64, m.div_ceil(2)).next_multiple_of(8);
+            return Pieces { m, n, rows: true, each, count: m.div_ceil(each) };
+        }
         let (rows, side) = if m > n { (true, m) } else { (false, n) };
         // Every piece packs the operand that they share, so pieces are few and not thin; and a power of two, so that they
         // come out even.
@@ -209,12 +305,26 @@ impl Contract {
             *load = Whole { slot: bound.len(), dtype: DType::F32, layout };
             bound.push(Bound::Buffer { buffer, offset: 0 });
         }
-        Contract { ins, slot: self.slot, domain: self.domain.clone() }.float::<f32>(&Memory { bound })
+        let product = Contract { ins, then: None, own: None, domain: self.domain.clone(), ..*self };
+        let memory = Memory { bound };
+        product.products::<f32>(&memory, None)?;
+        self.then.as_ref().map_or(Ok(()), |map| map.launch(&memory))
     }
 }
 
 impl Program for Contract {
     fn launch(&self, memory: &Memory) -> Result<()> {
+        if let Some(bytes) = self.own {
+            let mut bound = memory.bound.clone();
+            bound.push(Bound::Buffer { buffer: Buffer::new(bytes)?, offset: 0 });
+            return self.computed(&Memory { bound });
+        }
+        self.computed(memory)
+    }
+}
+
+impl Contract {
+    fn computed(&self, memory: &Memory) -> Result<()> {
         if self.ins.iter().any(|i| i.dtype == DType::F16) {
             return self.widened(memory);
         }

@@ -48,6 +48,24 @@ impl Map {
     }
 }
 
+impl Map {
+    /// Whether its elements are computed in the order of the domain, so that any range of them is one piece.
+    pub fn goes_straight(&self) -> bool {
+        self.parts.len() == 1
+    }
+
+    /// Elements `from..to` of the domain, of a map that goes straight.
+    ///
+    /// # Safety
+    /// Nobody else writes them, or what they are made of.
+    pub unsafe fn range(&self, memory: &Memory, from: usize, to: usize) {
+        if from < to {
+            // SAFETY: the caller's.
+            self.parts.iter().for_each(|part| unsafe { part.piece(memory, from, to) });
+        }
+    }
+}
+
 impl Part {
     fn new(kernel: &Kernel, outs: &[Out], slots: &[Slot], part: tile::Part) -> Result<Part> {
         let regs: Vec<Reg> = outs.iter().map(|o| o.reg).collect();

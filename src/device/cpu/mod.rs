@@ -23,6 +23,7 @@ use crate::base::{Host, Layout, Result};
 use crate::graph::Body;
 use crate::plan::{Finish, From, Kernel, Slot};
 
+pub use contract::fits;
 pub use limits::{bandwidth, peak};
 pub use tasks::{rest, set_threads, threads};
 
@@ -53,7 +54,7 @@ impl Device for Cpu {
             Finish::Store(outs) => Box::new(map::Map::new(kernel, outs, slots)?),
             Finish::Fold { axes, outs } => Box::new(fold::Folds::new(kernel, axes, outs, slots)?),
             Finish::Scan { axis, fold, slot } => Box::new(scan::Scan::new(kernel, *axis, *fold, *slot)),
-            Finish::Contract { slot } => Box::new(contract::Contract::new(kernel, *slot)),
+            Finish::Contract { outs } => Box::new(contract::Contract::new(kernel, outs, slots)?),
             Finish::Gather { slot, rest } => Box::new(index::Gather::new(kernel, *slot, *rest)),
             Finish::Put { slot, add, rest } => Box::new(index::Put::new(kernel, *slot, *add, *rest)),
             Finish::Sort { prim, attrs, slot, .. } | Finish::Host { prim, attrs, slot, .. } => {
@@ -81,7 +82,7 @@ pub(super) struct Whole {
 pub(super) fn loads(kernel: &Kernel) -> Vec<Whole> {
     let whole = |load: &crate::plan::Load| match load.from {
         From::Slot(slot) => Some(Whole { slot, dtype: load.dtype, layout: load.layout.clone() }),
-        From::Position { .. } => None,
+        From::Position { .. } | From::Product => None,
     };
     kernel.loads.iter().filter_map(whole).collect()
 }

@@ -47,9 +47,11 @@ pub fn texts(part: &Part, slots: &[Slot], caps: &Caps) -> Option<Texts> {
             let ScanText { stages, between, dtype } = scan(kernel, *axis, *fold, *slot, out)?;
             (stages, if between > 0 { vec![(between, dtype); 2] } else { vec![] })
         }
-        Finish::Contract { slot } if is_thin(part) && has_text(kernel) => folds(products(&[kernel], *slot, out)?),
-        Finish::Contract { slot } => {
-            let s = contract(kernel, *slot, out, part.more, caps)?;
+        Finish::Contract { .. } if is_thin(part) && has_text(kernel) => {
+            folds(products(&[kernel], kernel.bare_product()?, out)?)
+        }
+        Finish::Contract { outs } => {
+            let s = contract(kernel, outs, out, slots, part.more, caps)?;
             (vec![(s.text, s.groups)], vec![])
         }
         _ => return None,

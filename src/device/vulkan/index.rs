@@ -35,7 +35,7 @@ fn indices(kernel: &Kernel, data: usize) -> Vec<Indices> {
     let sizes = &kernel.loads[0].layout.shape;
     let one = |(load, &size): (&Load, &usize)| match load.from {
         From::Slot(slot) => Some(Indices { slot, layout: load.layout.clone(), size }),
-        From::Position { .. } => None,
+        From::Position { .. } | From::Product => None,
     };
     kernel.loads[data..].iter().zip(sizes.iter()).filter_map(one).collect()
 }

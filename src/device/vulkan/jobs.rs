@@ -40,6 +40,10 @@ pub fn jobs(kernel: &Kernel, slots: &[Slot], caps: &Caps) -> Option<Vec<Job>> {
     if let Some(job) = one(&part, slots, caps) {
         return Some(vec![job]);
     }
+    // What is divided adds up parts of its depth: a product with which more is done cannot.
+    if matches!(kernel.finish, Finish::Contract { .. }) {
+        kernel.bare_product()?;
+    }
     // Only what would do were there no limits is divided.
     text(&part, slots, &Caps { range: u64::MAX / 2, ..caps.clone() })?;
     let mut out = vec![];
@@ -171,9 +175,9 @@ fn in_pieces(part: &Part, axis: usize, slots: &[Slot], caps: &Caps) -> Option<Jo
                 let pieces: Vec<_> = pieces.iter().map(|(p, _)| (&p.kernel, &p.place)).collect();
                 fold(&pieces, axes, outs, &part.out, slots)
             }
-            Finish::Contract { slot } => {
-                let pieces: Vec<_> = pieces.iter().map(|(p, _)| &p.kernel).collect();
-                products(&pieces, *slot, &part.out)
+            Finish::Contract { .. } => {
+                let all: Vec<_> = pieces.iter().map(|(p, _)| &p.kernel).collect();
+                products(&all, part.kernel.bare_product()?, &part.out)
             }
             _ => None,
         };

@@ -164,7 +164,7 @@ pub fn countable(load: &Load) -> bool {
     let (low, high) = span(&load.layout);
     let begin = match load.from {
         From::Slot(_) => low,
-        From::Position { .. } => BASE as isize - load.layout.offset as isize,
+        From::Position { .. } | From::Product => BASE as isize - load.layout.offset as isize,
     };
     ((high - begin) as u64) < u64::from(u32::MAX)
 }

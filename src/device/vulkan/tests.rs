@@ -10,7 +10,7 @@ use super::context::Coop;
 use super::launch::Ready;
 use crate::base::{Buffer, DType, Half, Layout, Shape};
 use crate::device::{Bound, Memory};
-use crate::plan::kernel::BASE;
+use crate::plan::kernel::{BASE, Out, PRODUCT};
 use crate::plan::{Finish, From, Kernel, Load};
 
 /// What stands for the matrices: whole ones, loaded from a side's part in one of the two orders, and stored.
@@ -96,10 +96,13 @@ fn product(gpu: &'static super::Gpu, kind: Coop, sizes: [usize; 4], turned: usiz
         layout: Layout { offset: l.offset + BASE, ..l.clone() },
     };
     let domain = Shape::new(&[batch, m, n]);
-    let kernel =
-        Kernel { domain, loads: vec![load(0, &la), load(1, &lb)], code: vec![], finish: Finish::Contract { slot: 2 } };
-    let to = Layout::contiguous(kernel.domain.clone());
-    let stage = coop(&kernel, 2, &to, kind).expect("has a text");
+    let to = Layout::contiguous(domain.clone());
+    let made = Layout { offset: BASE, ..to.clone() };
+    let product = Load { from: From::Product, dtype: DType::F32, layout: made };
+    let outs = vec![Out { reg: PRODUCT, slot: 2, layout: to.clone() }];
+    let loads = vec![load(0, &la), load(1, &lb), product];
+    let kernel = Kernel { domain, loads, code: vec![], finish: Finish::Contract { outs: outs.clone() } };
+    let stage = coop(&kernel, &outs, &to, &[], kind).expect("has a text");
     let bytes = 4 * batch * m * n;
     let out = Buffer::away_only(bytes, gpu.alloc(super::memory::Kind::Device, bytes as u64, false).expect("room"));
     let bound = |buffer: &Arc<Buffer>| Bound::Buffer { buffer: buffer.clone(), offset: 0 };

@@ -61,7 +61,7 @@ pub fn short(kernel: &Kernel, loads: &[Load], order: &Order, outs: &[FoldOut]) -
     }
     let slot = |l: &Load| match l.from {
         From::Slot(s) => Some(s),
-        From::Position { .. } => None,
+        From::Position { .. } | From::Product => None,
     };
     Some(Short {
         lane,

@@ -3,16 +3,16 @@
 //! A thread holds a block of 4 x 4 or 8 x 8 results in registers, as vectors of four (written out: loops over small arrays are
 //! 13 to 18 times slower). While a tile is multiplied the next one is on its way from memory. Any layout: a side is read
 //! along whichever of its axes is contiguous. Tiles are taken in bands of eight rows, so that neighbours share what the
-//! cache holds. Thin products (one row or column) are folds: see `thin`.
+//! cache holds. What is made of the product is made of registers (`ending`). Thin products (one row or column) are folds: see `thin`.
 
-use super::axes::Axes;
 use super::coop::coop;
+use super::ending::{Ending, leading};
 use super::fold::Stage;
 use super::text::{ENTRY, GROUP, Source, Text, Word, reach};
 use crate::base::{DType, Layout};
 use crate::device::vulkan::context::Caps;
-use crate::plan::kernel::BASE;
-use crate::plan::{From, Kernel, Load};
+use crate::plan::kernel::{BASE, Out};
+use crate::plan::{From, Kernel, Load, Slot};
 
 /// Rows, columns and depth of a tile, and the edge of a thread's block.
 #[derive(Clone, Copy)]
@@ -47,9 +47,9 @@ pub fn has_text(kernel: &Kernel) -> bool {
     matches!(computed(kernel), DType::F32 | DType::F64 | DType::I64) && depth > 0
 }
 
-/// The text of a product in tiles; `None` where the device has not got what it needs. `out`: where the result lies; `more`: it
-/// is added to what is there.
-pub fn contract(kernel: &Kernel, slot: usize, out: &Layout, more: bool, caps: &Caps) -> Option<Stage> {
+/// The text of a product in tiles; `None` where the device has not got what it needs. `out`: where a bare product lies; `more`:
+/// it is added to what is there.
+pub fn contract(kernel: &Kernel, outs: &[Out], out: &Layout, slots: &[Slot], more: bool, caps: &Caps) -> Option<Stage> {
     let dtype = computed(kernel);
     let (a, b) = (&kernel.loads[0], &kernel.loads[1]);
     let (From::Slot(from_a), From::Slot(from_b)) = (&a.from, &b.from) else { return None };
@@ -58,19 +58,13 @@ pub fn contract(kernel: &Kernel, slot: usize, out: &Layout, more: bool, caps: &C
     if !has_text(kernel) {
         return None;
     }
-    if let Some(stage) = caps.coop.filter(|_| !more).and_then(|c| coop(kernel, slot, out, c)) {
+    if let Some(stage) = caps.coop.filter(|_| !more).and_then(|c| coop(kernel, outs, out, slots, c)) {
         return Some(stage);
     }
     let large = dtype == DType::F32 && m >= 256 && n >= 256;
     let tile = if large { LARGE } else { SMALL };
     let mut t = Text::default();
-    let batch = |l: &Layout| Layout {
-        shape: kernel.domain[..r - 2].iter().copied().collect(),
-        strides: l.strides[..r - 2].into(),
-        offset: 0,
-    };
-    let (ba, bb, bc) = (batch(&a.layout), batch(&b.layout), batch(out));
-    let axes = Axes::new(&ba.shape, &[], &[&ba, &bb, &bc]);
+    let axes = leading(kernel, outs, out);
     let mut side = |from: usize, load: &Load| {
         let l = &load.layout;
         let relative = l.offset as isize - BASE as isize;
@@ -79,32 +73,29 @@ pub fn contract(kernel: &Kernel, slot: usize, out: &Layout, more: bool, caps: &C
     };
     let (bind_a, start_a) = side(*from_a, a);
     let (bind_b, start_b) = side(*from_b, b);
-    let relative = out.offset as isize;
-    let bind_c = t.bind(Source::Slot(slot), dtype, true, reach(out, relative));
-    let start_c = Word::Offset { bind: bind_c, relative, step: 0 };
+    let ending = Ending::new(&mut t, kernel, outs, out, slots, more, &axes)?;
     let tiles = (m.div_ceil(tile.m), n.div_ceil(tile.n));
-    let count = ba.shape.size();
+    let count = axes.count(false);
     let mut main = head(&mut t, tiles, (m, n, k), count);
     main += &t.coordinates(&axes, &(0..axes.rank()).collect::<Vec<_>>(), "batch", "    ");
     let at_a = t.position(start_a, &axes.steps[0]);
     let at_b = t.position(start_b, &axes.steps[1]);
-    let at_c = t.position(start_c, &axes.steps[2]);
-    main += &format!("    let base_a = {at_a};\n    let base_b = {at_b};\n");
-    let line = t.word(Word::Is(out.strides[r - 2] as u32));
-    main += &format!("    let base_c = {at_c};\n    let line_c = {line};\n");
+    main += &format!("    let base_a = {at_a};\n    let base_b = {at_b};\n{}", ending.lines);
     let (sa, sb) = (&a.layout.strides, &b.layout.strides);
     let ways = [
         Way { name: "a", bind: bind_a, outer: "row", size: "size_m", steps: (sa[r - 2], sa[r - 1]), wide: tile.m },
         Way { name: "b", bind: bind_b, outer: "col", size: "size_n", steps: (sb[r - 1], sb[r - 2]), wide: tile.n },
     ];
     main += &inner(&mut t, tile, dtype, &ways);
-    main += &stores(tile, bind_c, if more { "+=" } else { "=" });
+    main += &stores(tile, &ending);
     let ty = dtype.name();
     let shared: String = ways
         .iter()
         .map(|w| format!("var<workgroup> s{}: array<vec4<{ty}>, {}>;\n", w.name, w.wide * tile.k / 4))
         .collect();
-    t.body = format!("{shared}{ENTRY}{GROUP}{main}}}\n");
+    t.body = format!("{shared}{}{ENTRY}{GROUP}{main}", ending.text);
+    let flag = t.flag();
+    t.body += &(flag + "}\n");
     Some(Stage { text: t, groups: tiles.0 * tiles.1 * count })
 }
 
@@ -218,16 +209,17 @@ fn fetch(t: &Text, tile: Tile, ways: &[Way; 2], depth: &str, indent: &str, ty: &
 }
 
 /// Lines that write a thread's block.
-fn stores(tile: Tile, bind: usize, sign: &str) -> String {
+fn stores(tile: Tile, ending: &Ending) -> String {
     let parts = tile.edge / 4;
     let mut out = String::new();
     for i in 0..tile.edge {
         let row = format!("row0 + ty * 4u + {}u", i % 4 + i / 4 * tile.m / parts);
-        out += &format!("    {{ let row = {row};\n    if row < size_m {{\n        let line = base_c + row * line_c;\n");
+        out += &format!("    {{ let row = {row};\n    if row < size_m {{\n");
         for j in 0..parts {
             for c in 0..4 {
                 let col = format!("col0 + tx * 4u + {}u", c + j * tile.n / parts);
-                out += &format!("        if {col} < size_n {{ b{bind}[line + {col}] {sign} c{i}_{j}[{c}u]; }}\n");
+                let write = ending.write(&format!("c{i}_{j}[{c}u]"));
+                out += &format!("        {{ let col = {col}; if col < size_n {{ {write} }} }}\n");
             }
         }
         out += "    } }\n";

@@ -10,14 +10,14 @@
 //! The device says how large its small matrices are and how many threads a subgroup has (`Coop`); naga knows square ones
 //! of 8 and 16.
 
-use super::axes::Axes;
 use super::contract::{Way, head};
+use super::ending::{Ending, leading};
 use super::fold::Stage;
 use super::text::{GROUP, Source, Text, Word, reach};
 use crate::base::{DType, Layout, Shape};
 use crate::device::vulkan::context::Coop;
-use crate::plan::kernel::BASE;
-use crate::plan::{Finish, From, Kernel, Load};
+use crate::plan::kernel::{BASE, Out, PRODUCT};
+use crate::plan::{Finish, From, Kernel, Load, Slot};
 
 /// How a group's work is laid out.
 #[derive(Clone, Copy)]
@@ -60,7 +60,7 @@ impl Plan {
 const PAD: usize = 8;
 
 /// The text of a product of f16; `None` where it is another product or too small to be worth it.
-pub fn coop(kernel: &Kernel, slot: usize, out: &Layout, coop: Coop) -> Option<Stage> {
+pub fn coop(kernel: &Kernel, outs: &[Out], out: &Layout, slots: &[Slot], coop: Coop) -> Option<Stage> {
     let (a, b) = (&kernel.loads[0], &kernel.loads[1]);
     let (From::Slot(from_a), From::Slot(from_b)) = (&a.from, &b.from) else { return None };
     let r = kernel.domain.rank();
@@ -73,14 +73,7 @@ pub fn coop(kernel: &Kernel, slot: usize, out: &Layout, coop: Coop) -> Option<St
         return None;
     }
     let mut t = Text::default();
-    let batch = |l: &Layout| Layout {
-        shape: kernel.domain[..r - 2].iter().copied().collect(),
-        strides: l.strides[..r - 2].into(),
-        offset: 0,
-    };
-    let (ba, bb) = (batch(&a.layout), batch(&b.layout));
-    let bc = batch(out);
-    let axes = Axes::new(&ba.shape, &[], &[&ba, &bb, &bc]);
+    let axes = leading(kernel, outs, out);
     // Each side is bound twice: by elements and by fours.
     let mut side = |from: usize, load: &Load| {
         let relative = load.layout.offset as isize - BASE as isize;
@@ -91,25 +84,21 @@ pub fn coop(kernel: &Kernel, slot: usize, out: &Layout, coop: Coop) -> Option<St
     };
     let (bind_a, start_a) = side(*from_a, a);
     let (bind_b, start_b) = side(*from_b, b);
-    let relative = out.offset as isize;
-    let bind_c = t.bind(Source::Slot(slot), DType::F32, true, reach(out, relative));
+    let ending = Ending::new(&mut t, kernel, outs, out, slots, false, &axes)?;
     let tiles = (m.div_ceil(plan.m), n.div_ceil(plan.n));
-    let count = ba.shape.size();
+    let count = axes.count(false);
     let mut main = head(&mut t, tiles, (m, n, k), count);
     main += &t.coordinates(&axes, &(0..axes.rank()).collect::<Vec<_>>(), "batch", "    ");
     let at_a = t.position(start_a, &axes.steps[0]);
     let at_b = t.position(start_b, &axes.steps[1]);
-    let at_c = t.position(Word::Offset { bind: bind_c, relative, step: 0 }, &axes.steps[2]);
-    let line_c = t.word(Word::Is(out.strides[r - 2] as u32));
-    main += &format!("    let base_a = {at_a};\n    let base_b = {at_b};\n");
-    main += &format!("    let base_c = {at_c};\n    let line_c = {line_c};\n");
+    main += &format!("    let base_a = {at_a};\n    let base_b = {at_b};\n{}", ending.lines);
     let (sa, sb) = (&a.layout.strides, &b.layout.strides);
     let ways = [
         Way { name: "a", bind: bind_a, outer: "row", size: "size_m", steps: (sa[r - 2], sa[r - 1]), wide: plan.m },
         Way { name: "b", bind: bind_b, outer: "col", size: "size_n", steps: (sb[r - 1], sb[r - 2]), wide: plan.n },
     ];
     main += &inner(&mut t, plan, &ways);
-    main += &results(plan, bind_c);
+    main += &results(plan, &ending);
     let threads = plan.threads();
     let mut shared: String = ways
         .iter()
@@ -123,7 +112,9 @@ pub fn coop(kernel: &Kernel, slot: usize, out: &Layout, coop: Coop) -> Option<St
          @builtin(num_workgroups) ng: vec3<u32>, @builtin(local_invocation_index) li: u32, \
          @builtin(subgroup_id) sub: u32, @builtin(subgroup_invocation_id) lane: u32) {{\n"
     );
-    t.body = format!("{shared}{entry}{GROUP}{main}}}\n");
+    t.body = format!("{shared}{}{entry}{GROUP}{main}", ending.text);
+    let flag = t.flag();
+    t.body += &(flag + "}\n");
     Some(Stage { text: t, groups: tiles.0 * tiles.1 * count })
 }
 
@@ -132,9 +123,11 @@ pub fn sample(kind: Coop) -> Option<Text> {
     let layout = Layout { offset: BASE, ..Layout::contiguous(Shape::new(&[64, 64])) };
     let side = |slot| Load { from: From::Slot(slot), dtype: DType::F16, layout: layout.clone() };
     let out = Layout::contiguous(Shape::new(&[64, 64]));
-    let finish = Finish::Contract { slot: 2 };
-    let kernel = Kernel { domain: out.shape.clone(), loads: vec![side(0), side(1)], code: vec![], finish };
-    coop(&kernel, 2, &out, kind).map(|stage| stage.text)
+    let product = Load { from: From::Product, dtype: DType::F32, layout: layout.clone() };
+    let outs = vec![Out { reg: PRODUCT, slot: 2, layout: out.clone() }];
+    let finish = Finish::Contract { outs: outs.clone() };
+    let kernel = Kernel { domain: out.shape.clone(), loads: vec![side(0), side(1), product], code: vec![], finish };
+    coop(&kernel, &outs, &out, &[], kind).map(|stage| stage.text)
 }
 
 /// Whether a side lies along the inner axis, in memory and so in workgroup memory.
@@ -253,7 +246,7 @@ fn fetch(plan: Plan, ways: &[Way; 2], depth: &str, indent: &str) -> String {
 }
 
 /// Lines that write a subgroup's block, a small matrix at a time.
-fn results(plan: Plan, bind: usize) -> String {
+fn results(plan: Plan, ending: &Ending) -> String {
     let (rows, columns) = plan.block();
     let (edge, lanes) = (plan.edge, plan.lanes);
     let mut out = format!("    let own = sub * {}u;\n    let line = {edge}u;\n", edge * edge);
@@ -263,9 +256,7 @@ fn results(plan: Plan, bind: usize) -> String {
             out += &format!("    for (var e = lane; e < {}u; e += {lanes}u) {{\n", edge * edge);
             out += &format!("        let row = row0 + sub_row + {}u + e / {edge}u;\n", i * edge);
             out += &format!("        let col = col0 + sub_col + {}u + e % {edge}u;\n", j * edge);
-            out += &format!(
-                "        if row < size_m && col < size_n {{ b{bind}[base_c + row * line_c + col] = sc[own + e]; }}\n"
-            );
+            out += &format!("        if row < size_m && col < size_n {{ {} }}\n", ending.write("sc[own + e]"));
             out += "    }\n    workgroupBarrier();\n";
         }
     }

@@ -3,6 +3,7 @@
 pub mod axes;
 pub mod contract;
 pub mod coop;
+pub mod ending;
 pub mod fold;
 pub mod index;
 pub mod library;

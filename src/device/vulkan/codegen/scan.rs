@@ -38,7 +38,7 @@ pub fn scan(kernel: &Kernel, axis: usize, fold: Fold, slot: usize, out: &Layout)
     let input = kernel.loads[0].layout.clone();
     let from = match kernel.loads[0].from {
         From::Slot(s) => Source::Slot(s),
-        From::Position { .. } => return None,
+        From::Position { .. } | From::Product => return None,
     };
     let job = Job { kernel, axis, dtype, two: call("two"), none: call("none") };
     if blocks == 1 {

@@ -101,7 +101,7 @@ impl Text {
     }
 
     /// The number in a slot, from words.
-    fn number(&mut self, slot: usize, dtype: DType) -> String {
+    pub(super) fn number(&mut self, slot: usize, dtype: DType) -> String {
         let low = self.word(Word::Number { slot, high: false });
         let mut wide = || {
             let high = self.word(Word::Number { slot, high: true });
@@ -117,7 +117,7 @@ impl Text {
     }
 
     /// The one number behind a slot: passed, or read from memory.
-    fn single(&mut self, slot: usize, slots: &[Slot]) -> String {
+    pub(super) fn single(&mut self, slot: usize, slots: &[Slot]) -> String {
         let dtype = slots[slot].dtype;
         if matches!(slots[slot].kind, SlotKind::Number(_)) {
             return self.number(slot, dtype);
@@ -157,6 +157,8 @@ impl Text {
                     let at = self.position(Word::Offset { bind, relative, step }, &axes.steps[l]);
                     self.load(bind, &at)
                 }
+                // Its epilogue has a text of its own.
+                From::Product => return None,
                 From::Position { prim, ins, .. } => {
                     let Body::Leaf(Leaf::Position(_, snippet)) = &prim.body else { return None };
                     let at = self.position(Word::Moving { start: relative, step: axes.only_step(l) }, &axes.steps[l]);
