@@ -1,5 +1,6 @@
 //! What everything stands on: places, faults, element types, shapes, layouts, storage. No crate of ours below it.
 
+pub mod ahead;
 pub mod buffer;
 pub mod counted;
 pub mod dtype;

@@ -211,6 +211,11 @@ impl Code {
         Some(unsafe { memory.pointer(slot, load.size).offset(load.offset * load.size as isize) })
     }
 
+    /// Whether it is one pass, whose lane asks for memory itself.
+    pub fn one_pass(&self) -> bool {
+        self.one_pass
+    }
+
     /// The length of the block from `start` where all results go straight to memory.
     pub fn direct_block(&self, start: usize, end: usize) -> usize {
         if self.one_pass { end - start } else { self.block(start, end) }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::block::{BLOCK, Code, fill, merge, spread, strides_in, with_frame};
 use super::{tasks, tile};
-use crate::base::Result;
+use crate::base::{Result, ahead};
 use crate::device::{Memory, Program};
 use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Reg, Slot};
@@ -15,6 +15,9 @@ use crate::plan::{Kernel, Reg, Slot};
 const TASK: usize = 64 * 1024;
 /// The fewest: a few blocks, so that handing over costs little.
 const LEAST: usize = 4 * BLOCK;
+
+/// Bytes of a task's results from which the memory for them is asked for beforehand.
+const ASKED: usize = 256 << 10;
 
 pub struct Map {
     parts: Vec<Part>,
@@ -100,6 +103,8 @@ impl Part {
         with_frame(|frame| {
             let mut start = from;
             let mut direct: SmallVec<[(Reg, *mut u8); 4]> = SmallVec::new();
+            // What is written is on its way while it is computed, where there is more than a core's caches hold.
+            let far = (to - from) * self.outs.iter().map(|o| o.size).sum::<usize>() >= ASKED;
             let straight = matches!(&self.outs[..], [o] if o.contiguous && o.reg as usize >= self.code.loads.len());
             while start < to {
                 let n = if straight { self.code.direct_block(start, to) } else { self.code.block(start, to) };
@@ -107,7 +112,11 @@ impl Part {
                 for (o, &base) in self.outs.iter().zip(&bases) {
                     if o.contiguous {
                         // SAFETY: the domain is the output's.
-                        direct.push((o.reg, unsafe { base.add(start * o.size) }));
+                        let to = unsafe { base.add(start * o.size) };
+                        if far && !self.code.one_pass() {
+                            ahead::all_to_write(to, n * o.size);
+                        }
+                        direct.push((o.reg, to));
                     }
                 }
                 // SAFETY: loads and outputs fit the domain.

@@ -21,6 +21,8 @@ pub struct Functions {
     pub(super) start: unsafe fn(*mut u8),
     /// Folds n elements into one.
     pub segment: Stretch,
+    /// The same of elements that lie in memory rather than in cache.
+    pub(super) far: Stretch,
     /// Folds n elements into n accumulators.
     pub(super) line: Stretch,
     /// Folds several lines at once, with the same bits.
@@ -145,7 +147,7 @@ fn of<T: Copy, F: Combine<T>>() -> Functions {
         Isa::Avx2 | Isa::Avx512 => (segment_avx2::<T, F>, line_avx2::<T, F>),
         _ => (segment::<T, F>, line::<T, F>),
     };
-    Functions { size: size_of::<T>(), start: start::<T, F>, segment, line, lines: None }
+    Functions { size: size_of::<T>(), start: start::<T, F>, segment, far: segment, line, lines: None }
 }
 
 pub fn functions(fold: Fold, dtype: DType) -> Option<Functions> {
@@ -157,8 +159,8 @@ pub fn functions(fold: Fold, dtype: DType) -> Option<Functions> {
         _ => None,
     };
     let mut out = plain_functions(fold, dtype)?;
-    if let Some((segment, line, lines)) = by_vectors.and_then(|op| simd::fold_lanes(op, dtype)) {
-        (out.segment, out.line, out.lines) = (segment, line, Some(lines));
+    if let Some(by) = by_vectors.and_then(|op| simd::fold_lanes(op, dtype)) {
+        (out.segment, out.far, out.line, out.lines) = (by.segment, by.far, by.line, Some(by.lines));
     }
     Some(out)
 }

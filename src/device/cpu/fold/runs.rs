@@ -55,8 +55,9 @@ impl Folds {
                             let out = memory.pointer(o.slot, f.size).add(row * f.size);
                             let from =
                                 whole(frame.at[o.reg as usize], frame.single[o.reg as usize], together * n, f.size);
+                            let segment = self.segment(f);
                             for r in 0..together {
-                                (f.segment)(from.pointer().add(r * n * f.size), n, out.add(r * f.size));
+                                segment(from.pointer().add(r * n * f.size), n, out.add(r * f.size));
                             }
                         }
                     }
@@ -72,6 +73,13 @@ impl Folds {
                 row += together;
             }
         });
+    }
+
+    /// What folds a stretch of the domain: memory, if nothing is computed before and it is more than caches hold.
+    fn segment(&self, f: &Functions) -> unsafe fn(*const u8, usize, *mut u8) {
+        const CACHED: usize = 2 << 20;
+        let bytes = self.outer * self.folded * self.inner * f.size;
+        if self.code.steps.is_empty() && bytes > CACHED { f.far } else { f.segment }
     }
 
     /// Where two loads that lie as needed have position `start`, and which of them are one number.
@@ -123,11 +131,12 @@ impl Folds {
         {
             // Memory is folded where it lies.
             let (f, partial) = (&o.functions, &mut partials[0]);
+            let segment = self.segment(f);
             while start < to {
                 let n = BLOCK.min(to - start);
                 let mut bits = 0u64;
                 // SAFETY: within the array.
-                unsafe { (f.segment)(base.add(start * f.size), n, (&raw mut bits).cast()) };
+                unsafe { segment(base.add(start * f.size), n, (&raw mut bits).cast()) };
                 partial.push(bits);
                 start += n;
             }

@@ -2,6 +2,7 @@
 
 use super::ops::{Made, Op};
 use super::vector::Vector;
+use crate::base::ahead;
 
 /// An operand while a block runs: where the next vector is read, and how far the one after lies.
 #[derive(Clone, Copy)]
@@ -56,6 +57,34 @@ impl<V: Vector> Reader<V> {
     }
 }
 
+/// Stores what `next` gives, `n / V::N` times; how far that went.
+///
+/// # Safety
+/// `out` holds n elements, and `next` may be called as often.
+#[inline(always)]
+unsafe fn store_all<V: Vector>(mut out: *mut V::T, n: usize, mut next: impl FnMut() -> V) -> *mut V::T {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut left = n / V::N;
+        if n * size_of::<V::T>() >= ahead::FAR {
+            let line = (ahead::LINE / size_of::<V::T>() / V::N).max(1);
+            for _ in 0..left / line {
+                ahead::to_write(out.wrapping_byte_add(ahead::WRITES).cast());
+                for _ in 0..line {
+                    next().store(out);
+                    out = out.add(V::N);
+                }
+            }
+            left %= line;
+        }
+        for _ in 0..left {
+            next().store(out);
+            out = out.add(V::N);
+        }
+        out
+    }
+}
+
 #[inline(always)]
 pub unsafe fn alone<V: Vector, M: Made>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
     let mut rooms = [(); 2].map(|()| Repeated::new());
@@ -64,11 +93,7 @@ pub unsafe fn alone<V: Vector, M: Made>(ins: *const *const u8, single: u8, out: 
     unsafe {
         let mut a = Reader::<V>::new(*ins, single & 1 != 0, ra);
         let mut b = Reader::<V>::new(*ins.add(1), single & 2 != 0, rb);
-        let mut out = out.cast::<V::T>();
-        for _ in 0..n / V::N {
-            M::wide(a.next(), b.next()).store(out);
-            out = out.add(V::N);
-        }
+        let out = store_all::<V>(out.cast(), n, || M::wide(a.next(), b.next()));
         for k in 0..n % V::N {
             out.add(k).write_unaligned(M::one(a.element(k), b.element(k)));
         }
@@ -84,11 +109,7 @@ pub unsafe fn pair<V: Vector, I: Op, O: Op>(ins: *const *const u8, single: u8, o
         let mut a = Reader::<V>::new(*ins, single & 1 != 0, ra);
         let mut b = Reader::<V>::new(*ins.add(1), single & 2 != 0, rb);
         let mut c = Reader::<V>::new(*ins.add(2), single & 4 != 0, rc);
-        let mut out = out.cast::<V::T>();
-        for _ in 0..n / V::N {
-            O::wide(I::wide(a.next(), b.next()), c.next()).store(out);
-            out = out.add(V::N);
-        }
+        let out = store_all::<V>(out.cast(), n, || O::wide(I::wide(a.next(), b.next()), c.next()));
         for k in 0..n % V::N {
             out.add(k).write_unaligned(O::one(I::one(a.element(k), b.element(k)), c.element(k)));
         }
@@ -105,13 +126,16 @@ trait Source<V: Vector>: Copy {
     unsafe fn one(self, k: usize) -> V::T;
 }
 
-/// Elements that lie in memory.
+/// Elements that lie in memory, or in cache where not `FAR`.
 #[derive(Clone, Copy)]
-struct There<T>(*const T);
+struct There<T, const FAR: bool>(*const T);
 
-impl<V: Vector> Source<V> for There<V::T> {
+impl<V: Vector, const FAR: bool> Source<V> for There<V::T, FAR> {
     #[inline(always)]
     unsafe fn wide(self, k: usize) -> V {
+        if FAR {
+            ahead::to_read(self.0.wrapping_add(k).wrapping_byte_add(ahead::READS).cast());
+        }
         // SAFETY: the caller's.
         unsafe { V::load(self.0.add(k)) }
     }
@@ -154,9 +178,9 @@ impl<V: Vector, M: Made, const A: bool, const B: bool> Source<V> for Of<V::T, M,
 
 /// Folds n elements into one: 32 running values, then their halves.
 #[inline(always)]
-pub unsafe fn segment<V: Vector, O: Op>(from: *const u8, n: usize, start: V::T, out: *mut u8) {
+pub unsafe fn segment<V: Vector, O: Op, const FAR: bool>(from: *const u8, n: usize, start: V::T, out: *mut u8) {
     // SAFETY: n elements from `from`, one at `out`.
-    unsafe { out.cast::<V::T>().write_unaligned(folded::<V, O>(There(from.cast()), n, start)) }
+    unsafe { out.cast::<V::T>().write_unaligned(folded::<V, O>(There::<_, FAR>(from.cast()), n, start)) }
 }
 
 /// Folds what n elements of two operands make into one, as `segment` would fold it from memory, to the bit. Bit i of `single`
@@ -208,10 +232,11 @@ pub unsafe fn lines<V: Vector, O: Op>(from: *const u8, stride: isize, count: usi
         for c in (0..count).step_by(LINES) {
             let from = from.offset(c as isize * stride);
             match count - c {
-                LINES.. => some_lines::<V, O, LINES>(from, stride, wide, into),
+                LINES.. if is_far(stride) => some_lines::<V, O, LINES, true>(from, stride, wide, into),
+                LINES.. => some_lines::<V, O, LINES, false>(from, stride, wide, into),
                 rest => {
                     for k in 0..rest {
-                        some_lines::<V, O, 1>(from.offset(k as isize * stride), stride, wide, into);
+                        some_lines::<V, O, 1, false>(from.offset(k as isize * stride), stride, wide, into);
                     }
                 }
             }
@@ -226,14 +251,28 @@ pub unsafe fn lines<V: Vector, O: Op>(from: *const u8, stride: isize, count: usi
     }
 }
 
+/// Whether lines that lie so far apart are in memory: then the next ones are asked for.
 #[inline(always)]
-unsafe fn some_lines<V: Vector, O: Op, const R: usize>(from: *const u8, stride: isize, n: usize, into: *mut V::T) {
+fn is_far(stride: isize) -> bool {
+    LINES * stride.unsigned_abs() >= ahead::FAR
+}
+
+#[inline(always)]
+unsafe fn some_lines<V: Vector, O: Op, const R: usize, const FAR: bool>(
+    from: *const u8,
+    stride: isize,
+    n: usize,
+    into: *mut V::T,
+) {
     // SAFETY: the caller's.
     unsafe {
         let at: [*const V::T; R] = std::array::from_fn(|r| from.offset(r as isize * stride).cast());
         for j in (0..n).step_by(V::N) {
             let mut all = V::load(into.add(j));
             for line in at {
+                if FAR {
+                    ahead::to_read(line.wrapping_add(j).wrapping_byte_offset(R as isize * stride).cast());
+                }
                 all = O::wide(all, V::load(line.add(j)));
             }
             all.store(into.add(j));

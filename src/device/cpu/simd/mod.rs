@@ -56,6 +56,13 @@ pub type Segment = unsafe fn(from: *const u8, n: usize, out: *mut u8);
 pub type Line = unsafe fn(from: *const u8, n: usize, into: *mut u8);
 /// Folds so many lines of n elements into n accumulators; the stride is in bytes.
 pub type Lines = unsafe fn(from: *const u8, stride: isize, count: usize, n: usize, into: *mut u8);
+/// What folds by one operation: a stretch into one element, the same of what lies in memory, a line, several lines.
+pub struct Folding {
+    pub segment: Segment,
+    pub far: Segment,
+    pub line: Line,
+    pub lines: Lines,
+}
 /// Folds what n elements of two operands make into one; bit i of the mask says that operand i is one number.
 pub type SegmentOf = unsafe fn(ins: [*const u8; 2], single: u8, n: usize, out: *mut u8);
 /// Folds what so many lines of two operands make into n accumulators; strides are in bytes.
@@ -89,7 +96,12 @@ macro_rules! path {
             $(#[$feature])?
             unsafe fn segment<V: Vector, O: Op, const K: usize>(from: *const u8, n: usize, out: *mut u8) {
                 // SAFETY: passed on.
-                unsafe { lanes::segment::<V, O>(from, n, V::STARTS[K], out) }
+                unsafe { lanes::segment::<V, O, false>(from, n, V::STARTS[K], out) }
+            }
+            $(#[$feature])?
+            unsafe fn far<V: Vector, O: Op, const K: usize>(from: *const u8, n: usize, out: *mut u8) {
+                // SAFETY: passed on.
+                unsafe { lanes::segment::<V, O, true>(from, n, V::STARTS[K], out) }
             }
 
             $(#[$feature])?
@@ -200,17 +212,21 @@ macro_rules! path {
                 }
             }
 
-            fn folding<V: Vector>(op: Arith) -> Option<(Segment, Line, Lines)> {
+            fn folding_by<V: Vector, O: Op, const K: usize>() -> Folding {
+                Folding { segment: segment::<V, O, K>, far: far::<V, O, K>, line: line::<V, O>, lines: lines::<V, O> }
+            }
+
+            fn folding<V: Vector>(op: Arith) -> Option<Folding> {
                 Some(match op {
-                    Arith::Add => (segment::<V, Add, 0>, line::<V, Add>, lines::<V, Add>),
-                    Arith::Mul => (segment::<V, Mul, 1>, line::<V, Mul>, lines::<V, Mul>),
-                    Arith::Max => (segment::<V, Max, 2>, line::<V, Max>, lines::<V, Max>),
-                    Arith::Min => (segment::<V, Min, 3>, line::<V, Min>, lines::<V, Min>),
+                    Arith::Add => folding_by::<V, Add, 0>(),
+                    Arith::Mul => folding_by::<V, Mul, 1>(),
+                    Arith::Max => folding_by::<V, Max, 2>(),
+                    Arith::Min => folding_by::<V, Min, 3>(),
                     Arith::Sub | Arith::Div => return None,
                 })
             }
 
-            pub fn fold_lanes(op: Arith, dtype: DType) -> Option<(Segment, Line, Lines)> {
+            pub fn fold_lanes(op: Arith, dtype: DType) -> Option<Folding> {
                 match dtype {
                     DType::F64 => folding::<$v64>(op),
                     DType::F32 => folding::<$v32>(op),
@@ -303,7 +319,7 @@ pub fn pair_lane(inner: Arith, then: Outer, dtype: DType) -> Option<BasicLane> {
 }
 
 /// Folds of floats by an operation: of a stretch into one element, of a line into accumulators, and of several lines.
-pub fn fold_lanes(op: Arith, dtype: DType) -> Option<(Segment, Line, Lines)> {
+pub fn fold_lanes(op: Arith, dtype: DType) -> Option<Folding> {
     match Isa::chosen() {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => avx512::fold_lanes(op, dtype),

@@ -1,0 +1,41 @@
+//! Asking for memory before its turn: what hardware does by itself for reads stops at the end of a page, and for writes it
+//! does little. Asking costs an instruction a cache line, so it is done where the data do not lie in the first cache.
+
+/// Bytes between what is asked for and what is written. Further ahead what was asked for begins to be pushed out again.
+pub const WRITES: usize = 1024;
+/// Bytes between what is asked for and what is read: two pages.
+pub const READS: usize = 8192;
+/// Bytes of a cache line.
+pub const LINE: usize = 64;
+/// Bytes of a result from which asking pays: half of a first-level cache.
+pub const FAR: usize = 32 << 10;
+
+/// This line is going to be read. Any address will do.
+#[inline(always)]
+pub fn to_read(p: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: asking never faults, and is part of every x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch(p.cast(), std::arch::x86_64::_MM_HINT_T0)
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = p;
+}
+
+/// This line is going to be written. Any address will do.
+#[inline(always)]
+pub fn to_write(p: *mut u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as above; where a CPU has no such instruction it does nothing.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) p, options(nostack, preserves_flags, readonly))
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = p;
+}
+
+/// All of so many bytes are going to be written soon.
+#[inline(always)]
+pub fn all_to_write(p: *mut u8, bytes: usize) {
+    (0..bytes).step_by(LINE).for_each(|at| to_write(p.wrapping_add(at)));
+}
