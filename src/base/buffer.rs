@@ -9,12 +9,12 @@
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicPtr, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, fence};
 
 use super::elem::Elem;
 use super::fault::Fault;
@@ -23,8 +23,8 @@ use super::memory::available;
 
 const ALIGN: usize = 64;
 const SMALL: usize = 64 << 10;
-/// What a thread keeps of one small class, in bytes.
-const SMALL_CAP: usize = 1 << 20;
+/// What a thread keeps of one small class, in bytes: of memory, and of buffers that were let go whole.
+const SMALL_CAP: usize = 1 << 19;
 /// Small classes: powers of two from 64 bytes.
 const CLASSES: usize = SMALL.trailing_zeros() as usize - 5;
 const HUGE: usize = 2 << 20;
@@ -35,9 +35,11 @@ const POOL_CAP: usize = 1 << 30;
 pub struct Buffer {
     /// Null while the bytes are only on a device.
     ptr: AtomicPtr<u8>,
-    bytes: usize,
+    bytes: AtomicUsize,
     class: usize,
     away: Mutex<Option<Arc<dyn Remote>>>,
+    /// Whether a device ever had the bytes: asked where the lock would cost too much.
+    travelled: AtomicBool,
 }
 
 /// The bytes of a buffer in the memory of a device.
@@ -54,13 +56,59 @@ pub trait Remote: Send + Sync {
 unsafe impl Send for Buffer {}
 unsafe impl Sync for Buffer {}
 
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+static PEAK: AtomicIsize = AtomicIsize::new(0);
 static IDLE: AtomicUsize = AtomicUsize::new(0);
 static LARGE_POOL: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
 
 thread_local! {
     static SMALL_POOL: RefCell<[Vec<NonNull<u8>>; CLASSES]> = const { RefCell::new([const { Vec::new() }; CLASSES]) };
+    static SPARE: RefCell<Spare> = const { RefCell::new(Spare([const { Vec::new() }; CLASSES])) };
+    static COUNT: Count = const { Count { now: Cell::new(0), high: Cell::new(0) } };
+}
+
+/// Small buffers that nobody holds, by class: the next one of that size is one of them as it is.
+struct Spare([Vec<Arc<Buffer>>; CLASSES]);
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        // What lies here is not counted, and each will be as it goes.
+        self.0.iter().flatten().for_each(|buffer| count(buffer.class as isize));
+    }
+}
+
+/// The bytes that a thread took, less those it gave back, since it last told; and the most they were. Telling at every
+/// small buffer would cost as much as the buffer.
+struct Count {
+    now: Cell<isize>,
+    high: Cell<isize>,
+}
+
+impl Count {
+    #[cold]
+    fn tell(&self) {
+        let now = self.now.take();
+        let before = LIVE.fetch_add(now, Relaxed);
+        PEAK.fetch_max(before + self.high.take(), Relaxed);
+    }
+}
+
+#[inline]
+fn count(bytes: isize) {
+    COUNT.with(|c| {
+        let now = c.now.get() + bytes;
+        c.now.set(now);
+        c.high.set(c.high.get().max(now));
+        if now.unsigned_abs() >= SMALL {
+            c.tell();
+        }
+    });
+}
+
+/// The small class of some bytes, as the place of its lists.
+#[inline]
+fn small(class: usize) -> usize {
+    class.trailing_zeros() as usize - 6
 }
 
 /// Small classes are powers of two from 64 bytes; larger ones keep three bits below the leading one, so at most 1/8 is lost.
@@ -80,14 +128,59 @@ impl Buffer {
                 .hint("make it smaller, or work on slices of it")
         };
         let class = class_of(bytes).ok_or_else(too_much)?;
+        if class <= SMALL
+            && let Some(buffer) = SPARE.with(|s| s.borrow_mut().0[small(class)].pop())
+        {
+            buffer.bytes.store(bytes, Relaxed);
+            count(class as isize);
+            return Ok(buffer);
+        }
         let ptr = memory_of(class).ok_or_else(too_much)?;
-        Ok(Arc::new(Buffer { ptr: AtomicPtr::new(ptr.as_ptr()), bytes, class, away: Mutex::new(None) }))
+        Ok(Arc::new(Buffer {
+            ptr: AtomicPtr::new(ptr.as_ptr()),
+            bytes: AtomicUsize::new(bytes),
+            class,
+            away: Mutex::new(None),
+            travelled: AtomicBool::new(false),
+        }))
+    }
+
+    /// Whether nobody but the caller has these bytes, here or on a device: they may be written over.
+    #[inline]
+    pub fn is_alone(buffer: &Arc<Buffer>) -> bool {
+        let alone = Arc::strong_count(buffer) == 1 && !buffer.travelled.load(Relaxed) && buffer.is_here();
+        // Whoever let go of it last did so after reading it.
+        fence(Acquire);
+        alone
+    }
+
+    /// Lets go of a buffer; a small one that nobody else holds is kept whole for the next of its size.
+    #[inline]
+    pub fn let_go(buffer: Arc<Buffer>) {
+        if buffer.class > SMALL || !Buffer::is_alone(&buffer) {
+            return;
+        }
+        let class = buffer.class;
+        // The lists of a thread that is ending are gone.
+        let _ = SPARE.try_with(|s| {
+            let list = &mut s.borrow_mut().0[small(class)];
+            if list.len() * class < SMALL_CAP {
+                list.push(buffer);
+                count(-(class as isize));
+            }
+        });
     }
 
     /// A buffer whose bytes are on a device and nowhere else.
     pub fn away_only(bytes: usize, remote: Arc<dyn Remote>) -> Arc<Buffer> {
         let class = class_of(bytes).unwrap_or(bytes);
-        Arc::new(Buffer { ptr: AtomicPtr::new(null_mut()), bytes, class, away: Mutex::new(Some(remote)) })
+        Arc::new(Buffer {
+            ptr: AtomicPtr::new(null_mut()),
+            bytes: AtomicUsize::new(bytes),
+            class,
+            away: Mutex::new(Some(remote)),
+            travelled: AtomicBool::new(true),
+        })
     }
 
     /// Its bytes on a device, if they are on one.
@@ -97,6 +190,7 @@ impl Buffer {
 
     /// Keeps the same bytes on a device; they must be here, or on their way to it.
     pub fn keep_away(&self, remote: Arc<dyn Remote>) {
+        self.travelled.store(true, Relaxed);
         if let Ok(mut away) = self.away.lock() {
             *away = Some(remote);
         }
@@ -130,10 +224,10 @@ impl Buffer {
         }
         let remote = away.as_ref().ok_or_else(lost)?;
         let ptr = memory_of(self.class).ok_or_else(|| {
-            Fault::new(format!("not enough memory to bring an array of {} to the host", human(self.bytes)))
+            Fault::new(format!("not enough memory to bring an array of {} to the host", human(self.bytes())))
         })?;
-        if let Err(fault) = remote.download(ptr.as_ptr(), self.bytes) {
-            LIVE.fetch_sub(self.class, Relaxed);
+        if let Err(fault) = remote.download(ptr.as_ptr(), self.bytes()) {
+            count(-(self.class as isize));
             give_back(ptr, self.class);
             return Err(fault);
         }
@@ -150,8 +244,9 @@ impl Buffer {
         self.ptr.load(Acquire)
     }
 
+    #[inline]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes.load(Relaxed)
     }
 
     /// Where its bytes are; brings them here first if they are on a device.
@@ -164,13 +259,13 @@ impl Buffer {
     /// The whole buffer as elements of `T`.
     pub fn as_slice<T: Elem>(&self) -> &[T] {
         // SAFETY: aligned to 64, holds `bytes` bytes, and every buffer is filled before it is shared.
-        unsafe { std::slice::from_raw_parts(self.ptr().cast(), self.bytes / size_of::<T>()) }
+        unsafe { std::slice::from_raw_parts(self.ptr().cast(), self.bytes() / size_of::<T>()) }
     }
 
     /// All of its bytes.
     pub fn as_slice_of_bytes(&self) -> &[u8] {
         // SAFETY: it holds `bytes` bytes, and every buffer is filled before it is shared.
-        unsafe { std::slice::from_raw_parts(self.ptr(), self.bytes) }
+        unsafe { std::slice::from_raw_parts(self.ptr(), self.bytes()) }
     }
 
     /// The whole buffer as elements of `T`, to fill it while nobody else has it.
@@ -181,7 +276,7 @@ impl Buffer {
             *away = None;
         }
         // SAFETY: as above, and `&mut self` says that nobody else looks.
-        unsafe { std::slice::from_raw_parts_mut(ptr.cast(), self.bytes / size_of::<T>()) }
+        unsafe { std::slice::from_raw_parts_mut(ptr.cast(), self.bytes() / size_of::<T>()) }
     }
 
     /// A buffer holding a copy of `data`.
@@ -208,7 +303,7 @@ const PIECE: usize = 1 << 20;
 impl Drop for Buffer {
     fn drop(&mut self) {
         if let Some(ptr) = NonNull::new(*self.ptr.get_mut()) {
-            LIVE.fetch_sub(self.class, Relaxed);
+            count(-(self.class as isize));
             give_back(ptr, self.class);
         }
     }
@@ -220,16 +315,13 @@ fn memory_of(class: usize) -> Option<NonNull<u8>> {
         Some(ptr) => ptr,
         None => fresh(class)?,
     };
-    let live = LIVE.fetch_add(class, Relaxed) + class;
-    if live > PEAK.load(Relaxed) {
-        PEAK.fetch_max(live, Relaxed);
-    }
+    count(class as isize);
     Some(ptr)
 }
 
 fn take_pooled(class: usize) -> Option<NonNull<u8>> {
     if class <= SMALL {
-        return SMALL_POOL.with(|p| p.borrow_mut()[class.trailing_zeros() as usize - 6].pop());
+        return SMALL_POOL.with(|p| p.borrow_mut()[small(class)].pop());
     }
     let mut pool = LARGE_POOL.lock().ok()?;
     let at = pool.iter().rposition(|&(c, _)| c == class)?;
@@ -242,7 +334,7 @@ fn give_back(ptr: NonNull<u8>, class: usize) {
     if class <= SMALL {
         // The pool of a thread that is ending is gone; then the memory goes back to the system.
         let kept = SMALL_POOL.try_with(|p| {
-            let list = &mut p.borrow_mut()[class.trailing_zeros() as usize - 6];
+            let list = &mut p.borrow_mut()[small(class)];
             let room = list.len() * class < SMALL_CAP;
             if room {
                 list.push(ptr);
@@ -305,10 +397,12 @@ fn release(ptr: NonNull<u8>, class: usize) {
 
 /// Bytes of arrays alive now, and the most there ever were since `reset_peak`.
 pub fn live_and_peak() -> (usize, usize) {
-    (LIVE.load(Relaxed), PEAK.load(Relaxed))
+    COUNT.with(Count::tell);
+    (LIVE.load(Relaxed).max(0) as usize, PEAK.load(Relaxed).max(0) as usize)
 }
 
 pub fn reset_peak() {
+    COUNT.with(Count::tell);
     PEAK.store(LIVE.load(Relaxed), Relaxed);
 }
 

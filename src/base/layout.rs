@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::shape::Shape;
+use super::shape::{Shape, copy_of};
 
 /// Element `i` of an array lies at `offset + Σ i[k]·strides[k]`, counted in elements.
 #[derive(PartialEq, Eq, Hash, Debug)]
@@ -14,13 +14,15 @@ pub struct Layout {
 }
 
 impl Clone for Layout {
+    #[inline]
     fn clone(&self) -> Layout {
-        Layout { shape: self.shape.clone(), strides: SmallVec::from_slice(&self.strides), offset: self.offset }
+        Layout { shape: self.shape.clone(), strides: copy_of(&self.strides), offset: self.offset }
     }
 }
 
 impl Layout {
     /// Row-major from element 0.
+    #[inline]
     pub fn contiguous(shape: Shape) -> Layout {
         let strides = shape.strides();
         Layout { shape, strides, offset: 0 }
@@ -31,7 +33,11 @@ impl Layout {
     }
 
     /// Row-major without gaps (the offset may be anything; axes of size 1 may have any stride).
+    #[inline]
     pub fn is_contiguous(&self) -> bool {
+        if let ([d], [s]) = (&self.shape[..], &self.strides[..]) {
+            return *s == 1 || *d <= 1;
+        }
         let mut expect = 1isize;
         for (&d, &s) in self.shape.iter().zip(&self.strides).rev() {
             if d == 0 {

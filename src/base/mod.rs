@@ -7,6 +7,7 @@ pub mod dtype;
 pub mod elem;
 pub mod fault;
 pub mod half;
+pub mod heap;
 pub mod host;
 pub mod interrupt;
 pub mod layout;

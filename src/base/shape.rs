@@ -5,13 +5,32 @@ use smallvec::SmallVec;
 use super::fault::Fault;
 
 /// The sizes of the axes, outermost first. `[]` is one number.
-#[derive(PartialEq, Eq, Hash, Default)]
+#[derive(Eq, Hash, Default)]
 pub struct Shape(pub SmallVec<[usize; 4]>);
 
-/// Every node has shapes: one copy of a few words, where the derived form walks element by element.
+/// Every node has shapes: one copy of five words, where the derived form walks element by element.
 impl Clone for Shape {
+    #[inline]
     fn clone(&self) -> Shape {
-        Shape(SmallVec::from_slice(&self.0))
+        Shape(copy_of(&self.0))
+    }
+}
+
+/// A copy of a few words; those that lie inside are copied as they lie, without looking how many there are.
+#[inline]
+pub(super) fn copy_of<T: Copy>(words: &SmallVec<[T; 4]>) -> SmallVec<[T; 4]> {
+    if words.spilled() {
+        return SmallVec::from_slice(words);
+    }
+    // SAFETY: nothing outside belongs to it, and its elements are plain words.
+    unsafe { std::ptr::read(words) }
+}
+
+/// Without a call, which costs more than the few words.
+impl PartialEq for Shape {
+    #[inline]
+    fn eq(&self, other: &Shape) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| a == b)
     }
 }
 
@@ -29,11 +48,13 @@ impl Shape {
     }
 
     /// The number of elements; saturates, so that an absurd shape stays absurd.
+    #[inline]
     pub fn size(&self) -> usize {
         self.0.iter().fold(1usize, |n, &d| n.saturating_mul(d))
     }
 
     /// Row-major strides, in elements.
+    #[inline]
     pub fn strides(&self) -> SmallVec<[isize; 4]> {
         if self.rank() == 1 {
             return SmallVec::from_buf_and_len([1, 0, 0, 0], 1);

@@ -4,20 +4,18 @@
 //! is computed, with three exceptions that nobody sees: a view of realised data is a layout; a map over few elements and a
 //! product of small matrices are done at once (recording costs twice what they do, see docs/performance.md); a very long chain is forced.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell};
 
 use smallvec::SmallVec;
 
-use super::expr::{Data, Expr, Ins, Node, bits_of};
+use super::at_once::{self, Side};
+use super::expr::{Data, Expr, Ins, Made, Node, bits_of};
 use super::leaf::ALIAS;
 use super::place::Place;
 use super::prim::*;
 use super::tape::Marks;
-use crate::base::product::{self, Side};
-use crate::base::{Buffer, DType, Fault, Half, Layout, Result, Shape, Span, trouble};
+use crate::base::{DType, Fault, Half, Result, Shape, Span};
 
-/// Maps over at most this many elements are computed at once.
-const AT_ONCE: usize = 2048;
 /// A node with more than this pending below it is forced when made.
 const LONGEST: u32 = 1500;
 
@@ -39,12 +37,24 @@ pub fn watch(watcher: Option<Watcher>) {
     WATCHER.set(watcher);
 }
 
+/// Whether somebody watches.
+#[inline]
+pub(super) fn is_watched() -> bool {
+    WATCHER.get().is_some()
+}
+
 /// Calls a primitive.
 pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
-    if let ([_, _], Body::Map(body)) = (ins, &prim.body)
-        && let Some(done) = pair_at_once(prim, body, ins)
-    {
-        return done;
+    let quick = match ins {
+        [x] if attrs.is_empty() => at_once::one(prim, x).or_else(|| record(prim, &[Side::Array(x)])),
+        [x, y] if attrs.is_empty() => {
+            let (x, y) = (Side::Array(x), Side::Array(y));
+            at_once::two(prim, x, y, None).or_else(|| record(prim, &[x, y]))
+        }
+        _ => None,
+    };
+    if let Some(done) = quick {
+        return Ok(done);
     }
     if let Some(fault) = ins.iter().find_map(Expr::fault) {
         return Err(fault);
@@ -64,7 +74,7 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
     for (e, &want) in ins.iter().zip(&types.ins) {
         inputs.push(if e.dtype() == want { e.clone() } else { cast(e, want)? });
     }
-    let data = at_once(prim, &inputs, &attrs, &shape, types.out, place)?;
+    let data = at_once::data(prim, &inputs, &attrs, &shape, types.out, place)?;
     let pending = match data {
         Some(_) => 0,
         None => {
@@ -80,28 +90,66 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
     if data.is_some() && !marks.held() {
         inputs.clear();
     }
-    let expr = Expr::from_node(Node {
-        prim,
-        attrs,
-        shape,
-        dtype: types.out,
-        place,
-        weak,
-        marks,
-        pending: Cell::new(pending),
-        span: CALL.get(),
-        seen: Cell::new(false),
-        read: Cell::new(false),
-        item: Cell::new((0, 0)),
-        ins: RefCell::new(inputs),
-        data: OnceCell::new(),
-    });
-    if let Some(data) = data {
-        let _ = expr.0.data.set(data);
-    } else if pending > LONGEST {
+    let (span, data) = (CALL.get(), data.map(OnceCell::from).unwrap_or_default());
+    let dtype = types.out;
+    let expr = Expr::build(Made { prim, attrs, shape, dtype, place, weak, marks, pending, span, ins: inputs, data });
+    if pending > LONGEST {
         super::engine::force(std::slice::from_ref(&expr))?;
     }
     Ok(expr)
+}
+
+/// Records an elementwise call of floats of one shape, dtype and place, or of such an array and a number: most calls of
+/// all, spared the steps that find out just that. `None` where the general way must be gone.
+pub fn record(prim: &'static Prim, sides: &[Side]) -> Option<Expr> {
+    let mut arrays = sides.iter().filter_map(|side| match side {
+        Side::Array(e) => Some(&e.0),
+        Side::Number(..) => None,
+    });
+    let like = arrays.next()?;
+    if !prim.is_map() || !like.dtype.is_float() || like.shape.contains(&0) || WATCHER.get().is_some() {
+        return None;
+    }
+    let fits = |n: &Node| !n.weak && !matches!(n.data.get(), Some(Data::Broken(_)));
+    let alike = |n: &Node| fits(n) && n.shape == like.shape && n.dtype == like.dtype && n.place == like.place;
+    if !fits(like) || !arrays.clone().all(|e| alike(e)) {
+        return None;
+    }
+    // What is there and small is computed at once.
+    let there = like.data.get().is_some() && arrays.clone().all(|e| e.data.get().is_some());
+    if there && at_once::is_small(&like.shape) {
+        return None;
+    }
+    let (_, dtype) = at_once::recipe_of(prim, like, sides)?;
+    let mut marks = like.marks;
+    let (mut most, mut rest) = (like.pending.get(), 0u32);
+    for e in arrays {
+        marks = marks.join(e.marks);
+        let n = e.pending.get();
+        (most, rest) = (most.max(n), rest.saturating_add(most.min(n)));
+    }
+    let pending = most.saturating_add(rest / 64).saturating_add(1);
+    if pending > LONGEST {
+        return None;
+    }
+    let mut ins = Ins::new();
+    for side in sides {
+        ins.push(match *side {
+            Side::Array(e) => {
+                if e.0.marks.live() {
+                    e.0.read.set(true);
+                }
+                e.clone()
+            }
+            Side::Number(bits, from) if from == like.dtype => Expr::weak_bits(bits, from),
+            Side::Number(bits, from) => {
+                Expr::full(Shape::scalar(), convert(bits, from, like.dtype), like.dtype, Place::Array)
+            }
+        });
+    }
+    let (shape, place, span) = (like.shape.clone(), like.place, CALL.get());
+    let (attrs, weak, data) = (Attrs::new(), false, OnceCell::new());
+    Some(Expr::build(Made { prim, attrs, shape, dtype, place, weak, marks, pending, span, ins, data }))
 }
 
 /// Whether an op does more with elements than make, move and convert them: what f16 is made f32 for.
@@ -161,7 +209,7 @@ pub fn convert(bits: u64, from: DType, to: DType) -> u64 {
 pub fn alias(e: &Expr, marks: Marks) -> Expr {
     let data = e.data().cloned();
     let keep = marks.held() || data.is_none();
-    Expr::from_node(Node {
+    Expr::build(Made {
         prim: &ALIAS,
         attrs: Attrs::new(),
         shape: e.shape().clone(),
@@ -169,12 +217,9 @@ pub fn alias(e: &Expr, marks: Marks) -> Expr {
         place: e.place(),
         weak: e.is_weak(),
         marks,
-        pending: Cell::new(if data.is_some() { 0 } else { e.0.pending.get().saturating_add(1) }),
+        pending: if data.is_some() { 0 } else { e.0.pending.get().saturating_add(1) },
         span: CALL.get(),
-        seen: Cell::new(false),
-        read: Cell::new(false),
-        item: Cell::new((0, 0)),
-        ins: RefCell::new(if keep { SmallVec::from_elem(e.clone(), 1) } else { SmallVec::new() }),
+        ins: if keep { SmallVec::from_elem(e.clone(), 1) } else { SmallVec::new() },
         data: data.map(OnceCell::from).unwrap_or_default(),
     })
 }
@@ -224,214 +269,4 @@ fn meet(prim: &'static Prim, ins: &[Expr]) -> Result<(Place, Marks, bool)> {
         weak &= e.is_weak();
     }
     Ok((place, marks, weak && (prim.is_map() || prim.is_view())))
-}
-
-/// The values, where making a node and planning it would cost more than having them.
-fn at_once(
-    prim: &'static Prim,
-    ins: &[Expr],
-    attrs: &Attrs,
-    shape: &Shape,
-    out: DType,
-    place: Place,
-) -> Result<Option<Data>> {
-    if shape.contains(&0) {
-        // No elements: no kernel has anything to do, and none needs to know this case.
-        return Ok(Some(Data::Buffer(Buffer::new(0)?, Layout::contiguous(shape.clone()))));
-    }
-    match &prim.body {
-        Body::View(index) => Ok(match ins[0].data() {
-            Some(Data::Buffer(buffer, layout)) => {
-                index(layout, attrs, shape).map(|layout| Data::Buffer(buffer.clone(), layout))
-            }
-            Some(Data::Number(bits)) => Some(Data::Number(*bits)),
-            _ => None,
-        }),
-        Body::Map(body) if shape.size() <= AT_ONCE && ins.iter().all(Expr::is_realised) && is_near(ins, place) => {
-            small_map(body, ins, shape, out).map(Some)
-        }
-        Body::Contract if shape.rank() == 2 && ins.iter().all(Expr::is_realised) && is_near(ins, place) => {
-            small_product(ins, shape, out)
-        }
-        _ => Ok(None),
-    }
-}
-
-/// A product of two small matrices that are there.
-fn small_product(ins: &[Expr], shape: &Shape, out: DType) -> Result<Option<Data>> {
-    let [a, b] = ins else { return Ok(None) };
-    let (Some(Data::Buffer(x, at)), Some(Data::Buffer(y, bt))) = (a.data(), b.data()) else { return Ok(None) };
-    let (m, n, k) = (shape[0], shape[1], a.shape()[1]);
-    let Some(product) = product::small(out, m, n, k) else { return Ok(None) };
-    let side = |buffer: &Buffer, layout: &Layout| Side {
-        // SAFETY: the offset lies in the buffer.
-        at: unsafe { buffer.ptr().add(layout.offset * out.size()) },
-        row: layout.strides[0],
-        column: layout.strides[1],
-    };
-    let buffer = Buffer::new(m * n * out.size())?;
-    // SAFETY: layouts stay inside their arrays; the buffer is fresh and holds the product.
-    unsafe { product(side(x, at), side(y, bt), buffer.ptr(), m, n, k) };
-    Ok(Some(Data::Buffer(buffer, Layout::contiguous(shape.clone()))))
-}
-
-/// Whether the host has all that a map needs: what lives on a device is recorded and stays there, numbers are everywhere.
-fn is_near(ins: &[Expr], place: Place) -> bool {
-    !place.is_remote() || ins.iter().all(|e| matches!(e.data(), Some(Data::Number(_))))
-}
-
-/// The commonest call of all, spared every general step: two small arrays of one shape and dtype, or one and a number,
-/// lying as the lane needs them, on no tape. `None` where it is not that.
-fn pair_at_once(prim: &'static Prim, body: &MapBody, ins: &[Expr]) -> Option<Result<Expr>> {
-    let (x, y) = (&*ins[0].0, &*ins[1].0);
-    let numbers = [matches!(x.data.get()?, Data::Number(_)), matches!(y.data.get()?, Data::Number(_))];
-    let (like, other, operands) = match numbers {
-        [false, false] => (x, y, Operands::Vectors),
-        [false, true] => (x, y, Operands::LastScalar),
-        [true, false] => (y, x, Operands::FirstScalar),
-        [true, true] => return None,
-    };
-    let alike = other.shape == like.shape && other.dtype == like.dtype && other.place == like.place;
-    let fits = if other.weak { other.dtype.kind() <= like.dtype.kind() && other.shape.is_empty() } else { alike };
-    let n = like.shape.size();
-    if !fits
-        || like.place.is_remote()
-        || like.weak
-        || n > AT_ONCE
-        || n == 0
-        || x.marks.live()
-        || y.marks.live()
-        || WATCHER.get().is_some()
-    {
-        return None;
-    }
-    let mut number_bits = [0u64; 1];
-    let mut at = [std::ptr::null::<u8>(); 2];
-    for (at, e) in at.iter_mut().zip([x, y]) {
-        *at = match e.data.get()? {
-            Data::Buffer(buffer, layout) if layout.is_contiguous() => {
-                // SAFETY: the offset lies in the buffer.
-                unsafe { buffer.ptr().add(layout.offset * e.dtype.size()) }
-            }
-            Data::Number(number) => {
-                number_bits[0] = if e.dtype == like.dtype { *number } else { convert(*number, e.dtype, like.dtype) };
-                number_bits.as_ptr().cast()
-            }
-            _ => return None,
-        };
-    }
-    let types = match (prim.dtype)(&Call { prim, ins, attrs: Attrs::new() }) {
-        Ok(types) => types,
-        Err(fault) => return Some(Err(fault)),
-    };
-    if types.ins.iter().any(|&d| d != like.dtype) {
-        return None;
-    }
-    let lane = (body.lane)(like.dtype, operands)?;
-    let run = || {
-        let buffer = Buffer::new(n * types.out.size())?;
-        // SAFETY: operands hold n elements, or one where single; the buffer is fresh and holds n.
-        unsafe { lane(at.as_ptr(), buffer.ptr(), n) };
-        trouble::check().map_err(|f| sided(f, ins))?;
-        let shape = like.shape.clone();
-        let data = Data::Buffer(buffer, Layout::contiguous(shape.clone()));
-        Ok(Expr::realised(data, shape, types.out, like.place))
-    };
-    Some(run())
-}
-
-/// A map over few elements, inputs realised: load, one lane, done.
-fn small_map(body: &MapBody, ins: &[Expr], shape: &Shape, out: DType) -> Result<Data> {
-    let n = shape.size();
-    let missing = || Fault::new("internal: no lane for this dtype");
-    let numbers = ins.iter().all(|e| matches!(e.data(), Some(Data::Number(_))));
-    let count = if numbers { 1 } else { n };
-    // Only two-operand lanes take one number for a whole block, and only one of the two may be one.
-    let mut scratch: SmallVec<[Scratch; 3]> = SmallVec::new();
-    for e in ins {
-        let single = count == 1 || (ins.len() == 2 && !scratch.iter().any(Scratch::single));
-        scratch.push(operand(e, shape, single)?);
-    }
-    let pointers: SmallVec<[*const u8; 3]> = scratch.iter().map(Scratch::pointer).collect();
-    let last = scratch.len() - 1;
-    let operands = match (scratch.len(), scratch[0].single(), scratch[last].single()) {
-        (2, false, true) if count > 1 => Operands::LastScalar,
-        (2, true, false) if count > 1 => Operands::FirstScalar,
-        _ => Operands::Vectors,
-    };
-    let lane = (body.lane)(ins[last].dtype(), operands).ok_or_else(missing)?;
-    if numbers {
-        let mut bits = 0u64;
-        // SAFETY: one element of at most 8 bytes from operands of one element.
-        unsafe { lane(pointers.as_ptr(), (&raw mut bits).cast(), 1) };
-        trouble::check().map_err(|f| sided(f, ins))?;
-        return Ok(Data::Number(bits));
-    }
-    let buffer = Buffer::new(n * out.size())?;
-    // SAFETY: the buffer is fresh and holds n elements; each operand holds n, or one where the lane reads one.
-    unsafe { lane(pointers.as_ptr(), buffer.ptr(), n) };
-    trouble::check().map_err(|f| sided(f, ins))?;
-    Ok(Data::Buffer(buffer, Layout::contiguous(shape.clone())))
-}
-
-/// The fault of a marked lane with both sides named: the second operand is the one that holds what cannot be.
-#[cold]
-fn sided(fault: Fault, ins: &[Expr]) -> Fault {
-    let [a, b] = ins else { return fault };
-    let at = |k: usize, n: i64| match b.rank() {
-        0 => format!("is {n}"),
-        1 => format!("has {n} at index {k}"),
-        _ => {
-            let of = |axis: usize| k / b.shape()[axis + 1..].iter().product::<usize>() % b.shape()[axis];
-            let index: Vec<String> = (0..b.rank()).map(|axis| of(axis).to_string()).collect();
-            format!("has {n} at index [{}]", index.join(", "))
-        }
-    };
-    let bad = |n: i64| if fault.message.contains("zero") { n == 0 } else { n < 0 };
-    let ints = b.host().and_then(|host| {
-        crate::dispatch!(host.dtype, T => {
-            Ok(host.to_vec::<T>()?.into_iter().map(crate::base::Elem::to_i64).collect::<Vec<i64>>())
-        })
-    });
-    let found = ints.ok().and_then(|ints| ints.iter().position(|&n| bad(n)).map(|k| at(k, ints[k])));
-    fault.side(0, format!("is {}", a.type_name())).side(1, found.unwrap_or_default())
-}
-
-/// An operand of a small map: in place, one number, or copied to lie row-major.
-enum Scratch {
-    InPlace(*const u8),
-    Single(u64),
-    Copied(std::sync::Arc<Buffer>),
-}
-
-impl Scratch {
-    fn pointer(&self) -> *const u8 {
-        match self {
-            Scratch::InPlace(p) => *p,
-            Scratch::Single(bits) => (&raw const *bits).cast(),
-            Scratch::Copied(b) => b.ptr(),
-        }
-    }
-
-    fn single(&self) -> bool {
-        matches!(self, Scratch::Single(_))
-    }
-}
-
-fn operand(e: &Expr, shape: &Shape, single: bool) -> Result<Scratch> {
-    match e.data() {
-        Some(Data::Buffer(b, l)) if l.shape == *shape && l.is_contiguous() => {
-            // SAFETY: the offset lies in the buffer.
-            Ok(Scratch::InPlace(unsafe { b.ptr().add(l.offset * e.dtype().size()) }))
-        }
-        Some(Data::Number(bits)) if single => Ok(Scratch::Single(*bits)),
-        Some(Data::Buffer(b, l)) if single && l.size() == 1 => Ok(crate::dispatch!(e.dtype(), T => {
-            Scratch::Single(bits_of(b.as_slice::<T>()[l.offset]))
-        })),
-        _ => {
-            let host = e.host()?;
-            let host = crate::base::Host { layout: host.layout.broadcast(shape), ..host };
-            crate::dispatch!(e.dtype(), T => Buffer::from_slice(&host.to_vec::<T>()?)).map(Scratch::Copied)
-        }
-    }
 }

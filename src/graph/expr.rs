@@ -46,6 +46,21 @@ pub struct Node {
     pub(super) data: OnceCell<Data>,
 }
 
+/// What a node is made of; the rest of it is the same for all that are new.
+pub(super) struct Made {
+    pub prim: &'static Prim,
+    pub attrs: Attrs,
+    pub shape: Shape,
+    pub dtype: DType,
+    pub place: Place,
+    pub weak: bool,
+    pub marks: Marks,
+    pub pending: u32,
+    pub span: Span,
+    pub ins: Ins,
+    pub data: OnceCell<Data>,
+}
+
 /// The values of a realised node.
 #[derive(Clone)]
 pub enum Data {
@@ -57,13 +72,47 @@ pub enum Data {
 }
 
 impl Expr {
-    pub(super) fn from_node(node: Node) -> Expr {
-        Expr(Rc::new(node))
+    /// A node, each field written where it stays: made on the stack and moved there it would take as long again.
+    #[inline(always)]
+    pub(super) fn build(made: Made) -> Expr {
+        let Made { prim, attrs, shape, dtype, place, weak, marks, pending, span, ins, data } = made;
+        let mut node = Rc::<Node>::new_uninit();
+        if let Some(to) = Rc::get_mut(&mut node) {
+            let to = to.as_mut_ptr();
+            // SAFETY: the node is ours alone.
+            unsafe {
+                (&raw mut (*to).prim).write(prim);
+                (&raw mut (*to).attrs).write(attrs);
+                (&raw mut (*to).shape).write(shape);
+                (&raw mut (*to).dtype).write(dtype);
+                (&raw mut (*to).place).write(place);
+                (&raw mut (*to).weak).write(weak);
+                (&raw mut (*to).marks).write(marks);
+                (&raw mut (*to).pending).write(Cell::new(pending));
+                (&raw mut (*to).span).write(span);
+                (&raw mut (*to).seen).write(Cell::new(false));
+                (&raw mut (*to).read).write(Cell::new(false));
+                (&raw mut (*to).item).write(Cell::new((0, 0)));
+                (&raw mut (*to).ins).write(RefCell::new(ins));
+                (&raw mut (*to).data).write(data);
+            }
+        }
+        // SAFETY: all of it was just written (a fresh node has one handle, so that `get_mut` gave it; a field that is
+        // added fails to compile, below `Drop`).
+        Expr(unsafe { node.assume_init() })
+    }
+
+    /// A realised node that lies row-major without gaps in a buffer of its own.
+    #[inline(always)]
+    pub(super) fn made(buffer: Arc<Buffer>, shape: &Shape, dtype: DType, place: Place) -> Expr {
+        let layout = Layout { shape: shape.clone(), strides: shape.strides(), offset: 0 };
+        Expr::realised(Data::Buffer(buffer, layout), shape.clone(), dtype, place)
     }
 
     /// A realised node.
+    #[inline(always)]
     pub fn realised(data: Data, shape: Shape, dtype: DType, place: Place) -> Expr {
-        Expr::from_node(Node {
+        Expr::build(Made {
             prim: &super::leaf::DATA,
             attrs: Attrs::new(),
             shape,
@@ -71,12 +120,9 @@ impl Expr {
             place,
             weak: false,
             marks: Marks::default(),
-            pending: Cell::new(0),
+            pending: 0,
             span: Span::default(),
-            seen: Cell::new(false),
-            read: Cell::new(false),
-            item: Cell::new((0, 0)),
-            ins: RefCell::default(),
+            ins: Ins::new(),
             data: OnceCell::from(data),
         })
     }
@@ -99,7 +145,12 @@ impl Expr {
 
     /// A weak number: int, float or bool.
     pub fn weak<T: Elem>(x: T) -> Expr {
-        let mut e = Expr::full(Shape::scalar(), bits_of(x), T::DTYPE, Place::Array);
+        Expr::weak_bits(bits_of(x), T::DTYPE)
+    }
+
+    /// A weak number by its bits, in the dtype of its kind.
+    pub(super) fn weak_bits(bits: u64, dtype: DType) -> Expr {
+        let mut e = Expr::full(Shape::scalar(), bits, dtype, Place::Array);
         if let Some(node) = Rc::get_mut(&mut e.0) {
             node.weak = true;
         }
@@ -113,7 +164,7 @@ impl Expr {
 
     /// An array of which only the type is known; of use while the engine is blind.
     pub fn untold(shape: Shape, dtype: DType, place: Place, weak: bool) -> Expr {
-        Expr::from_node(Node {
+        Expr::build(Made {
             prim: &super::leaf::DATA,
             attrs: Attrs::new(),
             shape,
@@ -121,12 +172,9 @@ impl Expr {
             place,
             weak,
             marks: Marks::default(),
-            pending: Cell::new(1),
+            pending: 1,
             span: Span::default(),
-            seen: Cell::new(false),
-            read: Cell::new(false),
-            item: Cell::new((0, 0)),
-            ins: RefCell::default(),
+            ins: Ins::new(),
             data: OnceCell::new(),
         })
     }
@@ -321,24 +369,56 @@ pub fn from_bits<T: Elem>(bits: u64) -> T {
     unsafe { std::ptr::read_unaligned((&raw const bits).cast::<T>()) }
 }
 
-/// Drops inputs without recursion: a chain of a hundred thousand nodes must not use a hundred thousand stack frames.
+/// Drops inputs without recursion: a chain of a hundred thousand nodes must not use a hundred thousand stack frames. Those
+/// that nothing hangs below, or that others hold, go at once.
 fn drop_deep(ins: Ins) {
     let mut stack = ins;
     while let Some(mut e) = stack.pop() {
         if let Some(node) = Rc::get_mut(&mut e.0) {
-            stack.extend(std::mem::take(node.ins.get_mut()));
+            let below = node.ins.get_mut();
+            while let Some(e) = below.pop() {
+                if Rc::strong_count(&e.0) == 1 && !e.0.ins.borrow().is_empty() {
+                    stack.push(e);
+                }
+            }
         }
     }
 }
 
 impl Drop for Node {
+    #[inline]
     fn drop(&mut self) {
-        let ins = std::mem::take(self.ins.get_mut());
-        if !ins.is_empty() {
-            drop_deep(ins);
+        if !self.ins.get_mut().is_empty() {
+            drop_deep(std::mem::take(self.ins.get_mut()));
+        }
+        if let Some(data) = self.data.get_mut()
+            && let Data::Buffer(..) = data
+            && let Data::Buffer(buffer, _) = std::mem::replace(data, Data::Number(0))
+        {
+            Buffer::let_go(buffer);
         }
     }
 }
+
+/// A field that is added to a node fails here: `Expr::build` has to write it.
+const _: fn(&Node) = |node| {
+    let Node {
+        prim: _,
+        attrs: _,
+        shape: _,
+        dtype: _,
+        place: _,
+        weak: _,
+        marks: _,
+        pending: _,
+        span: _,
+        seen: _,
+        read: _,
+        item: _,
+        ins: _,
+        data: _,
+    } = node;
+};
 
 impl std::fmt::Debug for Expr {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {

@@ -1,6 +1,7 @@
 //! The expression graph: records of operations, shared nodes, and how a call becomes a node. Computes nothing large.
 
 pub mod apply;
+pub mod at_once;
 pub mod cast;
 pub mod engine;
 pub mod expr;

@@ -87,8 +87,8 @@ pub enum Attr {
     Text(Arc<str>),
 }
 
-/// The attributes of a node, in the order of the parameters.
-pub type Attrs = SmallVec<[Attr; 2]>;
+/// The attributes of a node, in the order of the parameters. Most nodes have none: a list beside them costs those least.
+pub type Attrs = Vec<Attr>;
 
 impl Attr {
     pub fn ints(values: impl IntoIterator<Item = i64>) -> Attr {

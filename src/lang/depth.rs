@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 
-use crate::base::{Fault, Result};
+use crate::base::{Fault, Result, heap};
 
 /// Calls inside calls. Far above what a program means to do, and reached before memory becomes a matter.
 const DEEPEST: usize = 50_000;
@@ -28,6 +28,7 @@ pub fn with_stack<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> 
         let mine = work.clone();
         let run = move || {
             FLOOR.set(here().saturating_sub(stack - RESERVE));
+            heap::keep();
             let f = mine.lock().ok().and_then(|mut f| f.take());
             f.map(|f| f())
         };

@@ -54,8 +54,8 @@ pub struct Interp {
     pub(super) module: u32,
     pub(super) signatures: Cache<Rc<Signature>>,
     pub(super) scalar_types: Cache<super::prim::ScalarTypes>,
-    /// The source of every prelude text starts here; faults in them are shown where they were called.
-    pub(super) house_sources: Vec<u32>,
+    /// Which sources, by number, are texts of the prelude; faults in them are shown where they were called.
+    pub(super) house_sources: Vec<bool>,
     /// Loops and functions that ran so often leave the walk; `fast::NEVER` keeps them in it.
     pub hot: u32,
     pub(super) machine: super::fast::Machine,

@@ -1,7 +1,5 @@
 //! Picking and putting: by arrays of indices, one after the other, at every n-th place.
 
-use smallvec::SmallVec;
-
 use super::*;
 use crate::base::{DType, Fault, Result, Shape};
 use crate::graph::prim::{Default, Rule};
@@ -130,7 +128,7 @@ pub fn scatter_add(x: &Expr, values: &Expr, indices: &[Expr]) -> Expr {
 }
 
 pub fn join(arrays: &[Expr], axis: usize) -> Expr {
-    build(&JOIN, arrays, SmallVec::from_elem(axis.into(), 1))
+    build(&JOIN, arrays, vec![axis.into()])
 }
 
 pub fn place(x: &Expr, values: &Expr, axis: impl Into<Attr>, start: impl Into<Attr>, step: impl Into<Attr>) -> Expr {

@@ -10,7 +10,7 @@ use super::kernel::{Kernel, SlotKind};
 use super::schedule::{Plan, schedule};
 use super::trace::{Fx, Key, Trace, What, trace};
 use crate::base::{Buffer, DType, Fault, Layout, Result, Span, interrupt, trouble};
-use crate::device::{Bound, Device, Memory};
+use crate::device::{Bound, Memory};
 use crate::graph::prim::{Body, Operands};
 use crate::graph::{Data, Expr};
 
@@ -77,6 +77,9 @@ fn base(root: &Expr) -> Expr {
 
 /// Realises the views between a root and its base.
 fn look_through(root: &Expr) -> Result<()> {
+    if root.is_realised() {
+        return Ok(());
+    }
     let mut chain = vec![];
     let mut at = root.clone();
     while !at.is_realised() {
@@ -126,38 +129,37 @@ fn plan(t: &Trace) -> Result<Rc<Plan>> {
 /// Every kernel reads what is there when it runs. Asked once per plan: a plan that is wrong must not reach memory.
 fn sound(plan: &Plan) -> Result<()> {
     let mut there: Vec<bool> = plan.slots.iter().map(|s| !matches!(s.kind, SlotKind::Made(_))).collect();
-    for (kernel, dead) in plan.kernels.iter().zip(&plan.dead_after) {
-        if kernel.reads().iter().any(|&slot| !there[slot]) {
+    for (k, dead) in plan.dead_after.iter().enumerate() {
+        if plan.reads[k].iter().any(|&slot| !there[slot]) {
             return Err(Fault::new("internal: a kernel runs before one that writes what it reads"));
         }
-        kernel.writes().iter().for_each(|&slot| there[slot] = true);
+        plan.writes[k].iter().for_each(|&slot| there[slot] = true);
         dead.iter().for_each(|&slot| there[slot] = false);
     }
     Ok(())
 }
 
 fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
-    let devices: Vec<&'static dyn Device> =
-        plan.devices.iter().map(|&d| crate::device::of(d)).collect::<Result<_>>()?;
+    let device = |kernel: usize| crate::device::of(plan.devices[kernel]);
     let programs = match plan.programs.get() {
         Some(programs) => programs,
         None => {
-            let both = plan.kernels.iter().zip(&devices);
-            let made = both.map(|(k, device)| device.prepare(k, &plan.slots)).collect::<Result<Vec<_>>>()?;
+            let prepared = |(i, k): (usize, &Kernel)| device(i)?.prepare(k, &plan.slots);
+            let made = plan.kernels.iter().enumerate().map(prepared).collect::<Result<Vec<_>>>()?;
             plan.programs.get_or_init(|| made)
         }
     };
     let mut memory = bind(t, plan);
     let mut kept: Vec<(u32, Arc<Buffer>)> = Vec::with_capacity(plan.written.len());
-    let wanted: Vec<Option<u32>> = slots_to_items(plan);
+    let wanted = &plan.item_of;
     for (i, (kernel, program)) in plan.kernels.iter().zip(programs).enumerate() {
-        for slot in kernel.writes() {
+        for &slot in &plan.writes[i] {
             if matches!(memory.bound[slot], Bound::Nothing) {
                 let SlotKind::Made(n) = plan.slots[slot].kind else { continue };
                 let bytes = n.saturating_mul(plan.slots[slot].dtype.size());
                 let buffer = match dying(plan, i, slot, &memory) {
                     Some(buffer) => buffer,
-                    None => devices[i].alloc(bytes).map_err(|f| placed(f, t, kernel, &wanted))?,
+                    None => device(i)?.alloc(bytes).map_err(|f| placed(f, t, kernel, wanted))?,
                 };
                 if let Some(item) = wanted[slot]
                     && is_wanted(t, item)
@@ -168,15 +170,15 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
             }
         }
         if plan.devices[i] == 0 {
-            memory.fetch(&kernel.reads())?;
+            memory.fetch(&plan.reads[i])?;
         }
         let start = PROFILING.get().then(Instant::now);
         let launched = program.launch(&memory);
         // Asked in any case: a mark that stays would be found by the next kernel.
         let marked = trouble::check().map_err(|f| blamed(f, t, plan, i));
-        launched.and(marked).map_err(|f| placed(f, t, kernel, &wanted))?;
+        launched.and(marked).map_err(|f| placed(f, t, kernel, wanted))?;
         if let Some(start) = start {
-            devices[i].settle()?;
+            device(i)?.settle()?;
             let seconds = start.elapsed().as_secs_f64();
             let places = plan.items[i].iter().map(|&item| t.nodes[item as usize].node().span);
             let sample =
@@ -185,13 +187,16 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
         }
         interrupt::check()?;
         for &slot in &plan.dead_after[i] {
-            memory.bound[slot] = Bound::Nothing;
+            if let Bound::Buffer { buffer, .. } = std::mem::replace(&mut memory.bound[slot], Bound::Nothing) {
+                Buffer::let_go(buffer);
+            }
         }
     }
-    devices.iter().enumerate().try_for_each(|(i, device)| match plan.devices[..i].contains(&plan.devices[i]) {
-        true => Ok(()),
-        false => device.flush(),
-    })?;
+    for (i, &number) in plan.devices.iter().enumerate() {
+        if number > 0 && !plan.devices[..i].contains(&number) {
+            device(i)?.flush()?;
+        }
+    }
     for (item, buffer) in kept {
         let node = &t.nodes[item as usize];
         node.realise(Data::Buffer(buffer, Layout::contiguous(node.shape().clone())));
@@ -293,14 +298,6 @@ fn is_wanted(t: &Trace, item: u32) -> bool {
     t.roots.contains(&item)
         || t.nodes[item as usize].node().marks.live()
         || t.nodes[item as usize].holders() > 1 + t.users(item)
-}
-
-fn slots_to_items(plan: &Plan) -> Vec<Option<u32>> {
-    let mut out = vec![None; plan.slots.len()];
-    for &(item, slot) in &plan.written {
-        out[slot] = Some(item);
-    }
-    out
 }
 
 /// What is known before anything runs: leaves and numbers.

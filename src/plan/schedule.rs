@@ -1,5 +1,7 @@
 //! Schedule: from a trace to a plan: kernels in order, slots, and which slot is last read where.
 
+use smallvec::SmallVec;
+
 use super::emit::Emitter;
 use super::epilogue::{self, Kernels};
 use super::fuse::{Group, fuse};
@@ -25,6 +27,11 @@ pub struct Plan {
     pub in_place: Vec<Option<(usize, usize)>>,
     /// Items that are written and their slots: they become realised.
     pub written: Vec<(u32, usize)>,
+    /// Per slot, the item that is written there.
+    pub item_of: Vec<Option<u32>>,
+    /// Per kernel, the slots that it reads, and those that it writes.
+    pub reads: Vec<SmallVec<[usize; 8]>>,
+    pub writes: Vec<SmallVec<[usize; 4]>>,
     /// Items that were computed in registers only.
     pub inlined: Vec<u32>,
     /// The kernels as a device prepared them.
@@ -135,6 +142,9 @@ fn finish(t: &Trace, slots: Vec<Slot>, of_item: Vec<Option<usize>>, kernels: Vec
             dead_after[k].push(slot);
         }
     }
+    let mut item_of = vec![None; slots.len()];
+    out.iter().for_each(|&(item, slot)| item_of[slot] = Some(item));
+    let (reads, writes) = kernels.iter().map(|k| (k.reads(), k.writes())).unzip();
     let in_place = kernels.iter().zip(&dead_after).map(|(k, dead)| in_place(k, dead, &slots)).collect();
     Plan {
         slots,
@@ -144,6 +154,9 @@ fn finish(t: &Trace, slots: Vec<Slot>, of_item: Vec<Option<usize>>, kernels: Vec
         items: vec![],
         dead_after,
         written: out,
+        item_of,
+        reads,
+        writes,
         inlined,
         programs: std::cell::OnceCell::new(),
     }

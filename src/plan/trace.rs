@@ -103,6 +103,7 @@ pub fn trace(roots: &[Expr]) -> Trace {
         ins: Vec::with_capacity(items),
         key: Vec::with_capacity(5 * items),
         roots: vec![],
+        seen: false,
     };
     let mut stack: SmallVec<[(Expr, bool); 32]> = roots.iter().rev().map(|r| (r.clone(), false)).collect();
     while let Some((e, inputs_done)) = stack.pop() {
@@ -110,18 +111,18 @@ pub fn trace(roots: &[Expr]) -> Trace {
             continue;
         }
         if !inputs_done && !e.is_realised() {
+            let before = stack.len();
+            stack.push((e.clone(), true));
             e.with_ins(|ins| {
-                let below = ins.iter().rev().filter(|i| flat.item(i).is_none());
-                let before = stack.len();
-                stack.push((e.clone(), true));
-                stack.extend(below.map(|i| (i.clone(), false)));
-                // Leaves only, and all of them seen: it is its turn.
-                if stack.len() == before + 1 {
-                    stack.pop();
-                    flat.push(e.clone());
+                for i in ins.iter().rev().filter(|i| flat.item(i).is_none()) {
+                    stack.push((i.clone(), false));
                 }
             });
-            continue;
+            if stack.len() > before + 1 {
+                continue;
+            }
+            // Leaves only, and all of them seen: it is its turn.
+            stack.pop();
         }
         flat.push(e);
     }
@@ -136,6 +137,8 @@ struct Flat {
     ins: Vec<u32>,
     roots: Vec<u32>,
     key: Vec<u64>,
+    /// Whether some node was computed before, without being kept.
+    seen: bool,
 }
 
 impl Flat {
@@ -167,7 +170,7 @@ impl Flat {
                 self.root(item);
             }
         }
-        for i in 0..self.nodes.len() {
+        for i in 0..if self.seen { self.nodes.len() } else { 0 } {
             if self.kinds[i].tag == OP && self.nodes[i].node().seen.get() {
                 self.root(i as u32);
             }
@@ -195,13 +198,13 @@ impl Flat {
         let tag = match e.data() {
             Some(Data::Buffer(_, layout)) => {
                 self.key.push(head(BUFFER, device, 0));
-                self.key.extend(layout.shape.iter().map(|&d| d as u64));
-                self.key.extend(layout.strides.iter().map(|&s| s as u64));
+                sizes(&mut self.key, &layout.shape);
+                layout.strides.iter().for_each(|&s| self.key.push(s as u64));
                 BUFFER
             }
             Some(_) => {
                 self.key.push(head(NUMBER, 0, 0));
-                self.key.extend(node.shape.iter().map(|&d| d as u64));
+                sizes(&mut self.key, &node.shape);
                 NUMBER
             }
             None => {
@@ -212,7 +215,7 @@ impl Flat {
                         debug_assert!(i.node().item.get().0 == number, "inputs come before their users");
                         i.node().item.get().1
                     };
-                    self.ins.extend(ins.iter().map(item));
+                    ins.iter().for_each(|i| self.ins.push(item(i)));
                 });
                 let ins = &self.ins[first..];
                 if node.prim.is_view() {
@@ -223,9 +226,11 @@ impl Flat {
                         device = 0;
                     }
                 }
-                self.key.extend([head(OP, device, ins.len()), std::ptr::from_ref(node.prim) as u64]);
-                self.key.extend(ins.iter().map(|&i| i as u64));
-                self.key.extend(node.shape.iter().map(|&d| d as u64));
+                self.seen |= node.seen.get();
+                self.key.push(head(OP, device, ins.len()));
+                self.key.push(std::ptr::from_ref(node.prim) as u64);
+                ins.iter().for_each(|&i| self.key.push(i as u64));
+                sizes(&mut self.key, &node.shape);
                 for attr in &node.attrs {
                     attr.key(&mut self.key);
                 }
@@ -236,6 +241,11 @@ impl Flat {
         self.kinds.push(Kind { tag, device, end: self.ins.len() as u32 });
         self.nodes.push(e);
     }
+}
+
+#[inline(always)]
+fn sizes(key: &mut Vec<u64>, shape: &Shape) {
+    shape.iter().for_each(|&d| key.push(d as u64));
 }
 
 impl Trace {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::Flow;
 use crate::base::{DType, Fault, Result, Span, interrupt};
+use crate::graph::at_once;
 use crate::lang::args::Args;
 use crate::lang::builtin::{Builtin, Run};
 use crate::lang::code::*;
@@ -57,7 +58,20 @@ impl Interp {
             }
             return self.run(code, cells, base).map_err(|f| self.called(f, code, span));
         }
-        let args = self.args(&c.args)?;
+        let mut args = Args::default();
+        if let (Value::Builtin(b), [Arg::One(code)]) = (&f, &*c.args) {
+            let x = self.eval(code)?;
+            if let (Run::Prim(prim), Value::Array(e)) = (&b.run, &x)
+                && prim.params.len() == 1
+                && self.dry.is_none()
+                && let Some(e) = at_once::one(prim, e)
+            {
+                return Ok(Value::Array(e));
+            }
+            args.positional.push(x);
+        } else {
+            args = self.args(&c.args)?;
+        }
         let site = Site { span, first: None, args: &c.args };
         self.call_value(&f, args, Some(site)).map_err(|fault| self.no_function(fault, &f, c))
     }
@@ -145,8 +159,9 @@ impl Interp {
     }
 
     /// Whether a place is in code of the house.
+    #[inline]
     pub(super) fn is_house(&self, span: Span) -> bool {
-        self.house_sources.contains(&span.source)
+        self.house_sources.get(span.source as usize).is_some_and(|&house| house)
     }
 
     /// Nodes made from now on belong to this call; code of the house works for the user's call that runs it.
@@ -399,7 +414,7 @@ impl Interp {
             let name = if code.name.is_empty() { "a function" } else { &code.name };
             return fault.at(code.span).called_at(span, name);
         }
-        let inside = |s: &Span| self.house_sources.contains(&s.source);
+        let inside = |s: &Span| self.is_house(*s);
         if fault.span.as_ref().is_some_and(inside) {
             fault.span = None;
             fault.message = spoken_by(&code.name, &fault.message);

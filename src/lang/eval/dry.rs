@@ -122,7 +122,7 @@ impl Interp {
     /// A fault in a branch that may not be taken, where the other one goes well. The house has such branches for
     /// arguments that are wrong in value.
     fn blame(&mut self, fault: Fault) {
-        if fault.span.is_some_and(|s| !self.house_sources.contains(&s.source)) {
+        if fault.span.is_some_and(|s| !self.is_house(s)) {
             self.report(fault);
         }
     }
@@ -542,7 +542,7 @@ impl Interp {
             "readline" | "exit" | "default_device" => Err(Fault::unknown()),
             "clock" => Ok(type_only(&Value::Float(0.0)).unwrap_or_else(nobody_knows)),
             // The house complains of wrong arguments; a program of what it finds.
-            "error" if !site.is_some_and(|s| self.house_sources.contains(&s.span.source)) => Err(Fault::unknown()),
+            "error" if !site.is_some_and(|s| self.is_house(s.span)) => Err(Fault::unknown()),
             "load" => match args.positional.first() {
                 Some(Value::Text(path)) if is_small(path) => {
                     let read = self.perform(b, args, site).map_err(|_| Fault::unknown())?;

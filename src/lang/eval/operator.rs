@@ -3,7 +3,9 @@
 use smallvec::SmallVec;
 
 use crate::base::{DType, Fault, Result, Shape, Span, memory};
-use crate::graph::{Attrs, Data, Expr, Prim, apply};
+use crate::graph::apply::record;
+use crate::graph::at_once::{self, Side};
+use crate::graph::{Attrs, Data, Expr, Prim, apply, bits_of};
 use crate::lang::arith::{self, Num};
 use crate::lang::code::*;
 use crate::lang::interp::Interp;
@@ -15,19 +17,33 @@ impl Interp {
     pub(super) fn binary(&mut self, b: &Binary, span: Span) -> Result<Value> {
         let x = match self.number(&b.a) {
             Some(n) => n,
-            None => match self.eval(&b.a)? {
-                Value::Int(i) => Num::Int(i),
-                Value::Float(x) => Num::Float(x),
-                a => return self.binary_values(b, a, span),
-            },
+            None => {
+                if let (Some(x), Some(y)) = (self.peek(&b.a), self.peek(&b.b))
+                    && let Some(done) = small(b, x, y, None)
+                {
+                    return Ok(done);
+                }
+                match self.eval(&b.a)? {
+                    Value::Int(i) => Num::Int(i),
+                    Value::Float(x) => Num::Float(x),
+                    a => return self.binary_values(b, a, span),
+                }
+            }
         };
         let y = match self.number(&b.b) {
             Some(n) => n,
-            None => match self.eval(&b.b)? {
-                Value::Int(i) => Num::Int(i),
-                Value::Float(x) => Num::Float(x),
-                v => return self.operate(b, x.value(), v, span),
-            },
+            None => {
+                if let Some(y) = self.peek(&b.b)
+                    && let Some(done) = small(b, &x.value(), y, None)
+                {
+                    return Ok(done);
+                }
+                match self.eval(&b.b)? {
+                    Value::Int(i) => Num::Int(i),
+                    Value::Float(x) => Num::Float(x),
+                    v => return self.operate(b, x.value(), v, span),
+                }
+            }
         };
         match arith::arith(b.op, x, y) {
             Ok(Some(v)) => Ok(v),
@@ -38,13 +54,28 @@ impl Interp {
 
     #[inline(never)]
     fn binary_values(&mut self, b: &Binary, a: Value, span: Span) -> Result<Value> {
+        if let Some(y) = self.peek(&b.b)
+            && let Some(done) = small(b, &a, y, Some(&a))
+        {
+            return Ok(done);
+        }
         let c = self.eval(&b.b)?;
         self.operate(b, a, c, span)
     }
 
     #[inline(never)]
     fn operate(&mut self, b: &Binary, x: Value, y: Value, span: Span) -> Result<Value> {
+        let spent = if matches!(&x, Value::Array(e) if e.holders() == 1) { &x } else { &y };
+        if let Some(done) = small(b, &x, &y, Some(spent)) {
+            return Ok(done);
+        }
         self.mark(span);
+        if b.op != BinaryOp::Pow
+            && let (Some(x), Some(y)) = (side(&x), side(&y))
+            && let Some(e) = record(b.prim, &[x, y])
+        {
+            return Ok(Value::Array(e));
+        }
         operate(b.op, b.prim, &x, &y).map_err(|f| self.explain_operands(f, &[&b.a, &b.b], &[x, y], span))
     }
 
@@ -60,6 +91,11 @@ impl Interp {
             return v.to_bool().map(|b| Value::Bool(!b)).map_err(|f| f.at(u.x.span));
         }
         let v = self.eval(&u.x)?;
+        if let (Value::Array(e), Some(prim)) = (&v, u.prim)
+            && let Some(e) = at_once::one(prim, e)
+        {
+            return Ok(Value::Array(e));
+        }
         self.mark(span);
         let done = match (u.op, &v) {
             (UnaryOp::Minus, Value::Int(i)) => match i.checked_neg() {
@@ -128,6 +164,32 @@ pub fn operate(op: BinaryOp, prim: &'static Prim, x: &Value, y: &Value) -> Resul
         return Ok(Value::from_expr(e));
     }
     apply(prim, &ins, Attrs::new()).map(Value::from_expr)
+}
+
+/// A side of an operator that arrays have.
+#[inline]
+fn side(v: &Value) -> Option<Side<'_>> {
+    match v {
+        Value::Array(e) => Some(Side::Array(e)),
+        Value::Float(x) => Some(Side::Number(bits_of(*x), DType::F64)),
+        Value::Int(i) => Some(Side::Number(bits_of(*i), DType::I64)),
+        Value::Bool(b) => Some(Side::Number(bits_of(*b), DType::Bool)),
+        _ => None,
+    }
+}
+
+/// The operator on small arrays, or one and a number: see `at_once::two`. Nobody needs `spent`, one of the two, afterwards.
+#[inline]
+fn small(b: &Binary, x: &Value, y: &Value, spent: Option<&Value>) -> Option<Value> {
+    // Some powers are products.
+    if b.op == BinaryOp::Pow {
+        return None;
+    }
+    let spent = match spent {
+        Some(Value::Array(e)) => Some(e),
+        _ => None,
+    };
+    at_once::two(b.prim, side(x)?, side(y)?, spent).map(Value::Array)
 }
 
 /// Floats with a dtype of their own, such as `x[i]`: the arithmetic of loops over elements, without a call.

@@ -157,7 +157,10 @@ impl Interp {
         let broken = |why: &str| Fault::new(format!("internal: the house's `{name}` {why}"));
         let text = prelude::source(name).ok_or_else(|| broken("has no text"))?;
         let source = self.sources.add(format!("<nevel>/{name}"), text);
-        self.house_sources.push(source);
+        if self.house_sources.len() <= source as usize {
+            self.house_sources.resize(source as usize + 1, false);
+        }
+        self.house_sources[source as usize] = true;
         let parsed = syntax::parse(source, text);
         if let Some(fault) = parsed.faults.into_iter().next() {
             return Err(fault);

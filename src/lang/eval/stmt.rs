@@ -346,7 +346,10 @@ impl Interp {
     /// derivative is taken, whose tape wants the chain.
     #[inline]
     pub(super) fn carry(&mut self, carried: &[Slot]) -> Result<()> {
-        let plain = |v: &Option<Value>| !matches!(v, Some(Value::Array(_) | Value::Tuple(_) | Value::Record(_)));
+        let plain = |v: &Option<Value>| match v {
+            Some(Value::Array(e)) => e.is_realised(),
+            v => !matches!(v, Some(Value::Tuple(_) | Value::Record(_))),
+        };
         let all_plain = carried.iter().all(|slot| match slot {
             Slot::Local(i) => plain(&self.stack[self.base + *i as usize]),
             Slot::Global(i) => plain(&self.globals.values[*i as usize]),
