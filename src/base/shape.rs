@@ -10,14 +10,14 @@ pub struct Shape(pub SmallVec<[usize; 4]>);
 
 /// Every node has shapes: one copy of five words, where the derived form walks element by element.
 impl Clone for Shape {
-    #[inline]
+    #[inline(always)]
     fn clone(&self) -> Shape {
         Shape(copy_of(&self.0))
     }
 }
 
 /// A copy of a few words; those that lie inside are copied as they lie, without looking how many there are.
-#[inline]
+#[inline(always)]
 pub(super) fn copy_of<T: Copy>(words: &SmallVec<[T; 4]>) -> SmallVec<[T; 4]> {
     if words.spilled() {
         return SmallVec::from_slice(words);
@@ -28,7 +28,7 @@ pub(super) fn copy_of<T: Copy>(words: &SmallVec<[T; 4]>) -> SmallVec<[T; 4]> {
 
 /// Without a call, which costs more than the few words.
 impl PartialEq for Shape {
-    #[inline]
+    #[inline(always)]
     fn eq(&self, other: &Shape) -> bool {
         self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| a == b)
     }
@@ -54,11 +54,15 @@ impl Shape {
     }
 
     /// Row-major strides, in elements.
-    #[inline]
+    #[inline(always)]
     pub fn strides(&self) -> SmallVec<[isize; 4]> {
         if self.rank() == 1 {
             return SmallVec::from_buf_and_len([1, 0, 0, 0], 1);
         }
+        self.strides_of_many()
+    }
+
+    fn strides_of_many(&self) -> SmallVec<[isize; 4]> {
         let mut strides: SmallVec<[isize; 4]> = SmallVec::from_elem(1, self.rank());
         for i in (0..self.rank().saturating_sub(1)).rev() {
             strides[i] = strides[i + 1].saturating_mul(self.0[i + 1].max(1) as isize);

@@ -90,9 +90,9 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
     if data.is_some() && !marks.held() {
         inputs.clear();
     }
-    let (span, data) = (CALL.get(), data.map(OnceCell::from).unwrap_or_default());
-    let dtype = types.out;
-    let expr = Expr::build(Made { prim, attrs, shape, dtype, place, weak, marks, pending, span, ins: inputs, data });
+    let (span, dtype) = (CALL.get(), types.out);
+    let made = Made { prim, attrs, shape, dtype, place, weak, marks, pending, span, ins: inputs };
+    let expr = Expr::build(made, || data.map(OnceCell::from).unwrap_or_default());
     if pending > LONGEST {
         super::engine::force(std::slice::from_ref(&expr))?;
     }
@@ -148,8 +148,8 @@ pub fn record(prim: &'static Prim, sides: &[Side]) -> Option<Expr> {
         });
     }
     let (shape, place, span) = (like.shape.clone(), like.place, CALL.get());
-    let (attrs, weak, data) = (Attrs::new(), false, OnceCell::new());
-    Some(Expr::build(Made { prim, attrs, shape, dtype, place, weak, marks, pending, span, ins, data }))
+    let (attrs, weak) = (Attrs::new(), false);
+    Some(Expr::build(Made { prim, attrs, shape, dtype, place, weak, marks, pending, span, ins }, OnceCell::new))
 }
 
 /// Whether an op does more with elements than make, move and convert them: what f16 is made f32 for.
@@ -209,7 +209,7 @@ pub fn convert(bits: u64, from: DType, to: DType) -> u64 {
 pub fn alias(e: &Expr, marks: Marks) -> Expr {
     let data = e.data().cloned();
     let keep = marks.held() || data.is_none();
-    Expr::build(Made {
+    let made = Made {
         prim: &ALIAS,
         attrs: Attrs::new(),
         shape: e.shape().clone(),
@@ -220,8 +220,8 @@ pub fn alias(e: &Expr, marks: Marks) -> Expr {
         pending: if data.is_some() { 0 } else { e.0.pending.get().saturating_add(1) },
         span: CALL.get(),
         ins: if keep { SmallVec::from_elem(e.clone(), 1) } else { SmallVec::new() },
-        data: data.map(OnceCell::from).unwrap_or_default(),
-    })
+    };
+    Expr::build(made, || data.map(OnceCell::from).unwrap_or_default())
 }
 
 /// The same value as a number without a dtype of its own: a derivative by a number is one.

@@ -141,8 +141,10 @@ pub fn one(prim: &'static Prim, x: &Expr) -> Option<Expr> {
 /// nobody needs afterwards: if nobody else holds it, it becomes the result.
 #[inline]
 pub fn two(prim: &'static Prim, x: Side, y: Side, spent: Option<&Expr>) -> Option<Expr> {
-    if !prim.is_map() {
-        return None;
+    match prim.body {
+        Body::Map(_) => {}
+        Body::Contract => return matrices(x, y),
+        _ => return None,
     }
     let (a, b) = (at(x)?, at(y)?);
     let (like, other, kind) = match (a.number, b.number) {
@@ -226,15 +228,31 @@ pub(super) fn data(
             small_map(body, ins, shape, out).map(Some)
         }
         Body::Contract if shape.rank() == 2 && ins.iter().all(Expr::is_realised) && is_near(ins, place) => {
-            small_product(ins, shape, out)
+            let [a, b] = ins else { return Ok(None) };
+            small_product(&[a, b], shape, out)
         }
         _ => Ok(None),
     }
 }
 
+/// The product of two small matrices of one float dtype that are there and on no tape.
+fn matrices(x: Side, y: Side) -> Option<Expr> {
+    let (Side::Array(a), Side::Array(b)) = (x, y) else { return None };
+    let alike = a.dtype() == b.dtype() && a.place() == b.place() && a.dtype().is_float() && a.dtype() != DType::F16;
+    let ([m, k], [l, n]) = (&a.shape()[..], &b.shape()[..]) else { return None };
+    let shut = [a, b].iter().any(|e| e.node().marks.live() || e.place().is_remote()) || is_watched();
+    if !alike || shut || k != l || m * n * k == 0 {
+        return None;
+    }
+    let shape = Shape::new(&[*m, *n]);
+    match small_product(&[a, b], &shape, a.dtype()).ok()?? {
+        Data::Buffer(buffer, _) => Some(Expr::made(buffer, &shape, a.dtype(), a.place())),
+        _ => None,
+    }
+}
+
 /// A product of two small matrices that are there.
-fn small_product(ins: &[Expr], shape: &Shape, out: DType) -> Result<Option<Data>> {
-    let [a, b] = ins else { return Ok(None) };
+fn small_product([a, b]: &[&Expr; 2], shape: &Shape, out: DType) -> Result<Option<Data>> {
     let (Some(Data::Buffer(x, at)), Some(Data::Buffer(y, bt))) = (a.data(), b.data()) else { return Ok(None) };
     let (m, n, k) = (shape[0], shape[1], a.shape()[1]);
     let Some(product) = product::small(out, m, n, k) else { return Ok(None) };

@@ -58,7 +58,6 @@ pub(super) struct Made {
     pub pending: u32,
     pub span: Span,
     pub ins: Ins,
-    pub data: OnceCell<Data>,
 }
 
 /// The values of a realised node.
@@ -74,12 +73,12 @@ pub enum Data {
 impl Expr {
     /// A node, each field written where it stays: made on the stack and moved there it would take as long again.
     #[inline(always)]
-    pub(super) fn build(made: Made) -> Expr {
-        let Made { prim, attrs, shape, dtype, place, weak, marks, pending, span, ins, data } = made;
+    pub(super) fn build(made: Made, data: impl FnOnce() -> OnceCell<Data>) -> Expr {
+        let Made { prim, attrs, shape, dtype, place, weak, marks, pending, span, ins } = made;
         let mut node = Rc::<Node>::new_uninit();
         if let Some(to) = Rc::get_mut(&mut node) {
             let to = to.as_mut_ptr();
-            // SAFETY: the node is ours alone.
+            // SAFETY: the node is ours alone; should `data` panic, nothing of it is dropped.
             unsafe {
                 (&raw mut (*to).prim).write(prim);
                 (&raw mut (*to).attrs).write(attrs);
@@ -94,7 +93,7 @@ impl Expr {
                 (&raw mut (*to).read).write(Cell::new(false));
                 (&raw mut (*to).item).write(Cell::new((0, 0)));
                 (&raw mut (*to).ins).write(RefCell::new(ins));
-                (&raw mut (*to).data).write(data);
+                (&raw mut (*to).data).write(data());
             }
         }
         // SAFETY: all of it was just written (a fresh node has one handle, so that `get_mut` gave it; a field that is
@@ -105,14 +104,13 @@ impl Expr {
     /// A realised node that lies row-major without gaps in a buffer of its own.
     #[inline(always)]
     pub(super) fn made(buffer: Arc<Buffer>, shape: &Shape, dtype: DType, place: Place) -> Expr {
-        let layout = Layout { shape: shape.clone(), strides: shape.strides(), offset: 0 };
-        Expr::realised(Data::Buffer(buffer, layout), shape.clone(), dtype, place)
+        let layout = || Layout { shape: shape.clone(), strides: shape.strides(), offset: 0 };
+        Expr::of_data(shape.clone(), dtype, place, || OnceCell::from(Data::Buffer(buffer, layout())))
     }
 
-    /// A realised node.
     #[inline(always)]
-    pub fn realised(data: Data, shape: Shape, dtype: DType, place: Place) -> Expr {
-        Expr::build(Made {
+    fn of_data(shape: Shape, dtype: DType, place: Place, data: impl FnOnce() -> OnceCell<Data>) -> Expr {
+        let made = Made {
             prim: &super::leaf::DATA,
             attrs: Attrs::new(),
             shape,
@@ -123,8 +121,14 @@ impl Expr {
             pending: 0,
             span: Span::default(),
             ins: Ins::new(),
-            data: OnceCell::from(data),
-        })
+        };
+        Expr::build(made, data)
+    }
+
+    /// A realised node.
+    #[inline(always)]
+    pub fn realised(data: Data, shape: Shape, dtype: DType, place: Place) -> Expr {
+        Expr::of_data(shape, dtype, place, || OnceCell::from(data))
     }
 
     /// An array from host data; shares its buffer.
@@ -139,8 +143,9 @@ impl Expr {
     }
 
     /// One number of a dtype of its own, stretched to `shape`.
+    #[inline]
     pub fn full(shape: Shape, bits: u64, dtype: DType, place: Place) -> Expr {
-        Expr::realised(Data::Number(bits), shape, dtype, place)
+        Expr::of_data(shape, dtype, place, || OnceCell::from(Data::Number(bits)))
     }
 
     /// A weak number: int, float or bool.
@@ -164,19 +169,11 @@ impl Expr {
 
     /// An array of which only the type is known; of use while the engine is blind.
     pub fn untold(shape: Shape, dtype: DType, place: Place, weak: bool) -> Expr {
-        Expr::build(Made {
-            prim: &super::leaf::DATA,
-            attrs: Attrs::new(),
-            shape,
-            dtype,
-            place,
-            weak,
-            marks: Marks::default(),
-            pending: 1,
-            span: Span::default(),
-            ins: Ins::new(),
-            data: OnceCell::new(),
-        })
+        let mut e = Expr::of_data(shape, dtype, place, OnceCell::new);
+        if let Some(node) = Rc::get_mut(&mut e.0) {
+            (node.weak, node.pending) = (weak, Cell::new(1));
+        }
+        e
     }
 
     pub fn shape(&self) -> &Shape {

@@ -75,6 +75,20 @@ pub enum Default {
     Text(&'static str),
 }
 
+impl Default {
+    /// The attribute that is left out; `None` where it must be given.
+    pub fn attr(self) -> Option<Attr> {
+        Some(match self {
+            Default::Required => return None,
+            Default::None => Attr::None,
+            Default::Bool(b) => Attr::Bool(b),
+            Default::Int(i) => Attr::Int(i),
+            Default::Float(x) => Attr::Float(x),
+            Default::Text(t) => Attr::Text(t.into()),
+        })
+    }
+}
+
 /// The value of an attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attr {

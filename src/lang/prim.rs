@@ -29,6 +29,14 @@ pub fn call(prim: &'static Prim, signature: &str, args: &Args, origin: &mut Vec<
         }
         return apply(prim, &ins, Attrs::new()).map(Value::from_expr);
     }
+    // An array, and nothing said besides: `sum(x)`.
+    if let ([Value::Array(x)], []) = (&*args.positional, &*args.named)
+        && let [Param { kind: ParamKind::Array, .. }, rest @ ..] = prim.params
+        && let Some(attrs) = rest.iter().map(|p| p.default.attr()).collect::<Option<Attrs>>()
+    {
+        origin.push(Some(0));
+        return apply(prim, std::slice::from_ref(x), attrs).map(Value::from_expr);
+    }
     let bound = bind(prim, signature, args)?;
     let mut attrs = Attrs::new();
     let single = prim.params.iter().filter(|p| p.is_array()).count() == 1;
@@ -143,14 +151,7 @@ fn arrays(prim: &Prim, p: &Param, given: &Given, args: &Args, single: bool) -> R
 
 fn attribute(prim: &Prim, p: &Param, given: &Given, signature: &str, args: &Args) -> Result<Attr> {
     let Some(&first) = given.0.first() else {
-        return match p.default {
-            Default::Required => Err(signature::missing(signature, prim.name, p.name)),
-            Default::None => Ok(Attr::None),
-            Default::Bool(b) => Ok(Attr::Bool(b)),
-            Default::Int(i) => Ok(Attr::Int(i)),
-            Default::Float(x) => Ok(Attr::Float(x)),
-            Default::Text(t) => Ok(Attr::Text(t.into())),
-        };
+        return p.default.attr().ok_or_else(|| signature::missing(signature, prim.name, p.name));
     };
     let Some(v) = args.get(first) else { return Ok(Attr::None) };
     if v.is_none() && matches!(p.default, Default::None) {
