@@ -22,7 +22,7 @@
 //!
 //! | folder | holds |
 //! | --- | --- |
-//! | `base/` | span, fault, dtype, shape, layout, buffers, elementary functions |
+//! | `base/` | span, fault, dtype, shape, layout, buffers, the heap, elementary functions |
 //! | `syntax/` | tokens, one row per operator, tree with spans, parser, formatter; knows no meanings |
 //! | `graph/` | `Prim` and `Body`, `Expr`, apply, marks (the tape), lanes |
 //! | `ops/` | the vocabulary, as records; one op, one place |

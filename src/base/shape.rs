@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::fault::Fault;
 
 /// The sizes of the axes, outermost first. `[]` is one number.
-#[derive(Eq, Hash, Default)]
+#[derive(Eq, Default)]
 pub struct Shape(pub SmallVec<[usize; 4]>);
 
 /// Every node has shapes: one copy of five words, where the derived form walks element by element.
@@ -24,6 +24,12 @@ pub(super) fn copy_of<T: Copy>(words: &SmallVec<[T; 4]>) -> SmallVec<[T; 4]> {
     }
     // SAFETY: nothing outside belongs to it, and its elements are plain words.
     unsafe { std::ptr::read(words) }
+}
+
+impl std::hash::Hash for Shape {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
 }
 
 /// Without a call, which costs more than the few words.

@@ -248,6 +248,21 @@ fn ranges_index_like_slices_that_must_fit() {
     fails("x = [1, 2, 3, 4]; x[2..6]", "index 5 is out of range: axis 0 has size 4");
 }
 
+/// A value on its way through an expression may become the next one; one that somebody holds may not.
+#[test]
+fn only_what_nobody_holds_is_written_over() {
+    ok("x = f64([1, 2]); y = x * 2 + 1; (x, y)", "([1, 2], [3, 5])");
+    ok("x = f64([1, 2]) * 1; f(v) = v; y = f(x) + 1; (x, y)", "([1, 2], [2, 3])");
+    ok("x = f64([1, 2]) * 1; t = (x, 0); y = t[0] + 1; (t[0], x, y)", "([1, 2], [1, 2], [2, 3])");
+    ok("x = f64([1, 2, 3]) * 1; y = x[0:2] * 2; (x, y)", "([1, 2, 3], [2, 4])");
+    ok("x = f64([1, 2, 3]) * 1; v = x[0:2]; y = (x + 1) * (x + 2); (x, v, y)", "([1, 2, 3], [1, 2], [6, 12, 20])");
+    ok("x = f64([1, 2]) * 1; y = {z = x; z} + 1; (x, y)", "([1, 2], [2, 3])");
+    ok("x = f64([1, 2]) * 1; s = 0; for i in 0..3 { s = (x + i) * 2 - x }; (x, s)", "([1, 2], [5, 6])");
+    ok("x = f64([1, 2]) * 1; g = () -> x; y = g() * 3; (x, y)", "([1, 2], [3, 6])");
+    ok("x = f64([1, 2]) * 1; grad(z -> sum((z * 2 + x) * z))(x)", "[5, 10]");
+    ok("x = f32([1, 2]) * 1; y = (x + 0.5) > 2; (y, (x + 0.5) / 2)", "([false, true], [0.75, 1.25])");
+}
+
 #[test]
 fn imports() {
     let dir = std::env::temp_dir().join(format!("nevel-imports-{}", std::process::id()));
