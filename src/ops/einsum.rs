@@ -1,7 +1,8 @@
 //! einsum: sums of products over named axes, as views, products, sums and matrix products, so that gradients come free.
 //!
 //! In: `"ij,jk->ik"` and arrays. Every array is brought to distinct labels (a repeated one takes the diagonal), labels
-//! that nobody else needs are summed, then two arrays at a time are contracted, those first whose result is smallest.
+//! that nobody else needs are summed, then two arrays at a time are contracted: of up to `SEARCHED` arrays in the order that
+//! takes the fewest multiplications in all, of more those first whose result is smallest.
 //! A pair becomes one matmul `[shared…, left, summed] @ [shared…, summed, right]`, or a fused product where there is
 //! nothing to sum or nothing beside it.
 
@@ -33,6 +34,10 @@ pub fn einsum(spec: &str, arrays: &[Expr]) -> Result<Expr> {
     };
     for term in &mut terms {
         distinct(term)?;
+    }
+    if (3..=SEARCHED).contains(&terms.len()) {
+        let order = Order::new(&terms, &output, &sizes);
+        terms = vec![order.contracted(order.splits.len() - 1)?];
     }
     while terms.len() > 1 {
         let (i, j) = cheapest(&terms, &output, &sizes);
@@ -182,6 +187,61 @@ fn reduced(term: Term, kept: impl Fn(&Label) -> bool) -> Term {
     }
     let labels = term.labels.iter().copied().filter(|l| kept(l)).collect();
     Term { value: sum(&term.value, &gone[..], false), labels }
+}
+
+/// Arrays of which every order is looked at: 3^8 pairs of sets.
+const SEARCHED: usize = 8;
+
+/// The order of contractions with the fewest multiplications, found set by set (Bellman and Held-Karp's way): the best for a set
+/// is the best for two parts of it and the contraction of the two.
+struct Order<'a> {
+    terms: &'a [Term],
+    output: &'a [Label],
+    /// For each set of terms, as bits: one of the two parts that are contracted last.
+    splits: Vec<usize>,
+}
+
+impl<'a> Order<'a> {
+    fn new(terms: &'a [Term], output: &'a [Label], sizes: &[(Label, usize)]) -> Order<'a> {
+        let all = 1usize << terms.len();
+        let bit = |l: Label| sizes.iter().position(|s| s.0 == l).map_or(0, |k| 1u128 << (k % 128));
+        let of = |labels: &[Label]| labels.iter().fold(0u128, |set, &l| set | bit(l));
+        let own: Vec<u128> = terms.iter().map(|t| of(&t.labels)).collect();
+        let any = |set: usize| (0..terms.len()).filter(|k| set >> k & 1 == 1).fold(0u128, |s, k| s | own[k]);
+        // What a contracted set still has: what somebody outside of it needs.
+        let left: Vec<u128> = (0..all).map(|set| any(set) & (any(!set & (all - 1)) | of(output))).collect();
+        let work = |labels: u128| -> f64 {
+            sizes.iter().enumerate().filter(|(k, _)| labels >> (k % 128) & 1 == 1).map(|(_, s)| s.1 as f64).product()
+        };
+        let (mut costs, mut splits) = (vec![0.0f64; all], vec![0usize; all]);
+        for set in (1..all).filter(|s| s.count_ones() > 1) {
+            let mut best = f64::INFINITY;
+            let mut part = (set - 1) & set;
+            while part > 0 {
+                let other = set & !part;
+                if part < other {
+                    let cost = costs[part] + costs[other] + work(left[part] | left[other]);
+                    if cost < best {
+                        (best, splits[set]) = (cost, part);
+                    }
+                }
+                part = (part - 1) & set;
+            }
+            costs[set] = best;
+        }
+        Order { terms, output, splits }
+    }
+
+    /// A set of terms as one.
+    fn contracted(&self, set: usize) -> Result<Term> {
+        if set.is_power_of_two() {
+            return Ok(self.terms[set.trailing_zeros() as usize].clone());
+        }
+        let part = self.splits[set];
+        let (a, b) = (self.contracted(part)?, self.contracted(set & !part)?);
+        let outside = |l: &Label| (0..self.terms.len()).any(|k| set >> k & 1 == 0 && self.terms[k].labels.contains(l));
+        contract(a, b, |l| self.output.contains(l) || outside(l))
+    }
 }
 
 /// The pair whose result is smallest.
