@@ -435,9 +435,10 @@ fn texts_of_all_families_compile() {
         }
         let followed = epilogues::forms(&[3], [40, 20, 300], dtype, Place::CPU, true);
         for (name, e) in followed {
+            // The CPU, whose plan this is, has no room for an f32 in an f16, or an int in an f32.
+            let narrow = e.dtype().size() < dtype.size();
             let n = compiled(&[e], &Caps::all(), name);
-            // The CPU, whose plan this is, has no room for an f32 in an f16.
-            assert!(n == 1 || name == "another dtype", "{name} is not a part of the product");
+            assert!(n == 1 || narrow, "{name} of {dtype}: {n} texts");
         }
         let stack = ops::matmul(&array(&[4, 1, 60, 30], dtype), &array(&[5, 30, 80], dtype));
         assert!(compiled(&[stack], &Caps::all(), "a stack of products") > 0);

@@ -45,7 +45,8 @@ struct At<'a> {
     number: bool,
 }
 
-/// `None` for what is not there, does not lie row-major, or is recorded by a derivative.
+/// `None` for what is not there or belongs on a device (asking where it lies would bring it here), does not lie row-major, or
+/// is recorded by a derivative.
 #[inline(always)]
 fn at<'a>(side: Side<'a>) -> Option<At<'a>> {
     let e = match side {
@@ -53,8 +54,11 @@ fn at<'a>(side: Side<'a>) -> Option<At<'a>> {
         Side::Array(e) => e,
     };
     let node = e.node();
+    if node.place.is_remote() {
+        return None;
+    }
     let (word, number) = match node.data.get()? {
-        Data::Buffer(buffer, layout) if layout.is_contiguous() => {
+        Data::Buffer(buffer, layout) if layout.is_contiguous() && buffer.is_here() => {
             // SAFETY: the offset lies in the buffer.
             (unsafe { buffer.ptr().add(layout.offset * node.dtype.size()) } as u64, false)
         }
@@ -125,7 +129,7 @@ pub fn one(prim: &'static Prim, x: &Expr) -> Option<Expr> {
     let a = at(Side::Array(x))?;
     let like = a.node.filter(|_| !a.number && !a.weak)?;
     let n = like.shape.size();
-    if n > AT_ONCE || n == 0 || like.place.is_remote() || !prim.is_map() || is_watched() {
+    if n > AT_ONCE || n == 0 || !prim.is_map() || is_watched() {
         return None;
     }
     let (lane, out) = recipe(prim, like, 0, || SmallVec::from_elem(x.clone(), 1))?;
@@ -160,7 +164,7 @@ pub fn two(prim: &'static Prim, x: Side, y: Side, spent: Option<&Expr>) -> Optio
         None => false,
     };
     let n = node.shape.size();
-    if !fits || node.place.is_remote() || like.weak || n > AT_ONCE || n == 0 || is_watched() {
+    if !fits || like.weak || n > AT_ONCE || n == 0 || is_watched() {
         return None;
     }
     let kind = pair_kind(kind, other.weak, other.dtype);
@@ -256,6 +260,8 @@ fn small_product([a, b]: &[&Expr; 2], shape: &Shape, out: DType) -> Result<Optio
     let (Some(Data::Buffer(x, at)), Some(Data::Buffer(y, bt))) = (a.data(), b.data()) else { return Ok(None) };
     let (m, n, k) = (shape[0], shape[1], a.shape()[1]);
     let Some(product) = product::small(out, m, n, k) else { return Ok(None) };
+    // What lies on a device comes here; one that is lost is a fault.
+    [x, y].iter().try_for_each(|buffer| buffer.fetch())?;
     let side = |buffer: &Buffer, layout: &Layout| product::Side {
         // SAFETY: the offset lies in the buffer.
         at: unsafe { buffer.ptr().add(layout.offset * out.size()) },
@@ -354,13 +360,15 @@ impl Scratch {
 fn operand(e: &Expr, shape: &Shape, single: bool) -> Result<Scratch> {
     match e.data() {
         Some(Data::Buffer(b, l)) if l.shape == *shape && l.is_contiguous() => {
+            b.fetch()?;
             // SAFETY: the offset lies in the buffer.
             Ok(Scratch::InPlace(unsafe { b.ptr().add(l.offset * e.dtype().size()) }))
         }
         Some(Data::Number(bits)) if single => Ok(Scratch::Single(*bits)),
-        Some(Data::Buffer(b, l)) if single && l.size() == 1 => Ok(crate::dispatch!(e.dtype(), T => {
-            Scratch::Single(bits_of(b.as_slice::<T>()[l.offset]))
-        })),
+        Some(Data::Buffer(b, l)) if single && l.size() == 1 => {
+            b.fetch()?;
+            Ok(crate::dispatch!(e.dtype(), T => Scratch::Single(bits_of(b.as_slice::<T>()[l.offset]))))
+        }
         _ => {
             let host = e.host()?;
             let host = crate::base::Host { layout: host.layout.broadcast(shape), ..host };
