@@ -313,6 +313,11 @@ fn control_c_stops_what_takes_long() {
     stops("save(\"/dev/null\", rand(3 * 10^7), format=\"csv\")");
     stops("x = rand(10^7); while true { save(\"/dev/null\", x, format=\"npy\") }");
     stops("x = rand(10^6); while true { tolist(x) }");
+    // Loops and calls that have become machine code by then.
+    stops("x = 0.0; for i in 0..10^15 { x = x * 0.5 + 1 }");
+    stops("x = zeros(10); k = 0; while true { x[k % 10] += 1; k += 1 }");
+    stops("fib(n) = if n < 2 { n } else { fib(n - 1) + fib(n - 2) }; fib(90)");
+    stops("f(n) = { while n > 0 { n += 1 }; n }; for i in 0..10 { f(i % 10 - 8) }; for i in 0..100 { f(i) }");
 }
 
 #[test]

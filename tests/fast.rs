@@ -1,7 +1,8 @@
-//! The fast path of loops and functions against the walk: random programs must come to the same variables, bit by bit,
-//! and to the same faults. `NEVEL_SEEDS=20000 cargo test --test fast` tries more of them.
+//! The fast path of loops and functions against the walk: programs must come to the same variables, bit by bit, and to
+//! the same faults, whether they are walked, interpreted or machine code. `NEVEL_SEEDS=20000 cargo test --test fast` tries more of them.
 
 use std::fmt::Write;
+use std::sync::{Mutex, MutexGuard};
 
 use nevel::lang::{Value, fast};
 use nevel::session::{Options, Session, with_stack};
@@ -312,9 +313,9 @@ fn shown(v: &Value) -> String {
 }
 
 /// Every variable, and the fault.
-fn outcome(program: &str, hot: u32) -> (String, u64) {
+fn outcome(program: &str, hot: u32, warm: Option<u64>) -> (String, u64, u64) {
     let mut session = Session::new(Options { undo: false, ..Options::default() });
-    session.interp.hot = hot;
+    (session.interp.hot, session.interp.warm) = (hot, warm);
     let done = session.run_cell("program", program);
     let mut out = String::new();
     for (name, v) in session.interp.variables() {
@@ -323,28 +324,200 @@ fn outcome(program: &str, hot: u32) -> (String, u64) {
     for f in &done.faults {
         let _ = writeln!(out, "{} {:?} {:?} {:?} {:?}", f.message, f.span, f.labels, f.hints, f.chain);
     }
-    (out, session.interp.fast_turns())
+    (out, session.interp.fast_turns(), session.interp.native_turns())
 }
 
-/// How many turns of loops were no walk.
-fn same(seed: u64) -> u64 {
-    let program = program(seed);
-    let (walked, none) = outcome(&program, fast::NEVER);
+/// Turns before the walk is left, and before the interpreter is left for machine code: from the beginning, and in the
+/// midst of a loop.
+const WAYS: [(u32, Option<u64>); 5] = [(0, fast::COLD), (3, fast::COLD), (0, Some(0)), (0, Some(1)), (3, Some(7))];
+
+/// How many turns of loops were no walk, and how many of them machine code.
+fn agrees(program: &str, what: &str) -> (u64, u64) {
+    let (walked, none, _) = outcome(program, fast::NEVER, fast::COLD);
     assert_eq!(none, 0);
-    let mut turns = 0;
-    for hot in [0, 3] {
-        let (fast, some) = outcome(&program, hot);
-        turns += some;
-        assert!(fast == walked, "seed {seed}, hot {hot}:\n{program}\n--- walked\n{walked}\n--- fast\n{fast}");
+    let mut turns = (0, 0);
+    for (hot, warm) in WAYS {
+        let (fast, some, native) = outcome(program, hot, warm);
+        turns = (turns.0 + some, turns.1 + native);
+        assert!(warm != fast::COLD || native == 0);
+        assert!(fast == walked, "{what}hot {hot}, warm {warm:?}:\n{program}\n--- walked\n{walked}\n--- fast\n{fast}");
     }
     turns
 }
 
+/// Tests that ask for Ctrl-C, or look at what the process has mapped, stand alone.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// There is machine code here.
+const NATIVE: bool = cfg!(all(feature = "jit", unix, target_arch = "x86_64"));
+
+/// Programs for every kind of instruction, and for what goes wrong in the midst of a statement.
+const PROGRAMS: &[&str] = &[
+    // Ints that do not fit.
+    "a = 9223372036854770000; b = 0; for i in 0..500 { b = i; a = a + i }",
+    "a = -9223372036854770000; b = 0; for i in 0..500 { b = i; a = a - i }",
+    "a = 9223372036854775000; for i in 0..900 { a += 1; b = i }",
+    "a = -9223372036854775000; for i in 0..900 { a -= 1; b = i }",
+    "a = 3; b = 0; for i in 1..100 { b = i; a = a * (i + 1) - a }",
+    "a = 7; b = 0; while true { b += 1; a = a * 3 + (b % 2) }",
+    "a = -7; b = 0; while true { b += 1; a = 10 * a }",
+    "a = 1; for i in 0..80 { a = a << 1; b = i }",
+    "a = 1; for i in 0..80 { b = a << i; c = i }",
+    "a = 2; for i in 0..80 { b = a^i; c = i }",
+    "a = 0; for i in 0..80 { a = (a + i) >> (i % 5); b = -i >> 70; c = i << 3 }",
+    "a = 0; for i in 0..80 { b = i; a = i >> (40 - i) }",
+    "x = [1, -9223372036854775807 - 1]; a = 0; for i in 0..60 { b = i; a = -(int(x[i // 59]) + i - i) }",
+    "m = -9223372036854775807 - 1; a = 0; for i in 0..60 { b = i; a = abs(if i < 50 { i } else { m }) }",
+    "m = -9223372036854775807 - 1; a = 0; for i in 0..60 { b = i; a = -(if i < 50 { i } else { m }) }",
+    // Quotients and remainders of all signs.
+    "s = 0; t = 0; for i in -20..20 { for j in -7..8 { if j != 0 { s += i // j * 31; t += i % j * 17 } } }",
+    "s = 0; t = 0; for i in -50..50 { s += i // 7 + i // -7 + i // 8; t += i % 7 * 3 + i % -7 + i % 16 + i % -1 }",
+    "m = -9223372036854775807 - 1; s = 0; for i in -60..60 { s = s % 1000 + m // (i * 2 + 1) % 10; b = i }",
+    "m = -9223372036854775807 - 1; s = 0; for i in -60..60 { s = s + m % (i * 2 + 1); b = i }",
+    "s = 0; for i in -60..60 { s = s + 100 // i; b = i }",
+    "s = 0; for i in -60..60 { b = i; s = s + 100 % i }",
+    "s = 0; for i in -60..60 { b = i; s = s + 3 / i }",
+    "s = 5000000000; for i in 1..60 { s = s * 3 % 7000000001; b = 60000000000 // i + s // (i + 4294967296) }",
+    // Floats: zeros, nan, infinities.
+    "x = 0.0; y = 1.0; for i in -60..60 { x = x * 0.5 + i; y = y / (i * 0.25) - x * 1.5; z = 2.0 - x * y }",
+    "n = nan; c = 0; for i in 0..60 { if n < i { c += 1 }; if not (n < i) { c += 2 }; if n == n { c += 4 }; if n != n { c += 8 } }",
+    "n = [1.0, nan, 2.0, inf, -inf, 0.0, -0.0]; c = 0
+     for i in 0..7 { for j in 0..7 { a = n[i]; b = n[j]
+       if a < b { c += 1 }; if a <= b { c += 2 }; if a > b { c += 4 }; if a >= b { c += 8 }; if a == b { c += 16 }; if a != b { c += 32 }
+       if not (a < b) { c += 64 }; if not (a >= b) { c += 128 }
+       p = a < b; q = a <= b; r = a != b; s = a == b; t = not p; u = a > b or q; w = r and s } }",
+    "n = [1.5, nan, -2.5, inf, -inf, 0.0, -0.0, 0.5]; v = zeros(8, 8)
+     for i in 0..8 { for j in 0..8 { v[i, j] = max(n[i], n[j]) + min(n[i], n[j]) * 3 } }; w = 1 / v",
+    "n = [1.5, nan, -2.5, inf, -inf, 0.0, -0.0, 0.5, 2.5]; v = zeros(9, 7)
+     for i in 0..9 { x = n[i]; v[i, 0] = floor(x); v[i, 1] = ceil(x); v[i, 2] = round(x); v[i, 3] = trunc(x); v[i, 4] = abs(x); v[i, 5] = -x; v[i, 6] = sqrt(x) }
+     w = 1 / v",
+    "n = [1.5, nan, -2.5, inf, -inf, 0.0, -0.0, 3]; v = zeros(8, 8); u = zeros(8, 8)
+     for i in 0..8 { for j in 0..8 { a = float(n[i]); b = float(n[j]); v[i, j] = a // b; u[i, j] = a % b } }; w = 1 / v",
+    "x = 0.0; for i in 0..60 { x += (i * 0.5)^2 + (i * 0.25)^0.5 + (i + 0.5)^1.7 + (i * 1.0)^-1 }",
+    "s = 0; for i in 0..60 { s += int(i * 2.7 - 60.5) }; for i in 0..80 { b = i; s = int(2.0^i) }",
+    "s = 0; for i in 0..60 { b = i; s = int(if i == 50 { nan } else { i * 1.0 }) }",
+    "s = 0; for i in 0..60 { if i < 9007199254740993.0 { s += 1 }; if i == i * 1.0 { s += 2 }; q = i <= 30.5; r = i > 30.5 }",
+    "s = 0.0; for i in 0..60 { s += sin(i) + exp(-i * 0.1) + log(i + 1) + atan2(i, 3) }",
+    // Ranges.
+    "s = 0; for i in 100..0 by -7 { s += i }; for i in 0..=100 by 9 { s += i }; for i in 5..=5 { s += i }; for i in 5..5 { s += 1000 }",
+    "s = 0; for k in 1..9 { for i in 0..60 by k { s += i }; for i in 60..0 by -k { s -= i * 2 }; for i in k..k - 3 { s += 1 } }",
+    "s = 0; for k in -3..4 { b = k; for i in 0..60 by k { s += i } }",
+    "s = 0; for i in -9223372036854775807..9223372036854775807 { s += 1; if s == 70 { break } }",
+    "for i in 0..50 { for j in 0..i { for k in j..i { x = i * 100 + j * 10 + k } } }",
+    // Ways out.
+    "s = 0; for i in 0..90 { if i % 3 == 0 { continue }; if i > 70 { break }; for j in 0..i { if j > 20 { break }; s += j } }",
+    "s = 0; k = 0; while k < 90 { k += 1; if k % 2 == 0 { continue }; j = 0; while true { j += 1; if j > k { break } }; s += j }",
+    "find(n, m) = { for i in 2..n { if i * i > m { return i } }; -1 }; s = 0; for k in 0..90 { s += find(k, 50) }",
+    "s = 0; for i in 0..80 { assert i < 70; s += i }",
+    "s = 0; for i in 0..80 { s += i; if i == 60 { s = \"text\" } }",
+    // Functions.
+    "fib(n) = if n < 2 { n } else { fib(n - 1) + fib(n - 2) }; x = fib(15)",
+    "half(x) = x * 0.5; both(x, y) = half(x) + half(y) * 3; s = 0.0; for i in 0..90 { s = both(s, i) + both(i, s) }",
+    "scale = 3; add(a, b) = a * scale + b; s = 0; for i in 0..90 { s = add(i, s) % 1000 }",
+    "grow(n) = n * 4611686018427387904; s = 0; for i in 0..90 { b = i; s = grow(i // 80) + grow(i // 85) }",
+    "even(n) = if n == 0 { true } else { odd(n - 1) }; odd(n) = if n == 0 { false } else { even(n - 1) }; c = 0; for i in 0..90 { if even(i) { c += 1 } }",
+    "down(n) = if n == 0 { 0 } else { 1 + down(n - 1) }; s = 0; for i in 0..60 { s += down(i) }; x = down(49000)",
+    "down(n) = if n == 0 { 0 } else { 1 + down(n - 1) }; s = 0; for i in 0..60 { s += down(i) }; x = down(60000)",
+    "sum3(x, n) = { s = 0.0; for i in 0..n { s += x[i] }; s }; v = [1.5, 2, 3, 4]; t = 0.0; for k in 0..90 { t += sum3(v, k % 5) }",
+    "mix(i, x, p, y, j) = if p { i + x * y - j } else { x - y }; s = 0.0; for k in 0..90 { s += mix(k, s * 0.5, k % 3 == 0, 2.5, 7) }",
+    // Elements.
+    "x = zeros(10); for i in -10..10 { x[i] += i; x[i] = x[i] * 2 }; b = 0; for i in 0..20 { b = i; x[i] = x[i] + 1 }",
+    "x = zeros(10); b = 0; for i in 0..60 { b = i; x[5 - i] += 1 }",
+    "m = zeros(5, 7); for i in -5..5 { for j in -7..7 { m[i, j] += i * 10 + j; m[i][j] -= 1 } }; b = 0; for j in 0..9 { b = j; m[1, j] = 1 }",
+    "m = arange(35.0).reshape(5, 7); t = m.T; v = m[:, 2]; s = 0.0; for i in 0..5 { for j in 0..7 { s = s * 0.9 + t[j, i] + v[i] * m[i, -j] } }",
+    "v = arange(60)[::-1]; w = broadcast_to(3.5, (60,)); s = 0.0; for i in 0..60 { s = s * 0.5 + v[i] + w[i] }",
+    "k = zeros(60) > 0; for i in 0..60 { k[i] = i % 3 == 0; k[-i - 1] = not k[i] }; c = 0; for i in 0..60 { if k[i] { c += 1 } }",
+    "t = f32(arange(60)); for i in 0..60 { t[i] = t[i] * 0.1 + 1.5; t[i] = t[i] / 3; t[i] = max(t[i], f32(2)) - floor(t[i]) }; s = 0.0; for i in 0..60 { s += t[i] }",
+    "w = arange(60); for i in 0..60 { w[i] = w[i] * 4611686018427387904 + i; w[i] = -w[i] + abs(w[i]) - 3; w[i] = min(w[i], i * 7) + max(w[i], -9) }; s = 0; for i in 0..60 { s += w[i] }",
+    "w = arange(60); for i in 0..60 { b = i; w[i] = w[i] // (w[i] - 50) + w[i] % 7 }",
+    "s = 0; x = zeros(3, 4); for i in 0..60 { s += len(x) + x.size + x.shape[1] + x.ndim }",
+    "f(x, k) = { s = 0.0; for i in 0..len(x) { s += x[i] * k }; s }; a = arange(40.0); r = 0.0; for k in 0..50 { r += f(a, k) }; b = arange(80.0)[::2]; for k in 0..50 { r += f(b, k) }; r += f(a, 2)",
+    "total() = { s = 0.0; for i in 0..len(x) { s += x[i] }; s }; x = arange(60.0); a = 0.0; for k in 0..9 { a += total() }; x = x[::-2]; for k in 0..9 { a += total() }; x = ones(60); for k in 0..9 { a += total() }",
+    "x = [3.0, 1, 2]; y = x; for i in 0..60 { x[i % 3] += i; if i == 40 { z = x } }",
+    "a, b = 0, 1; for i in 0..60 { a, b = b, (a + b) % 1000003; x, y = b * 0.5, a }; u = a & b; for i in 0..60 { u = (u | i) xor (i & 5); v = not (u > 3) }",
+];
+
+#[test]
+fn every_instruction_agrees() {
+    let _alone = alone();
+    let native =
+        with_stack(|| PROGRAMS.iter().map(|program| agrees(program, "")).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1)));
+    println!("{native:?} turns were no walk, machine code");
+    assert!(!NATIVE || native.1 > native.0 / 3, "{native:?}: there was hardly any machine code");
+}
+
 #[test]
 fn agrees_with_the_walk() {
+    let _alone = alone();
     let seeds = std::env::var("NEVEL_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1500u64);
     let first = std::env::var("NEVEL_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(0u64);
-    let turns = with_stack(move || (first..first + seeds).map(same).sum::<u64>());
-    println!("{} turns of {seeds} programs were no walk", turns);
-    assert!(turns > 20 * seeds, "{turns} turns of {seeds} programs: the fast path was hardly taken");
+    let same = |seed| agrees(&program(seed), &format!("seed {seed}, "));
+    let turns = with_stack(move || (first..first + seeds).map(same).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1)));
+    println!("{turns:?} turns of {seeds} programs were no walk, machine code");
+    assert!(turns.0 > 50 * seeds, "{turns:?} turns of {seeds} programs: the fast path was hardly taken");
+    assert!(!NATIVE || turns.1 > turns.0 / 3, "{turns:?}: there was hardly any machine code");
+}
+
+/// What machine code was doing is found as if it had been interpreted.
+#[test]
+fn an_interrupt_leaves_the_variables() {
+    let _alone = alone();
+    with_stack(|| {
+        for (program, warm) in [
+            ("x = 0; y = 0.5; while true { x += 1; y = y * 0.5 + 1 }", Some(5)),
+            ("x = 0; f(n) = { k = 0; while k < n { k += 1 }; k }; while true { x += f(100) }", Some(5)),
+            ("x = 0; f(n) = { k = 0; while k < n { k += 1 }; k }; while true { x += f(100) }", fast::COLD),
+        ] {
+            let mut session = Session::new(Options { undo: false, ..Options::default() });
+            session.interp.warm = warm;
+            let press = std::thread::spawn(|| {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+                nevel::base::interrupt::ask()
+            });
+            let done = session.run_cell("program", program);
+            press.join().unwrap();
+            nevel::base::interrupt::clear();
+            assert!(done.faults.iter().any(|f| f.message.contains("interrupted")), "{:?}", done.faults);
+            let x = session.interp.variables().find(|(name, _)| *name == "x").map(|(_, v)| shown(v));
+            let x = x.unwrap();
+            let x: u64 = x.trim_start_matches("int ").parse().unwrap_or_else(|e| panic!("{e}: {x}"));
+            assert!(x > 10_000, "{program}: {x}");
+        }
+    });
+}
+
+/// Bytes of memory that holds machine code made while running.
+#[cfg(target_os = "linux")]
+fn executable() -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let sizes = maps.lines().filter(|l| l.contains("r-xp") && l.split_whitespace().count() == 5).map(|l| {
+        let (from, to) = l.split_whitespace().next().unwrap().split_once('-').unwrap();
+        usize::from_str_radix(to, 16).unwrap() - usize::from_str_radix(from, 16).unwrap()
+    });
+    sizes.sum()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn machine_code_is_gone_with_its_function() {
+    let _alone = alone();
+    let before = executable();
+    let (early, late) = with_stack(|| {
+        let mut session = Session::new(Options { undo: false, ..Options::default() });
+        (session.interp.hot, session.interp.warm) = (0, Some(0));
+        let mut seen = vec![];
+        for k in 0..400 {
+            let cell = format!("f(n) = {{ s = {k}; for i in 0..n {{ s += i }}; s }}\nx = f(10) + f(20)");
+            assert!(session.run_cell("cell", &cell).faults.is_empty());
+            seen.push(executable());
+        }
+        (seen[50], seen[399])
+    });
+    assert!(!NATIVE || early > before, "no machine code was made");
+    assert!(late <= early + 16 * 4096, "{early} bytes after 50 functions, {late} after 400");
+    assert_eq!(executable(), before);
 }

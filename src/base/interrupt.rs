@@ -29,6 +29,11 @@ pub fn asked() -> bool {
     ASKED.load(Relaxed) != 0
 }
 
+/// Where machine code looks whether somebody asked: anything but 0.
+pub fn flag() -> *const u32 {
+    ASKED.as_ptr()
+}
+
 /// A fault if somebody asked.
 #[inline(always)]
 pub fn check() -> Result<(), Fault> {

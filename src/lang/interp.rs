@@ -58,6 +58,8 @@ pub struct Interp {
     pub(super) house_sources: Vec<bool>,
     /// Loops and functions that ran so often leave the walk; `fast::NEVER` keeps them in it.
     pub hot: u32,
+    /// And those that go on for so many turns become machine code; `fast::COLD` keeps them interpreted.
+    pub warm: Option<u64>,
     pub(super) machine: super::fast::Machine,
     /// There while a program is only checked.
     pub(super) dry: Option<Box<Dry>>,
@@ -115,6 +117,7 @@ impl Interp {
             scalar_types: Cache::default(),
             house_sources: vec![],
             hot: super::fast::HOT,
+            warm: super::fast::warm(),
             machine: super::fast::Machine::default(),
             dry: None,
         }

@@ -9,7 +9,9 @@
 use std::collections::HashMap;
 
 use super::inst::*;
+use super::native::Native;
 use super::ty::{self, Ty};
+use crate::base::DType;
 use crate::lang::code::*;
 use crate::lang::interp::Interp;
 use crate::lang::value::Value;
@@ -448,7 +450,15 @@ pub fn finished(sh: Shared, mut insts: Vec<Inst>, mut stop_of: Vec<u32>, consts:
         }
         insts.append(&mut unit.insts);
         stop_of.resize(insts.len(), 0);
-        units.push(Unit { start, regs: unit.regs, params: unit.args.len(), consts: unit.consts });
+        let is_float = |ty: Ty| ty.dtype() == Some(DType::F64);
+        units.push(Unit {
+            start,
+            regs: unit.regs,
+            params: unit.args.len(),
+            consts: unit.consts,
+            floats: unit.args.iter().copied().map(is_float).collect(),
+            float: unit.result.is_some_and(is_float),
+        });
     }
     Some(Routine {
         insts,
@@ -462,7 +472,8 @@ pub fn finished(sh: Shared, mut insts: Vec<Inst>, mut stop_of: Vec<u32>, consts:
         units,
         consts,
         regs: sh.next as usize,
-        counter: 0,
+        counter: None,
         call: None,
+        native: Native::default(),
     })
 }

@@ -65,11 +65,16 @@ impl Interp {
         self.machine.total
     }
 
+    /// Turns of loops and calls that were machine code.
+    pub fn native_turns(&self) -> u64 {
+        self.machine.native
+    }
+
     /// The turns of a range that are left.
     pub(in crate::lang) fn fast_range(&mut self, f: &For, slot: Slot, turns: (i64, usize, i64)) -> Result<Ran> {
         let Some(r) = self.routine(&f.site, || What::Range(f, slot)) else { return Ok(Ran::Not) };
-        let c = r.counter as usize;
         self.machine.reserve(r.regs);
+        let c = r.counter.unwrap_or(0) as usize;
         self.machine.regs[c..c + 3].copy_from_slice(&[turns.1 as u64, turns.0 as u64, turns.2 as u64]);
         self.visit(&f.site, &r)
     }
@@ -171,7 +176,7 @@ impl Interp {
             return Ok(Ran::Not);
         };
         let deepest = depth::most().saturating_sub(self.depth);
-        let end = self.machine.run(r, deepest);
+        let end = self.machine.run(r, deepest, self.warm);
         let copied = taken.iter().any(|t| t.copied);
         self.give_arrays(taken);
         match end {
@@ -278,7 +283,7 @@ impl Interp {
     }
 
     fn counters(&self, r: &Routine, place: &[Crumb]) -> Counters {
-        let own = std::iter::once(r.counter);
+        let own = r.counter.into_iter();
         let inner = place.iter().filter_map(|c| if let Crumb::Turn(reg) = c { Some(*reg) } else { None });
         let read = |c: Reg| match self.machine.regs.get(c as usize..c as usize + 3) {
             Some(&[left, next, step]) => (c, (next as i64, left as usize, step as i64)),
@@ -317,11 +322,12 @@ fn compiled(interp: &Interp, what: What) -> Option<Routine> {
         _ => None,
     };
     let mut build = Build::new(&mut sh, None);
-    let (mut counter, mut result) = (0, None);
+    let (mut counter, mut result) = (None, None);
     match what {
         What::Range(f, slot) => {
-            counter = build.block(3)?;
-            enter_loop(&mut build, Turns::Range { counter, slot }, &f.body)?;
+            let own = build.block(3)?;
+            counter = Some(own);
+            enter_loop(&mut build, Turns::Range { counter: own, slot }, &f.body)?;
         }
         What::While(w) => enter_loop(&mut build, Turns::While(&w.cond), &w.body)?,
         What::Call(f, args) => {

@@ -52,7 +52,8 @@ impl<'a> Build<'a, '_> {
     pub fn put(&mut self, v: Val, d: Reg) -> Option<()> {
         let a = self.reg(v)?;
         if a != d {
-            self.emit(Inst::Move { d, a });
+            let float = self.type_in(v).dtype() == Some(DType::F64);
+            self.emit(if float { Inst::MoveF { d, a } } else { Inst::Move { d, a } });
         }
         Some(())
     }

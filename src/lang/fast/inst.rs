@@ -5,6 +5,7 @@
 
 use std::rc::{Rc, Weak};
 
+use super::native::Native;
 use super::ty::Ty;
 use crate::base::DType;
 use crate::graph::Place;
@@ -24,6 +25,8 @@ pub type Label = u32;
 #[derive(Clone, Copy, Debug)]
 pub enum Inst {
     Move { d: Reg, a: Reg },
+    /// Of an f64: machine code keeps those elsewhere.
+    MoveF { d: Reg, a: Reg },
     /// A variable of the frame that entered the machine.
     Outer { d: Reg, a: Reg },
     AddI { d: Reg, a: Reg, b: Reg },
@@ -172,6 +175,29 @@ pub struct LaneCall {
     pub lane: Lane,
     pub args: [Reg; 3],
     pub count: usize,
+    /// Its operands are f64.
+    #[allow(dead_code, reason = "machine code alone asks")]
+    pub float: bool,
+    /// What it is to machine code, in which dtype.
+    #[allow(dead_code, reason = "machine code alone asks")]
+    pub plain: Option<(Plain, DType)>,
+}
+
+/// Primitives that machine code needs no function for.
+#[derive(Clone, Copy, Debug)]
+pub enum Plain {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Negative,
+    Abs,
+    Floor,
+    Ceil,
+    Round,
+    Trunc,
+    Larger,
+    Smaller,
 }
 
 /// A compiled function: where it begins, and what its frame needs.
@@ -180,6 +206,12 @@ pub struct Unit {
     pub regs: usize,
     pub params: usize,
     pub consts: Vec<(u64, Reg)>,
+    /// Which of its arguments are f64.
+    #[allow(dead_code, reason = "machine code alone asks")]
+    pub floats: Vec<bool>,
+    /// Its value is an f64.
+    #[allow(dead_code, reason = "machine code alone asks")]
+    pub float: bool,
 }
 
 /// A function that is called: held weakly, as it may hold the routine.
@@ -221,7 +253,8 @@ pub struct Routine {
     pub consts: Vec<(u64, Reg)>,
     pub regs: usize,
     /// The counter of the loop itself, where that is one over a range.
-    pub counter: Reg,
+    pub counter: Option<Reg>,
     /// A function: the types of its arguments, which lie from register 0 on, and the register and type of its result.
     pub call: Option<(Vec<Ty>, Reg, Ty)>,
+    pub native: Native,
 }

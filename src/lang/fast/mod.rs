@@ -18,6 +18,7 @@
 //! | `build` | registers, labels, the points of a program that still have to be compiled |
 //! | `stmt` `expr` `operator` `element` `call` | one kind of code each |
 //! | `run` | the machine |
+//! | `native/` | machine code for what runs long; `interpreted` stands in where there is none |
 //! | `enter` | loading registers, writing them back, what is kept of a loop from one time to the next |
 
 mod build;
@@ -26,6 +27,11 @@ mod element;
 mod enter;
 mod expr;
 mod inst;
+#[cfg(all(feature = "jit", unix, target_arch = "x86_64"))]
+mod native;
+#[cfg(not(all(feature = "jit", unix, target_arch = "x86_64")))]
+#[path = "interpreted.rs"]
+mod native;
 mod operator;
 mod run;
 mod stmt;
@@ -44,6 +50,18 @@ pub const HOT: u32 = 40;
 
 /// Never compile: what `Interp::hot` is set to where the walk is wanted.
 pub const NEVER: u32 = u32::MAX;
+
+/// No machine code: what `Interp::warm` is set to where the interpreter is wanted.
+pub const COLD: Option<u64> = Some(u64::MAX);
+
+/// `NEVEL_JIT=0` never makes machine code, another number makes it after so many turns: tests and timings. Else it is
+/// made when it pays.
+pub fn warm() -> Option<u64> {
+    match std::env::var("NEVEL_JIT").ok()?.parse().ok()? {
+        0 => COLD,
+        turns => Some(turns),
+    }
+}
 
 /// Compiled forms of one loop for different types; more of them, and it is left to the walk.
 const MOST: usize = 6;

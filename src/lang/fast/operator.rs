@@ -307,7 +307,10 @@ impl<'a> Build<'a, '_> {
         let lane = (body.lane)(types.ins[args.len() - 1], Operands::Vectors)?;
         let mut slots = [0; 3];
         slots[..regs.len()].copy_from_slice(&regs);
-        self.sh.lanes.push(LaneCall { lane, args: slots, count: regs.len() });
+        let dtype = types.ins[0];
+        let plain = if alike && types.out == dtype { plain(prim).map(|p| (p, dtype)) } else { None };
+        let float = alike && dtype == DType::F64;
+        self.sh.lanes.push(LaneCall { lane, args: slots, count: regs.len(), float, plain });
         let (d, k) = (self.dest(want)?, u16::try_from(self.sh.lanes.len() - 1).ok()?);
         self.emit(Inst::Lane { d, k });
         Some(Val::Reg(d, ty))
@@ -367,6 +370,26 @@ impl<'a> Build<'a, '_> {
             _ => None,
         }
     }
+}
+
+/// What machine code knows without a call.
+fn plain(prim: &Prim) -> Option<Plain> {
+    use ops::arith::*;
+    let known = [
+        (&add::PRIM, Plain::Add),
+        (&subtract::PRIM, Plain::Subtract),
+        (&multiply::PRIM, Plain::Multiply),
+        (&divide::PRIM, Plain::Divide),
+        (&negative::PRIM, Plain::Negative),
+        (&abs::PRIM, Plain::Abs),
+        (&floor::PRIM, Plain::Floor),
+        (&ceil::PRIM, Plain::Ceil),
+        (&round::PRIM, Plain::Round),
+        (&trunc::PRIM, Plain::Trunc),
+        (&maximum::PRIM, Plain::Larger),
+        (&minimum::PRIM, Plain::Smaller),
+    ];
+    known.into_iter().find(|(p, _)| std::ptr::eq(*p, prim)).map(|(_, plain)| plain)
 }
 
 enum Pair {

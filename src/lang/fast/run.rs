@@ -6,6 +6,7 @@ use super::inst::*;
 use crate::base::{interrupt, trouble};
 use crate::graph::apply::convert;
 use crate::lang::arith::{self, Num};
+use crate::lang::convert::as_int;
 use crate::lang::value::{Range, Value};
 
 /// Where an array's elements lie.
@@ -35,6 +36,8 @@ pub struct Machine {
     pub turns: u64,
     /// And in all visits that ended by themselves.
     pub total: u64,
+    /// And in machine code.
+    pub native: u64,
 }
 
 /// How a run ended.
@@ -57,16 +60,26 @@ impl Machine {
     }
 
     /// Runs a routine from its beginning. `deepest`: how many calls may be inside each other.
-    pub fn run(&mut self, r: &Routine, deepest: usize) -> End {
+    /// So many turns, and it goes on as machine code if it can.
+    pub fn run(&mut self, r: &Routine, deepest: usize, warm: Option<u64>) -> End {
         self.frames.clear();
         self.reserve(r.regs);
+        self.turns = 0;
+        let left = r.native.left(r.insts.len(), warm, deepest);
+        if left == 0
+            && let Some(end) = r.native.enter(self, r, 0, deepest)
+        {
+            return end;
+        }
         // SAFETY: `build` gives out registers below a frame's size only, frames lie inside `regs` (here, and at `Call`
         // below), jumps go to instructions of the routine (`patched`), the last of which never falls through (`Stop`,
         // `Exit`, `Return` or a jump ends every way), and tables are indexed by numbers that `build` took from them.
-        unsafe { self.go(r, deepest) }
+        let end = unsafe { self.go(r, deepest, left) };
+        r.native.count(self.turns);
+        end
     }
 
-    unsafe fn go(&mut self, r: &Routine, deepest: usize) -> End {
+    unsafe fn go(&mut self, r: &Routine, deepest: usize, mut left: u64) -> End {
         let insts = r.insts.as_ptr();
         let elements = self.elements.as_ptr();
         let (mut pc, mut base, mut size, mut turns) = (0usize, 0usize, r.regs, 0u64);
@@ -105,12 +118,30 @@ impl Machine {
                 return End::Stop(r.stop_of[at]);
             }};
         }
+        macro_rules! interrupted {
+            () => {{
+                let at = self.frames.first().map_or(pc, |f| f.pc) - 1;
+                self.turns = turns;
+                return End::Interrupted(r.stop_of[at]);
+            }};
+        }
         macro_rules! poll {
             () => {
                 turns += 1;
                 if interrupt::asked() {
-                    let at = self.frames.first().map_or(pc, |f| f.pc) - 1;
-                    return End::Interrupted(r.stop_of[at]);
+                    interrupted!();
+                }
+            };
+        }
+        // After a jump back: what went on for long goes on as machine code.
+        macro_rules! warm {
+            () => {
+                if turns >= left && self.frames.is_empty() {
+                    self.turns = turns;
+                    if let Some(end) = r.native.enter(self, r, pc as u32, deepest) {
+                        return end;
+                    }
+                    left = u64::MAX;
                 }
             };
         }
@@ -175,7 +206,7 @@ impl Machine {
             let inst = unsafe { &*insts.add(pc) };
             pc += 1;
             match *inst {
-                Inst::Move { d, a } => set!(d, get!(a)),
+                Inst::Move { d, a } | Inst::MoveF { d, a } => set!(d, get!(a)),
                 Inst::Outer { d, a } => set!(d, unsafe { *regs.sub(base).add(a as usize) }),
                 Inst::AddI { d, a, b } => checked!(d, int!(a).checked_add(int!(b))),
                 Inst::SubI { d, a, b } => checked!(d, int!(a).checked_sub(int!(b))),
@@ -226,13 +257,7 @@ impl Machine {
                 Inst::SqrtF { d, a } => set_float!(d, float!(a).sqrt()),
                 Inst::AbsF { d, a } => set_float!(d, float!(a).abs()),
                 Inst::IntToF { d, a } => set_float!(d, int!(a) as f64),
-                Inst::FToInt { d, a } => {
-                    // The bound of the function `int`; nan is not within it.
-                    match float!(a) {
-                        x if x.abs() < 9.3e18 => set!(d, x as i64 as u64),
-                        _ => stop!(),
-                    }
-                }
+                Inst::FToInt { d, a } => checked!(d, as_int(float!(a))),
                 Inst::Convert { d, a, from, to } => set!(d, convert(get!(a), from, to)),
                 Inst::Lane { d, k } => {
                     let call = unsafe { r.lanes.get_unchecked(k as usize) };
@@ -260,6 +285,7 @@ impl Machine {
                 Inst::Again { to } => {
                     poll!();
                     pc = to as usize;
+                    warm!();
                 }
                 Inst::If { a, to } => jump_if!(get!(a) != 0, to),
                 Inst::Unless { a, to } => jump_if!(get!(a) == 0, to),
@@ -296,6 +322,7 @@ impl Machine {
                         set!(counter, left - 1);
                         set!(d, next);
                         set!(counter + 1, next.wrapping_add(get!(counter + 2)));
+                        warm!();
                     }
                 },
                 Inst::TurnBack { counter, d, to } => {
@@ -307,6 +334,7 @@ impl Machine {
                         set!(d, next);
                         set!(counter + 1, next.wrapping_add(get!(counter + 2)));
                         pc = to as usize;
+                        warm!();
                     }
                 }
                 Inst::Load8 { d, array, i } => load!(u64, d, element!(array, i)),
@@ -327,10 +355,25 @@ impl Machine {
                 }
                 Inst::Call { d, unit, args } => {
                     poll!();
-                    let unit = unsafe { r.units.get_unchecked(unit as usize) };
                     if self.frames.len() >= deepest {
                         stop!();
                     }
+                    if turns >= left {
+                        self.turns = turns;
+                        let deeper = deepest - self.frames.len() - 1;
+                        let called = r.native.call(self, r, unit, base + args as usize, deeper);
+                        turns = self.turns;
+                        match called {
+                            Some(Ok(bits)) => {
+                                set!(d, bits);
+                                continue;
+                            }
+                            Some(Err(true)) => interrupted!(),
+                            Some(Err(false)) => stop!(),
+                            None => {}
+                        }
+                    }
+                    let unit = unsafe { r.units.get_unchecked(unit as usize) };
                     self.frames.push(Frame { pc, base, size, d });
                     let from = base + args as usize;
                     base += size;
