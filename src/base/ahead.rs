@@ -26,10 +26,9 @@ pub fn to_read(p: *const u8) {
 #[inline(always)]
 pub fn to_write(p: *mut u8) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: as above; where a CPU has no such instruction it does nothing. To the compiler it touches no memory, so that what
-    // is in registers stays there.
+    // SAFETY: as above; where a CPU has no such instruction it does nothing.
     unsafe {
-        std::arch::asm!("prefetchw [{}]", in(reg) p, options(nostack, preserves_flags, nomem))
+        std::arch::asm!("prefetchw [{}]", in(reg) p, options(nostack, preserves_flags, readonly))
     };
     #[cfg(not(target_arch = "x86_64"))]
     let _ = p;
