@@ -955,6 +955,37 @@ fn faults_of_values_come_from_the_device_with_their_place() {
     }
 }
 
+/// Ints divided by a number above zero cannot fail, so nobody waits to hear whether they did; others are looked at.
+#[test]
+fn what_cannot_fail_is_not_waited_for() {
+    with_stack(|| {
+        let Some(_) = software() else { return };
+        let mut session = Session::new(Options::default());
+        let mut back = |text: &str| {
+            let before = device::vulkan::moved()[1];
+            let outcome = session.run_cell("<ints>", text);
+            let back = device::vulkan::moved()[1] - before;
+            (outcome.faults.first().map(|f| f.message.clone()), back)
+        };
+        assert_eq!(
+            back("default_device(\"vulkan:cpu\"); x = force(tensor(arange(5000)) - 7); n = force(x * 0 + 2)"),
+            (None, 0)
+        );
+        assert_eq!(
+            back("y = force(x // 7 + x % 3 + x ^ 2); s = force(sum(x // 2)); z = force(x.reshape(50, 100).T // 5)"),
+            (None, 0)
+        );
+        assert_eq!(back("w = force(x // n)"), (None, 4));
+        for (text, message) in
+            [("force(x // 0)", "division of ints by zero"), ("force(x % (n - 2))", "division of ints by zero")]
+        {
+            let (fault, _) = back(text);
+            assert!(fault.as_ref().is_some_and(|f| f.contains(message)), "{text}: {fault:?}");
+        }
+        assert_eq!(back("assert(all(array(y) == array(x) // 7 + array(x) % 3 + array(x) ^ 2))").0, None);
+    });
+}
+
 /// Random numbers are the CPU's stream.
 #[test]
 fn random_numbers_are_the_same_stream() {

@@ -9,7 +9,7 @@ use super::codegen::scan::{ScanText, scan};
 use super::codegen::text::Text;
 use super::context::{Caps, Gpu};
 use super::jobs::is_thin;
-use super::launch::{Ready, bytes, flag, is_set};
+use super::launch::{Ready, bytes, can_fail, flag, is_set};
 use super::map::blame;
 use super::memory::{Kind, Mem};
 use super::split::Part;
@@ -86,7 +86,9 @@ impl Program for Stages {
             ready.run(memory, &backing, 0, 0, *groups)?;
         }
         match flag {
-            Some(flag) if is_set(&flag)? => blame(&*self.cpu, memory),
+            Some(flag) if self.stages.iter().any(|(r, _)| can_fail(&r.text, memory)) && is_set(&flag)? => {
+                blame(&*self.cpu, memory)
+            }
             _ => Ok(()),
         }
     }

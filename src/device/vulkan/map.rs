@@ -2,7 +2,7 @@
 
 use super::codegen::map::{MapText, plain, wide};
 use super::context::{Caps, Gpu};
-use super::launch::{Ready, flag, is_set};
+use super::launch::{Ready, can_fail, flag, is_set};
 use super::{Prepared, Spare};
 use crate::base::{Fault, Result};
 use crate::device::{Bound, Memory, Program};
@@ -54,6 +54,7 @@ impl Program for Map {
                 start += count;
             }
             if let Some(flag) = flag
+                && can_fail(&form.text, memory)
                 && is_set(&flag)?
             {
                 return blame(&*self.cpu, memory);

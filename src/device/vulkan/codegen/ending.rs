@@ -4,7 +4,7 @@
 use super::axes::Axes;
 use super::contract::computed;
 use super::library::{expression, wgsl};
-use super::text::{Source, Text, Word, reach, stored, value_type};
+use super::text::{Source, Text, Word, can_fail, reach, stored, value_type};
 use crate::base::{DType, Layout};
 use crate::graph::Leaf;
 use crate::graph::prim::Body;
@@ -111,7 +111,11 @@ fn after(t: &mut Text, kernel: &Kernel, outs: &[Out], slots: &[Slot], axes: &Axe
                 for (p, &slot) in prim.params.iter().filter(|p| p.is_array()).zip(ins) {
                     params.push((p.name, t.single(slot, slots)));
                 }
-                expression(snippet, &params, load.dtype)?
+                let value = expression(snippet, &params, load.dtype)?;
+                if can_fail(&value) {
+                    t.guarded.push(None);
+                }
+                value
             }
             (_, Some(bind)) => t.load(bind, &at),
             _ => return None,

@@ -67,6 +67,9 @@ pub struct Text {
     pub body: String,
     /// Whether a flag says that something went wrong.
     pub flagged: bool,
+    /// For each line that can go wrong the slot of its last operand, where that is read as it is: what is one number above zero
+    /// neither divides by zero nor is a power that ints have not got.
+    pub guarded: Vec<Option<usize>>,
 }
 
 impl Text {
@@ -167,7 +170,11 @@ impl Text {
                     for (p, &slot) in names.zip(ins) {
                         params.push((p.name, self.single(slot, slots)));
                     }
-                    expression(snippet, &params, load.dtype)?
+                    let value = expression(snippet, &params, load.dtype)?;
+                    if can_fail(&value) {
+                        self.guarded.push(None);
+                    }
+                    value
                 }
             });
         }
@@ -180,13 +187,17 @@ impl Text {
     }
 
     /// The line of one instruction.
-    pub fn line(&self, kernel: &Kernel, k: usize) -> Option<String> {
+    pub fn line(&mut self, kernel: &Kernel, k: usize) -> Option<String> {
         let inst = &kernel.code[k];
         let Body::Map(map) = &inst.prim.body else { return None };
         let names = inst.prim.params.iter().map(|p| p.name);
         let params: Vec<(&str, String)> = names.zip(inst.args.iter().map(|a| format!("r{a}"))).collect();
         let last = inst.args.last().map_or(DType::F32, |&a| kernel.dtype(a));
         let value = expression(map.wgsl, &params, last)?;
+        if can_fail(&value) {
+            let load = inst.args.last().and_then(|&a| kernel.loads.get(a as usize));
+            self.guarded.push(load.and_then(|l| if let From::Slot(s) = l.from { Some(s) } else { None }));
+        }
         Some(format!("    let r{}: {} = {value};\n", kernel.loads.len() + k, wgsl(inst.dtype)))
     }
 
@@ -221,7 +232,7 @@ impl Text {
 
     /// The flag that something went wrong, as a line at the end of the kernel; none where nothing can.
     pub fn flag(&mut self) -> String {
-        if !needed(&self.body).contains("var<private> trouble") && !self.body.contains("trouble") {
+        if !can_fail(&self.body) && !self.body.contains("trouble") {
             return String::new();
         }
         self.flagged = true;
@@ -287,6 +298,11 @@ impl Text {
         }
         self.bindings.iter().all(reached) && self.binds() <= caps.bindings && allows(&self.finish(), caps)
     }
+}
+
+/// Whether code calls what may find that values are not as they must be.
+pub(super) fn can_fail(code: &str) -> bool {
+    needed(code).contains("var<private> trouble")
 }
 
 /// `struct Value { v0: f32, … }`
