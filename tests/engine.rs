@@ -250,7 +250,7 @@ fn an_index_out_of_range_is_a_fault() {
     let x = Expr::from_slice(&[3], &[1.0, 2.0, 3.0]).expect("fits");
     let i = Expr::from_slice(&[2], &[0i64, 3]).expect("fits");
     let fault = ops::gather(&x, &[i]).force().err().expect("3 is outside").message.clone();
-    assert!(fault.contains('3') && fault.contains("axis 0 of size 3"), "{fault}");
+    assert!(fault.contains('3') && fault.contains("axis 0 has size 3"), "{fault}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::out::Out;
 use super::page::{Page, page_of};
 use super::repl::complete::Known;
 use crate::base::{Exit, Fault, Result, Span, nearest};
-use crate::graph::Expr;
+use crate::graph::{Expr, engine};
 use crate::lang::eval::Snapshot;
 use crate::lang::text::{quote, text as text_of, text_to};
 use crate::lang::{Value, builtin, names};
@@ -322,6 +322,13 @@ pub fn shown(value: &Value, style: &Style) -> Result<String> {
         Value::Text(t) => Ok(quote(t)),
         other => text_of(other, style),
     }
+}
+
+/// Computes a value that is to be shown, and brings it here: what fails then is a fault of who asked for it.
+pub fn look(value: &Value) -> Result<()> {
+    let all = arrays(value);
+    engine::force(&all)?;
+    all.iter().try_for_each(|e| e.host().map(|_| ()))
 }
 
 /// The arrays in a value, at any depth.

@@ -13,7 +13,6 @@ use super::out::Out;
 use super::transcript::{Case, Kind, STYLE, cases, rewritten};
 use super::{diff, script, signal};
 use crate::base::{Exit, Fault, Result};
-use crate::graph::engine;
 
 /// How the examples of some files fared.
 #[derive(Default, Debug)]
@@ -172,9 +171,8 @@ fn shown(cases: &[Case], kind: Kind, program: Option<(&Path, &str)>, setup: &Set
 fn show_case(desk: &mut Desk, input: &str, line: usize) -> Result<String> {
     let outcome = desk.line(&format!("<repl>:{line}"), input);
     let value = outcome.value.filter(|v| !v.is_none() && !outcome.hushed);
-    let forced = value.iter().flat_map(super::desk::arrays).collect::<Vec<_>>();
     let mut faults = outcome.faults;
-    faults.extend(engine::force(&forced).err());
+    faults.extend(value.as_ref().and_then(|value| super::desk::look(value).err()));
     if faults.iter().any(Fault::is_interrupt) {
         return Err(Fault::interrupted());
     }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use crate::base::{Buffer, DType, Fault, Result};
 use crate::graph::{Place, Prim};
+use crate::plan::doubt::Doubt;
 use crate::plan::{Kernel, Slot};
 
 /// A place where kernels run.
@@ -61,6 +62,10 @@ pub trait Device {
 pub trait Program {
     /// Runs it on this memory. Outputs are bound and unshared.
     fn launch(&self, memory: &Memory) -> Result<()>;
+    /// As `launch`; a device that does not wait to hear whether it went well says whom to ask.
+    fn start(&self, memory: &Memory) -> Result<Option<Arc<Doubt>>> {
+        self.launch(memory).map(|()| None)
+    }
 }
 
 /// What stands behind each slot while a plan runs.

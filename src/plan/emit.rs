@@ -47,13 +47,21 @@ pub struct Emitter<'a> {
 struct Body_ {
     domain: Shape,
     loads: Vec<Load>,
-    /// Instructions with arguments as (is_load, index); registers are numbered at the end.
-    code: Vec<(&'static Prim, SmallVec<[Value; 3]>, DType)>,
+    /// Registers are numbered at the end.
+    code: Vec<Line>,
     known: HashMap<(u32, Path), Value>,
     /// The items that this kernel computes: read from their registers, not from memory.
     own: Vec<u32>,
     /// It goes row by row.
     rows: Option<Rows>,
+}
+
+/// An instruction whose arguments are not registers yet.
+struct Line {
+    prim: &'static Prim,
+    args: SmallVec<[Value; 3]>,
+    dtype: DType,
+    item: u32,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -330,7 +338,7 @@ impl Emitter<'_> {
                     let path = if stretched { extend(&path, Step::Stretch(item)) } else { path.clone() };
                     args.push(self.value(b, k, path)?);
                 }
-                Ok(b.instruction(prim, args, it.dtype))
+                Ok(b.instruction(Line { prim, args, dtype: it.dtype, item }))
             }
             Body::Reduce(_) if b.own.contains(&item) => self.row_value(b, item, prim, ins[0], &path),
             Body::Leaf(Leaf::Position(fill, _)) => {
@@ -360,7 +368,7 @@ impl Emitter<'_> {
             return Ok(v);
         }
         let x = self.value(b, input, Path::new())?;
-        b.code.push((prim, smallvec![x], it.dtype));
+        b.code.push(Line { prim, args: smallvec![x], dtype: it.dtype, item });
         let v = Value::Code(b.code.len() - 1);
         b.known.insert(key, v);
         Ok(v)
@@ -481,12 +489,11 @@ impl Body_ {
     }
 
     /// The register of an instruction; equal ones are one, as gradients often have them.
-    fn instruction(&mut self, prim: &'static Prim, args: SmallVec<[Value; 3]>, dtype: DType) -> Value {
-        let same =
-            |c: &(&'static Prim, SmallVec<[Value; 3]>, DType)| std::ptr::eq(c.0, prim) && c.1 == args && c.2 == dtype;
+    fn instruction(&mut self, line: Line) -> Value {
+        let same = |l: &Line| std::ptr::eq(l.prim, line.prim) && l.args == line.args && l.dtype == line.dtype;
         let known = self.code.iter().position(same);
         Value::Code(known.unwrap_or_else(|| {
-            self.code.push((prim, args, dtype));
+            self.code.push(line);
             self.code.len() - 1
         }))
     }
@@ -499,11 +506,11 @@ impl Body_ {
 
     fn finish(self, finish: Finish) -> Kernel {
         let n = self.loads.len();
-        let code = self
-            .code
-            .into_iter()
-            .map(|(prim, args, dtype)| Inst { prim, args: args.iter().map(|a| a.reg(n)).collect(), dtype })
-            .collect();
+        let inst = |Line { prim, args, dtype, item }: Line| {
+            let args = args.iter().map(|a| a.reg(n)).collect();
+            Inst { prim, args, dtype, item }
+        };
+        let code = self.code.into_iter().map(inst).collect();
         Kernel { domain: self.domain, loads: self.loads, code, finish }
     }
 }

@@ -27,6 +27,16 @@ pub enum SlotKind {
     Made(usize),
 }
 
+impl Slot {
+    /// Bytes of what the plan makes there; none of what it is given.
+    pub fn bytes(&self) -> Option<usize> {
+        match self.kind {
+            SlotKind::Made(n) => Some(n.saturating_mul(self.dtype.size())),
+            SlotKind::Leaf(_) | SlotKind::Number(_) => None,
+        }
+    }
+}
+
 /// A register of a kernel: loads come first, then one per instruction.
 pub type Reg = u16;
 
@@ -72,6 +82,8 @@ pub struct Inst {
     pub args: SmallVec<[Reg; 3]>,
     /// The result's.
     pub dtype: DType,
+    /// The item of the graph that it computes; of several equal ones the first.
+    pub item: u32,
 }
 
 /// How a kernel ends.

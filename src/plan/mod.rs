@@ -3,6 +3,8 @@
 //! In: roots. Out: their values. trace → fuse → emit → schedule → launch; a plan is kept by the structure of its
 //! graph, so that the second iteration of a loop plans nothing.
 
+pub mod blame;
+pub mod doubt;
 pub mod emit;
 pub mod epilogue;
 pub mod fuse;

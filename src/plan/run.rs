@@ -6,12 +6,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::blame::{self, outcome, placed};
+use super::doubt;
 use super::kernel::{Kernel, SlotKind};
 use super::schedule::{Plan, schedule};
-use super::trace::{Fx, Key, Trace, What, trace};
-use crate::base::{Buffer, DType, Fault, Layout, Result, Span, interrupt, trouble};
+use super::trace::{Fx, Key, Trace, trace};
+use crate::base::{Buffer, Fault, Layout, Result, Span, interrupt};
 use crate::device::{Bound, Memory};
-use crate::graph::prim::{Body, Operands};
+use crate::graph::prim::Body;
 use crate::graph::{Data, Expr};
 
 /// Plans that are kept; past this many all are forgotten (a program that makes that many structures reuses none).
@@ -152,14 +154,14 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
     let mut memory = bind(t, plan);
     let mut kept: Vec<(u32, Arc<Buffer>)> = Vec::with_capacity(plan.written.len());
     let wanted = &plan.item_of;
-    for (i, (kernel, program)) in plan.kernels.iter().zip(programs).enumerate() {
+    for (i, program) in programs.iter().enumerate() {
+        let places = || blame::places(t, plan, i);
         for &slot in &plan.writes[i] {
             if matches!(memory.bound[slot], Bound::Nothing) {
-                let SlotKind::Made(n) = plan.slots[slot].kind else { continue };
-                let bytes = n.saturating_mul(plan.slots[slot].dtype.size());
+                let Some(bytes) = plan.slots[slot].bytes() else { continue };
                 let buffer = match dying(plan, i, slot, &memory) {
                     Some(buffer) => buffer,
-                    None => device(i)?.alloc(bytes).map_err(|f| placed(f, t, kernel, wanted))?,
+                    None => device(i)?.alloc(bytes).map_err(|f| placed(f, &places()))?,
                 };
                 if let Some(item) = wanted[slot]
                     && is_wanted(t, item)
@@ -173,10 +175,9 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
             memory.fetch(&plan.reads[i])?;
         }
         let start = PROFILING.get().then(Instant::now);
-        let launched = program.launch(&memory);
-        // Asked in any case: a mark that stays would be found by the next kernel.
-        let marked = trouble::check().map_err(|f| blamed(f, t, plan, i));
-        launched.and(marked).map_err(|f| placed(f, t, kernel, wanted))?;
+        if let Some(doubt) = outcome(program.start(&memory), plan, i, &memory, places)? {
+            doubt::keep(doubt, plan, i, &memory, places())?;
+        }
         if let Some(start) = start {
             device(i)?.settle()?;
             let seconds = start.elapsed().as_secs_f64();
@@ -195,6 +196,7 @@ fn execute(t: &Trace, plan: &Rc<Plan>) -> Result<()> {
     for (i, &number) in plan.devices.iter().enumerate() {
         if number > 0 && !plan.devices[..i].contains(&number) {
             device(i)?.flush()?;
+            doubt::poll();
         }
     }
     for (item, buffer) in kept {
@@ -222,75 +224,6 @@ fn dying(plan: &Plan, kernel: usize, slot: usize, memory: &Memory) -> Option<Arc
         }
         _ => None,
     }
-}
-
-/// A fault that only the values showed, at the call that made what was being computed.
-fn placed(mut fault: Fault, t: &Trace, kernel: &Kernel, items: &[Option<u32>]) -> Fault {
-    let item = kernel.writes().first().and_then(|&slot| items[slot]);
-    let span = item.map(|i| t.nodes[i as usize].node().span).filter(|s| s.source != u32::MAX && s.end > 0);
-    match span {
-        Some(span) if !fault.is_interrupt() => {
-            // Sides name arguments of that call, not of the one that looks.
-            fault.sides.clear();
-            fault.at(span)
-        }
-        _ => fault,
-    }
-}
-
-/// A fault that a lane marked, at the call that made the node whose lane it was. A kernel is many nodes: those come into
-/// question whose lane leaves marks; of several it is the first that fails when it is computed by itself.
-fn blamed(fault: Fault, t: &Trace, plan: &Plan, kernel: usize) -> Fault {
-    let items = inside(t, plan, kernel);
-    let nodes = || items.iter().map(|&item| &t.nodes[item as usize]).filter(|e| !e.is_realised() && can_mark(e));
-    let first = || nodes().find(|e| execute_alone(e).is_err());
-    let guilty = if nodes().nth(1).is_some() { first() } else { nodes().next() };
-    match guilty.map(|e| e.node().span).filter(|s| s.source != u32::MAX && s.end > 0) {
-        Some(span) => fault.at(span),
-        None => fault,
-    }
-}
-
-/// The items that a kernel computes, those that it keeps to itself too, inputs first.
-fn inside(t: &Trace, plan: &Plan, kernel: usize) -> Vec<u32> {
-    let mut found = plan.items[kernel].clone();
-    let mut at = 0;
-    while let Some(&item) = found.get(at) {
-        if let What::Op { ins, .. } = &t.items[item as usize].what {
-            for &below in ins.iter() {
-                let elsewhere = plan.written.iter().any(|&(w, _)| w == below);
-                if !elsewhere && !found.contains(&below) {
-                    found.push(below);
-                }
-            }
-        }
-        at += 1;
-    }
-    found.sort_unstable();
-    found
-}
-
-fn execute_alone(e: &Expr) -> Result<()> {
-    let t = trace(std::slice::from_ref(e));
-    execute(&t, &plan(&t)?)
-}
-
-/// Whether the lane of an elementwise node leaves a mark for some values.
-fn can_mark(e: &Expr) -> bool {
-    let Body::Map(body) = &e.prim().body else { return false };
-    let Some(dtype) = e.with_ins(|ins| ins.last().map(Expr::dtype)) else { return false };
-    let Some(lane) = (body.lane)(dtype, Operands::Vectors) else { return false };
-    // Zeros, and for ints -1: what a power does not take.
-    let probes: &[u64] = if dtype == DType::I64 { &[0, u64::MAX] } else { &[0] };
-    probes.iter().any(|probe| {
-        let (ins, mut out) = ([(&raw const *probe).cast::<u8>(); 8], 0u64);
-        if e.with_ins(<[Expr]>::len) > ins.len() {
-            return false;
-        }
-        // SAFETY: one element of at most 8 bytes from as many operands as the node has, each of one element.
-        unsafe { lane(ins.as_ptr(), (&raw mut out).cast(), 1) };
-        trouble::check().is_err()
-    })
 }
 
 /// Whether somebody besides this plan can still ask for an item: a root, a value that a name holds, or a tape.

@@ -32,6 +32,8 @@ pub struct Plan {
     /// Per kernel, the slots that it reads, and those that it writes.
     pub reads: Vec<SmallVec<[usize; 8]>>,
     pub writes: Vec<SmallVec<[usize; 4]>>,
+    /// Per kernel, the instructions that may leave a mark.
+    pub suspects: Vec<Vec<usize>>,
     /// Items that were computed in registers only.
     pub inlined: Vec<u32>,
     /// The kernels as a device prepared them.
@@ -145,7 +147,10 @@ fn finish(t: &Trace, slots: Vec<Slot>, of_item: Vec<Option<usize>>, kernels: Vec
     let mut item_of = vec![None; slots.len()];
     out.iter().for_each(|&(item, slot)| item_of[slot] = Some(item));
     let (reads, writes) = kernels.iter().map(|k| (k.reads(), k.writes())).unzip();
-    let in_place = kernels.iter().zip(&dead_after).map(|(k, dead)| in_place(k, dead, &slots)).collect();
+    let suspects: Vec<Vec<usize>> = kernels.iter().map(super::blame::suspects).collect();
+    // What is written over cannot be read again to find which of several calls failed.
+    let plain = |(k, dead): (usize, &Vec<usize>)| in_place(&kernels[k], dead, &slots).filter(|_| suspects[k].len() < 2);
+    let in_place = dead_after.iter().enumerate().map(plain).collect();
     Plan {
         slots,
         kernels,
@@ -157,6 +162,7 @@ fn finish(t: &Trace, slots: Vec<Slot>, of_item: Vec<Option<usize>>, kernels: Vec
         item_of,
         reads,
         writes,
+        suspects,
         inlined,
         programs: std::cell::OnceCell::new(),
     }

@@ -129,7 +129,7 @@ fn a_put_out_of_range_names_the_index() {
         let y = ops::scatter_add(&x, &Expr::from_host(host_of(DType::F32, &[1.0, 2.0, 3.0], &[3]), place), &[i]);
         y.host().err().expect("there are only 700").message.clone()
     };
-    assert_eq!(on(place), "index 700 is out of range for axis 0 of size 700");
+    assert_eq!(on(place), "index 700 is out of range: axis 0 has size 700");
     assert_eq!(on(place), on(Place::CPU));
 }
 

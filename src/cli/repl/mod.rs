@@ -247,7 +247,10 @@ impl Repl {
         let cell = || {
             let outcome = run(&mut desk, name, text);
             let forced = match &outcome.value {
-                Some(value) if outcome.faults.is_empty() => crate::graph::engine::force(&super::desk::arrays(value)),
+                Some(value) if outcome.faults.is_empty() && outcome.hushed => {
+                    crate::graph::engine::force(&super::desk::arrays(value))
+                }
+                Some(value) if outcome.faults.is_empty() => super::desk::look(value),
                 _ => Ok(()),
             };
             (outcome, forced)

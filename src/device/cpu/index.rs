@@ -1,6 +1,6 @@
 //! Picking and putting by index arrays. An index out of range is a fault that names it.
 
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::Mutex;
 
 use smallvec::SmallVec;
 
@@ -23,25 +23,25 @@ struct Picks {
     shape: Shape,
 }
 
-/// What goes wrong inside a task: the axis and the index.
-struct Stray {
-    axis: AtomicI64,
-    index: AtomicI64,
-}
+/// What goes wrong inside tasks: of the first of them that stops, its number, the axis and the index.
+#[derive(Default)]
+struct Stray(Mutex<Option<(usize, usize, i64)>>);
 
 impl Stray {
-    fn new() -> Stray {
-        Stray { axis: AtomicI64::new(-1), index: AtomicI64::new(0) }
+    /// Task `t` stops. Which one does so earlier is chance, which index is told is not.
+    #[cold]
+    fn note(&self, t: usize, axis: usize, index: i64) {
+        if let Ok(mut first) = self.0.lock()
+            && first.is_none_or(|(before, ..)| t < before)
+        {
+            *first = Some((t, axis, index));
+        }
     }
 
     fn check(&self, axes: &[usize]) -> Result<()> {
-        let axis = self.axis.load(Relaxed);
-        if axis < 0 {
-            return Ok(());
-        }
-        let size = axes[axis as usize];
-        let fault =
-            Fault::new(format!("index {} is out of range for axis {axis} of size {size}", self.index.load(Relaxed)));
+        let Some((_, axis, index)) = self.0.lock().ok().and_then(|first| *first) else { return Ok(()) };
+        let size = axes[axis];
+        let fault = Fault::new(format!("index {index} is out of range: axis {axis} has size {size}"));
         Err(match size {
             0 => fault,
             _ => fault.hint(format!("valid indices are 0 to {}, or -{size} to -1", size - 1)),
@@ -66,8 +66,7 @@ impl Picks {
             let size = self.axes[k] as i64;
             let wrapped = if index < 0 { index + size } else { index };
             if !(0..size).contains(&wrapped) {
-                stray.index.store(index, Relaxed);
-                stray.axis.store(k as i64, Relaxed);
+                stray.note(i / TASK, k, index);
                 return None;
             }
             at += wrapped as isize * strides[k];
@@ -169,7 +168,7 @@ impl Gather {
         let from = Shared(self.x.base(memory).cast::<T>());
         let to = Shared(memory.pointer(self.slot, size_of::<T>()).cast::<T>());
         let bases = self.picks.bases(memory);
-        let stray = Stray::new();
+        let stray = Stray::default();
         let n = self.picks.size();
         let row = self.picks.row();
         tasks::run(n.div_ceil(TASK), n * (each + 4), |t| {
@@ -181,8 +180,7 @@ impl Gather {
                     let (at, stride) = (bases[0].get().cast_const(), self.x.layout.strides[0]);
                     let (from, to) = (from.get().cast_const(), to.get());
                     if let Err(index) = pick_row(from, stride, self.picks.axes[0], at, step, some, to) {
-                        stray.index.store(index, Relaxed);
-                        stray.axis.store(0, Relaxed);
+                        stray.note(t, 0, index);
                     }
                 }
                 return;
@@ -248,7 +246,7 @@ impl Put {
         let value_shape: Shape = self.picks.shape.clone();
         let value_outer = Layout { shape: value_shape.clone(), strides: value_strides[..cut].into(), offset: 0 };
         let bases = self.picks.bases(memory);
-        let stray = Stray::new();
+        let stray = Stray::default();
         let mut line: Vec<T> = Vec::with_capacity(each);
         // SAFETY: layouts stay inside their arrays; positions are checked.
         unsafe {

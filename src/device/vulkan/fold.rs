@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Prepared;
 use super::codegen::contract::{contract, has_text};
 use super::codegen::fold::{FoldText, fold, products};
 use super::codegen::rows::rows;
@@ -9,13 +10,11 @@ use super::codegen::scan::{ScanText, scan};
 use super::codegen::text::Text;
 use super::context::{Caps, Gpu};
 use super::jobs::is_thin;
-use super::launch::{Ready, bytes, can_fail, flag, is_set};
-use super::map::blame;
+use super::launch::{Ready, Watch, bytes, can_fail};
 use super::memory::{Kind, Mem};
 use super::split::Part;
-use super::{Prepared, Spare};
 use crate::base::{DType, Result};
-use crate::device::{Memory, Program};
+use crate::device::Memory;
 use crate::plan::{Finish, Slot};
 
 /// Kernels that run one after the other.
@@ -23,7 +22,6 @@ pub struct Stages {
     stages: Vec<(Ready, usize)>,
     /// Elements and dtype of each memory between them.
     between: Vec<(usize, DType)>,
-    cpu: Spare,
 }
 
 /// What the text of a kernel is made of: texts with their groups, and the memory between them.
@@ -60,9 +58,9 @@ pub fn texts(part: &Part, slots: &[Slot], caps: &Caps) -> Option<Texts> {
 }
 
 impl Stages {
-    pub fn new(gpu: &'static Gpu, (stages, between): Texts, cpu: Spare) -> Stages {
+    pub fn new(gpu: &'static Gpu, (stages, between): Texts) -> Stages {
         let stages = stages.into_iter().map(|(text, groups)| (Ready::new(gpu, text), groups)).collect();
-        Stages { stages, between, cpu }
+        Stages { stages, between }
     }
 }
 
@@ -70,26 +68,18 @@ impl Prepared for Stages {
     fn compile(&self) -> Result<()> {
         self.stages.iter().try_for_each(|(ready, _)| ready.compile())
     }
-}
 
-impl Program for Stages {
-    fn launch(&self, memory: &Memory) -> Result<()> {
+    fn launch(&self, memory: &Memory, watch: &mut Watch) -> Result<()> {
         let gpu = self.stages[0].0.gpu;
         let own = |&(n, dtype): &(usize, DType)| gpu.alloc(Kind::Device, bytes(n, dtype), false);
         let own: Vec<Arc<Mem>> = self.between.iter().map(own).collect::<Result<_>>()?;
-        let flag = match self.stages.iter().any(|(r, _)| r.text.flagged) {
-            true => Some(flag(gpu)?),
-            false => None,
-        };
         for (ready, groups) in &self.stages {
-            let backing = ready.backing(memory, &own, flag.as_ref())?;
+            let backing = ready.backing(memory, &own, watch.flag(&ready.text)?.as_ref())?;
             ready.run(memory, &backing, 0, 0, *groups)?;
-        }
-        match flag {
-            Some(flag) if self.stages.iter().any(|(r, _)| can_fail(&r.text, memory)) && is_set(&flag)? => {
-                blame(&*self.cpu, memory)
+            if can_fail(&ready.text, memory) {
+                watch.suspect();
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }

@@ -1,8 +1,7 @@
 //! Picking and putting on the device.
 //!
-//! Whether an index is out of range: where the index arrays are on the host, as they mostly are, they are looked at there
-//! and nothing waits; where they are only on the device, the launch waits for the flag. A put sorts its picks by place where
-//! the indices are.
+//! Whether an index is out of range: where the index arrays are on the host, as they mostly are, they are looked at there;
+//! where they are only on the device, the launch is in doubt. A put sorts its picks by place where the indices are.
 
 use std::sync::Arc;
 
@@ -12,14 +11,13 @@ use super::codegen::sort::{Passes, passes};
 use super::codegen::text::Text;
 use super::context::{Caps, Gpu};
 use super::jobs::{Job, jobs};
-use super::launch::{Ready, flag, is_set};
-use super::map::blame;
+use super::launch::{Ready, Watch};
 use super::memory::Mem;
 use super::sort::Radix;
 use super::split::{over, windows};
 use super::{Prepared, Spare};
 use crate::base::{Fault, Layout, Result, Shape};
-use crate::device::{Bound, Memory, Program};
+use crate::device::{Bound, Memory};
 use crate::plan::kernel::{BASE, Out};
 use crate::plan::{Finish, From, Kernel, Load, Slot};
 
@@ -93,21 +91,20 @@ impl Prepared for Gather {
     fn compile(&self) -> Result<()> {
         self.all.iter().try_for_each(|(ready, _)| ready.compile())
     }
-}
 
-impl Program for Gather {
-    fn launch(&self, memory: &Memory) -> Result<()> {
+    fn launch(&self, memory: &Memory, watch: &mut Watch) -> Result<()> {
         let here = self.indices.iter().all(|i| i.is_here(memory));
         if here && !self.indices.iter().all(|i| i.each(memory, |_, _| {})) {
-            return blame(&*self.cpu, memory);
+            return self.cpu.blame(memory);
         }
-        let Some((first, _)) = self.all.first() else { return Ok(()) };
-        let flag = flag(first.gpu)?;
         for (ready, threads) in &self.all {
-            let backing = ready.backing(memory, &[], Some(&flag))?;
+            let backing = ready.backing(memory, &[], watch.flag(&ready.text)?.as_ref())?;
             ready.run(memory, &backing, 0, 0, threads.div_ceil(256))?;
         }
-        if !here && is_set(&flag)? { blame(&*self.cpu, memory) } else { Ok(()) }
+        if !here {
+            watch.suspect();
+        }
+        Ok(())
     }
 }
 
@@ -176,8 +173,8 @@ impl Put {
         Ok(Put { all, copy, indices: indices(kernel, 2), away, picks: picks(kernel).length, each, cpu })
     }
 
-    fn copy(&self, memory: &Memory) -> Result<()> {
-        self.copy.iter().try_for_each(|c| c.launch(memory))
+    fn copy(&self, memory: &Memory, watch: &mut Watch) -> Result<()> {
+        self.copy.iter().try_for_each(|c| c.launch(memory, watch))
     }
 
     /// Per pick the place that it writes; `None` where an index is out of range.
@@ -202,15 +199,14 @@ impl Put {
         })
     }
 
-    /// The places are found where the indices are: only the flag comes back.
-    fn launch_away(&self, memory: &Memory, places: &Ready, radix: &Radix) -> Result<()> {
-        let flag = flag(places.gpu)?;
+    /// The places are found where the indices are.
+    fn launch_away(&self, memory: &Memory, places: &Ready, radix: &Radix, watch: &mut Watch) -> Result<()> {
         let own = radix.memory()?;
-        let backing = places.backing(memory, &own, Some(&flag))?;
+        let backing = places.backing(memory, &own, watch.flag(&places.text)?.as_ref())?;
         places.run(memory, &backing, 0, 0, self.picks.div_ceil(256))?;
-        self.copy(memory)?;
-        self.write(memory, &radix.run(memory, own)?)?;
-        if is_set(&flag)? { blame(&*self.cpu, memory) } else { Ok(()) }
+        watch.suspect();
+        self.copy(memory, watch)?;
+        self.write(memory, &radix.run(memory, own)?)
     }
 }
 
@@ -230,21 +226,19 @@ impl Prepared for Put {
         }
         self.all.iter().try_for_each(Ready::compile)
     }
-}
 
-impl Program for Put {
-    fn launch(&self, memory: &Memory) -> Result<()> {
+    fn launch(&self, memory: &Memory, watch: &mut Watch) -> Result<()> {
         if self.picks == 0 || self.each == 0 {
-            return self.copy(memory);
+            return self.copy(memory, watch);
         }
         let Some(Ready { gpu, .. }) = self.all.first() else { return Ok(()) };
         if let Some((places, radix)) = self.away.as_ref().filter(|_| !self.indices.iter().all(|i| i.is_here(memory))) {
-            return self.launch_away(memory, places, radix);
+            return self.launch_away(memory, places, radix, watch);
         }
         let slots: Vec<usize> = self.indices.iter().map(|i| i.slot).collect();
         memory.fetch(&slots)?;
-        let Some(places) = self.places(memory) else { return blame(&*self.cpu, memory) };
-        self.copy(memory)?;
+        let Some(places) = self.places(memory) else { return self.cpu.blame(memory) };
+        self.copy(memory, watch)?;
         let send = |v: &Vec<u32>| gpu.upload(&v.iter().flat_map(|x| x.to_ne_bytes()).collect::<Vec<u8>>());
         let own: Vec<Arc<Mem>> = sorted(&places).iter().map(send).collect::<Result<_>>()?;
         self.write(memory, &own)

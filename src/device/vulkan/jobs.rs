@@ -222,11 +222,11 @@ impl Job {
     pub fn prepare(self, gpu: &'static Gpu, spare: &Spare) -> Result<Box<dyn Prepared>> {
         let spare = spare.clone();
         Ok(match self {
-            Job::Map(forms) => Box::new(Map::new(gpu, forms, spare)),
+            Job::Map(forms) => Box::new(Map::new(gpu, forms)),
             Job::Gather(all, kernel) => Box::new(Gather::new(gpu, all, &kernel, spare)),
             Job::Put(text, kernel) => Box::new(Put::new(gpu, text, &kernel, spare)?),
             Job::Sort(text) => Box::new(Sort::new(gpu, text)),
-            Job::Stages(texts) => Box::new(Stages::new(gpu, texts, spare)),
+            Job::Stages(texts) => Box::new(Stages::new(gpu, texts)),
         })
     }
 }

@@ -3,6 +3,7 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use smallvec::SmallVec;
 
@@ -13,6 +14,7 @@ use super::memory::{Kind, Mem};
 use super::stream::{Bind, Command};
 use crate::base::{DType, Fault, Result};
 use crate::device::{Bound, Memory};
+use crate::plan::doubt::{Doubt, Flag};
 
 /// A text and its pipeline, compiled at the first launch.
 pub struct Ready {
@@ -144,7 +146,7 @@ fn number(memory: &Memory, slot: usize) -> Result<u64> {
     }
 }
 
-/// Words in host memory that the device reads.
+/// Words in host memory that the device reaches.
 fn pass(gpu: &'static Gpu, words: &[u32]) -> Result<Arc<Mem>> {
     let mem = gpu.alloc(Kind::Host, 4 * words.len() as u64, true)?;
     let to = mem.mapped.ok_or_else(|| Fault::new("internal: host memory is not mapped"))?;
@@ -153,11 +155,50 @@ fn pass(gpu: &'static Gpu, words: &[u32]) -> Result<Arc<Mem>> {
     Ok(mem)
 }
 
-/// Four bytes that a kernel sets where something goes wrong.
-pub fn flag(gpu: &'static Gpu) -> Result<Arc<Mem>> {
-    let mem = gpu.alloc(Kind::Device, 4, false)?;
-    gpu.push(Command::Zero { to: mem.handle(), bytes: 4 }, [&*mem])?;
-    Ok(mem)
+/// What the launches of one kernel leave behind besides its results.
+pub struct Watch {
+    gpu: &'static Gpu,
+    /// Four bytes that it sets where something goes wrong.
+    flag: Option<Arc<Mem>>,
+    /// Whether anybody has to look at the flag.
+    doubtful: bool,
+}
+
+impl Watch {
+    pub fn new(gpu: &'static Gpu) -> Watch {
+        Watch { gpu, flag: None, doubtful: false }
+    }
+
+    /// The flag, for a text that sets one. It lies where the host reads it without asking the device.
+    pub fn flag(&mut self, text: &Text) -> Result<Option<Arc<Mem>>> {
+        if text.flagged && self.flag.is_none() {
+            self.flag = Some(pass(self.gpu, &[0])?);
+        }
+        Ok(self.flag.clone())
+    }
+
+    /// The flag has to be looked at, since the text of a launch can fail.
+    pub fn suspect(&mut self) {
+        self.doubtful = true;
+    }
+
+    /// The flag, where somebody has to look at it.
+    pub fn doubt(self) -> Option<Arc<Doubt>> {
+        self.flag.filter(|_| self.doubtful).map(|flag| Doubt::new(Box::new(flag)))
+    }
+}
+
+impl Flag for Arc<Mem> {
+    fn seen(&self) -> Option<bool> {
+        let word = self.mapped.filter(|_| self.last.load(Relaxed) <= self.gpu().done())?.cast::<u32>();
+        // SAFETY: it holds four bytes, and no command uses it any more.
+        Some(unsafe { word.read_volatile() } != 0)
+    }
+
+    fn wait(&self) -> Result<bool> {
+        self.gpu().wait(self)?;
+        self.seen().ok_or_else(|| Fault::new("internal: a flag is not where the host sees it"))
+    }
 }
 
 /// Whether a flagged kernel's flag must be looked at: not where all that it divides by are numbers above zero.
@@ -169,14 +210,6 @@ pub fn can_fail(text: &Text, memory: &Memory) -> bool {
     // A text that looks at indices sets the flag itself.
     let own = text.guarded.is_empty() || text.body.contains("trouble = 1u");
     text.flagged && (own || !text.guarded.iter().all(fine))
-}
-
-/// Waits, and says whether the flag was set.
-pub fn is_set(flag: &Arc<Mem>) -> Result<bool> {
-    use crate::base::buffer::Remote;
-    let mut word = 0u32;
-    flag.download((&raw mut word).cast(), 4)?;
-    Ok(word != 0)
 }
 
 /// Elements of a dtype as bytes.

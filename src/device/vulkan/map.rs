@@ -1,19 +1,17 @@
 //! Maps on the device: the wide form where offsets allow it, else the plain one.
 
+use super::Prepared;
 use super::codegen::map::{MapText, plain, wide};
 use super::context::{Caps, Gpu};
-use super::launch::{Ready, can_fail, flag, is_set};
-use super::{Prepared, Spare};
+use super::launch::{Ready, Watch, can_fail};
 use crate::base::{Fault, Result};
-use crate::device::{Bound, Memory, Program};
+use crate::device::Memory;
 use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Slot};
 
 /// A map that the device can run.
 pub struct Map {
     forms: Vec<(MapText, Ready)>,
-    /// What says what went wrong, should something.
-    cpu: Spare,
 }
 
 /// The forms of a map that the device can run, best first.
@@ -23,12 +21,12 @@ pub fn forms(kernel: &Kernel, outs: &[Out], slots: &[Slot], caps: &Caps) -> Vec<
 }
 
 impl Map {
-    pub fn new(gpu: &'static Gpu, forms: Vec<MapText>, cpu: Spare) -> Map {
+    pub fn new(gpu: &'static Gpu, forms: Vec<MapText>) -> Map {
         let ready = |f: MapText| {
             let ready = Ready::new(gpu, f.text.clone());
             (f, ready)
         };
-        Map { forms: forms.into_iter().map(ready).collect(), cpu }
+        Map { forms: forms.into_iter().map(ready).collect() }
     }
 }
 
@@ -36,13 +34,10 @@ impl Prepared for Map {
     fn compile(&self) -> Result<()> {
         self.forms.iter().try_for_each(|(_, ready)| ready.compile())
     }
-}
 
-impl Program for Map {
-    fn launch(&self, memory: &Memory) -> Result<()> {
+    fn launch(&self, memory: &Memory, watch: &mut Watch) -> Result<()> {
         for (form, ready) in &self.forms {
-            let flag = if form.text.flagged { Some(flag(ready.gpu)?) } else { None };
-            let backing = ready.backing(memory, &[], flag.as_ref())?;
+            let backing = ready.backing(memory, &[], watch.flag(&form.text)?.as_ref())?;
             if form.wide && backing.iter().any(|(_, first)| first % 4 != 0) || !aligned(form) {
                 continue;
             }
@@ -53,11 +48,8 @@ impl Program for Map {
                 ready.run(memory, &backing, start, count, count.div_ceil(256 * form.lanes))?;
                 start += count;
             }
-            if let Some(flag) = flag
-                && can_fail(&form.text, memory)
-                && is_set(&flag)?
-            {
-                return blame(&*self.cpu, memory);
+            if can_fail(&form.text, memory) {
+                watch.suspect();
             }
             return Ok(());
         }
@@ -73,19 +65,4 @@ fn aligned(form: &MapText) -> bool {
         _ => true,
     };
     !form.wide || form.text.words.iter().all(even)
-}
-
-/// Something went wrong on the device: the CPU does the same and says what, in its own words.
-pub fn blame(cpu: &dyn Program, memory: &Memory) -> Result<()> {
-    let here = memory.bound.iter().map(|b| match b {
-        Bound::Nothing => Ok(Bound::Nothing),
-        Bound::Number(bits) => Ok(Bound::Number(*bits)),
-        Bound::Buffer { buffer, offset } => {
-            buffer.fetch()?;
-            Ok(Bound::Buffer { buffer: buffer.clone(), offset: *offset })
-        }
-    });
-    let memory = Memory { bound: here.collect::<Result<_>>()? };
-    // Marks that it leaves are found by whoever launched this.
-    cpu.launch(&memory)
 }

@@ -28,6 +28,7 @@ use super::error;
 use super::found::Found;
 use super::options::Options;
 use crate::base::{Fault, Result, interrupt};
+use crate::plan::doubt::{self, Doubt};
 
 /// From here on a buffer has an allocation of its own.
 const LARGE: u64 = 4 << 20;
@@ -53,6 +54,8 @@ pub struct Mem {
     pub mapped: Option<NonNull<u8>>,
     /// The number of the last batch that uses it.
     pub last: AtomicU64,
+    /// Launches that may have failed, whose results these bytes are or are made of.
+    doubts: Mutex<Vec<Arc<Doubt>>>,
 }
 
 // SAFETY: the mapped pointer is plain memory; who writes there holds the only handle or has waited for the device.
@@ -217,7 +220,8 @@ impl Gpu {
         };
         self.pool.live_bytes.fetch_add(class, Relaxed);
         let mapped = buffer.mapped_slice().ok().map(NonNull::cast::<u8>);
-        Ok(Arc::new(Mem { gpu: self, buffer: Some(buffer), bytes: class, kind, mapped, last: AtomicU64::new(last) }))
+        let (last, doubts) = (AtomicU64::new(last), Mutex::default());
+        Ok(Arc::new(Mem { gpu: self, buffer: Some(buffer), bytes: class, kind, mapped, last, doubts }))
     }
 
     /// A new buffer; where there is no room, what lies idle is given back first.
@@ -244,6 +248,7 @@ impl Gpu {
     fn give_back(&'static self) -> Result<()> {
         crate::device::let_go();
         self.settle()?;
+        doubt::poll();
         self.pool.trim(self.done());
         interrupt::check()
     }
@@ -252,6 +257,18 @@ impl Gpu {
 impl Mem {
     pub fn gpu(&self) -> &'static Gpu {
         self.gpu
+    }
+
+    /// The launches that may have failed, earlier ones first.
+    pub fn doubts(&self) -> Vec<Arc<Doubt>> {
+        self.doubts.lock().map(|d| d.clone()).unwrap_or_default()
+    }
+
+    /// What it holds is made of the results of these, too.
+    pub fn inherit(&self, more: &[Arc<Doubt>]) {
+        if let Ok(mut doubts) = self.doubts.lock() {
+            doubt::merge(&mut doubts, more);
+        }
     }
 
     pub fn handle(&self) -> ash::vk::Buffer {

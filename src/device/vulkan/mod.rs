@@ -2,7 +2,7 @@
 //!
 //! In: kernels of a plan. Out: commands for the device. A kernel's WGSL is made from its instructions' own snippets
 //! (`codegen`), compiled once per structure (`compile`), launched with the memory of one call (`launch`) into a
-//! stream of commands that runs on its own (`stream`); only looking waits. Values are buffers that may lie here, there or
+//! stream of commands that runs on its own (`stream`); only looking waits, also for whether a launch failed (`plan::doubt`). Values are buffers that may lie here, there or
 //! both (`base::buffer`); `memory` pools what lies there, `transfer` moves it.
 //!
 //! | file | from … to … |
@@ -62,11 +62,14 @@ use super::{Bound, Device, Memory, Program};
 use crate::base::{Buffer, DType, Fault, Result};
 use crate::graph::prim::Body;
 use crate::graph::{Leaf, Prim};
+use crate::plan::doubt::{self, Doubt};
 use crate::plan::{Kernel, Slot};
+use launch::Watch;
 
 pub use compile::spirv;
 pub use context::{Caps, Coop, Gpu};
 pub use found::{Found, all};
+pub use stream::waited;
 pub use transfer::moved;
 
 /// The devices that were opened, by number.
@@ -133,7 +136,7 @@ impl Device for Vulkan {
 
     fn prepare(&self, kernel: &Kernel, slots: &[Slot]) -> Result<Box<dyn Program>> {
         let none = || Fault::new("internal: the device has no kernel for this");
-        let cpu: Spare = Rc::from(super::cpu().prepare(kernel, slots)?);
+        let cpu = Spare(Rc::from(super::cpu().prepare(kernel, slots)?));
         let jobs = jobs::jobs(kernel, slots, &self.gpu.caps).ok_or_else(none)?;
         let inner = jobs.into_iter().map(|job| job.prepare(self.gpu, &cpu)).collect::<Result<_>>()?;
         let (reads, writes) = (kernel.reads().to_vec(), kernel.writes().to_vec());
@@ -159,13 +162,27 @@ impl Device for Vulkan {
     }
 }
 
-/// A program that can say beforehand whether it compiles.
-trait Prepared: Program {
+/// A part of a kernel, made ready.
+trait Prepared {
+    /// A fault where it does not compile.
     fn compile(&self) -> Result<()>;
+    /// Gives the commands that run it.
+    fn launch(&self, memory: &Memory, watch: &mut Watch) -> Result<()>;
 }
 
 /// What does a whole kernel on the CPU.
-type Spare = Rc<dyn Program>;
+#[derive(Clone)]
+struct Spare(Rc<dyn Program>);
+
+impl Spare {
+    /// Something is wrong with the values: the CPU does the same and says what, in its own words. Marks that it leaves are
+    /// found by whoever launched this.
+    fn blame(&self, memory: &Memory) -> Result<()> {
+        let all: Vec<usize> = (0..memory.bound.len()).collect();
+        memory.fetch(&all)?;
+        self.0.launch(memory)
+    }
+}
 
 /// Programs of the device that do a kernel, and the CPU's for when a driver refuses to compile it.
 struct Guarded {
@@ -188,13 +205,32 @@ impl Guarded {
         }
         false
     }
+
+    /// What is made of memory in doubt is in doubt, and so is what a launch makes that may fail.
+    fn hand_on(&self, memory: &Memory, own: &Option<Arc<Doubt>>) {
+        if doubt::none() {
+            return;
+        }
+        let mut doubts: Vec<Arc<Doubt>> = own.iter().cloned().collect();
+        let mems = |slots: &[usize]| slots.iter().filter_map(|&s| self.gpu.away(&memory.bound[s])).collect::<Vec<_>>();
+        mems(&self.reads).iter().for_each(|mem| doubt::merge(&mut doubts, &mem.doubts()));
+        mems(&self.writes).iter().for_each(|mem| mem.inherit(&doubts));
+    }
 }
 
 impl Program for Guarded {
     fn launch(&self, memory: &Memory) -> Result<()> {
+        self.start(memory).map(|_| ())
+    }
+
+    fn start(&self, memory: &Memory) -> Result<Option<Arc<Doubt>>> {
         self.gpu.check()?;
         if *self.compiled.get_or_init(|| self.compiles()) {
-            return self.inner.iter().try_for_each(|p| p.launch(memory));
+            let mut watch = Watch::new(self.gpu);
+            self.inner.iter().try_for_each(|p| p.launch(memory, &mut watch))?;
+            let doubt = watch.doubt();
+            self.hand_on(memory, &doubt);
+            return Ok(doubt);
         }
         self.gpu.check()?;
         memory.fetch(&self.reads)?;
@@ -203,7 +239,7 @@ impl Program for Guarded {
                 buffer.come_home()?;
             }
         }
-        self.cpu.launch(memory)
+        self.cpu.0.launch(memory).map(|()| None)
     }
 }
 

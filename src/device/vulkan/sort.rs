@@ -9,10 +9,10 @@ use super::Prepared;
 use super::codegen::fold::Stage;
 use super::codegen::sort::{Lines, Passes, SortText};
 use super::context::Gpu;
-use super::launch::Ready;
+use super::launch::{Ready, Watch};
 use super::memory::{Kind, Mem};
 use crate::base::Result;
-use crate::device::{Memory, Program};
+use crate::device::Memory;
 
 /// Bits that a pass sorts by.
 const DIGIT: usize = 4;
@@ -113,10 +113,8 @@ impl Prepared for Sort {
             }
         }
     }
-}
 
-impl Program for Sort {
-    fn launch(&self, memory: &Memory) -> Result<()> {
+    fn launch(&self, memory: &Memory, _: &mut Watch) -> Result<()> {
         match self {
             Sort::Short(only) => only.run(memory, &[], 0),
             Sort::Long { words, radix, finish } => {

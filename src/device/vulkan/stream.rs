@@ -5,6 +5,7 @@
 //! of the batch writes, or writes what one reads or writes; one at the start, against earlier batches; one at the end, for
 //! the host. Only looking waits: in slices, so that Ctrl-C is seen.
 
+use std::cell::Cell;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -32,6 +33,15 @@ const MOST: usize = 32;
 /// How long a wait lasts before it looks whether it is still wanted.
 const SLICE: Duration = Duration::from_millis(20);
 
+thread_local! {
+    static WAITED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How often this thread waited for a device so far.
+pub fn waited() -> u64 {
+    WAITED.get()
+}
+
 /// A part of a buffer that a kernel binds.
 #[derive(Clone, Copy)]
 pub struct Bind {
@@ -54,10 +64,6 @@ pub enum Command {
     Copy {
         from: (vk::Buffer, u64),
         to: (vk::Buffer, u64),
-        bytes: u64,
-    },
-    Zero {
-        to: vk::Buffer,
         bytes: u64,
     },
 }
@@ -137,6 +143,7 @@ impl Gpu {
 
     /// Waits for a batch in slices; Ctrl-C ends the waiting, not the batch.
     fn wait_for(&self, number: u64) -> Result<()> {
+        WAITED.set(WAITED.get() + u64::from(self.done() < number));
         while self.done() < number {
             self.check()?;
             {
@@ -267,8 +274,6 @@ impl Gpu {
                 // SAFETY: both hold as many bytes behind their offsets, and differ.
                 unsafe { (f.cmd_copy_buffer)(cb, from.0, to.0, 1, &part) };
             }
-            // SAFETY: it holds as many bytes, a multiple of four.
-            Command::Zero { to, bytes } => unsafe { (f.cmd_fill_buffer)(cb, *to, 0, *bytes, 0) },
             Command::Run { pipe, binds, words, groups } => {
                 // SAFETY: the pipeline lives as long as the device; the layout has a binding for each buffer.
                 unsafe {
@@ -346,7 +351,6 @@ impl Command {
         match self {
             Command::Run { binds, .. } => binds.iter().map(|b| (b.buffer, b.write)).collect(),
             Command::Copy { from, to, .. } => [(from.0, false), (to.0, true)].into_iter().collect(),
-            Command::Zero { to, .. } => [(*to, true)].into_iter().collect(),
         }
     }
 }

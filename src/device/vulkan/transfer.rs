@@ -14,6 +14,7 @@ use super::memory::{Kind, Mem};
 use super::stream::Command;
 use crate::base::buffer::Remote;
 use crate::base::{Buffer, Fault, Result};
+use crate::device::Bound;
 
 /// A copy of what the host has: it may be given up for room.
 struct Twin {
@@ -92,6 +93,13 @@ impl Gpu {
         Ok(mem)
     }
 
+    /// Where this device made the bytes of a slot, if it did.
+    pub fn away(&self, bound: &Bound) -> Option<Arc<Mem>> {
+        let Bound::Buffer { buffer, .. } = bound else { return None };
+        let away = buffer.away().filter(|away| away.device() == self.number)?;
+        away.as_any().downcast::<Mem>().ok()
+    }
+
     /// Memory of the device with a copy of these bytes.
     pub fn upload(&'static self, bytes: &[u8]) -> Result<Arc<Mem>> {
         let (from, bytes) = (bytes.as_ptr(), bytes.len());
@@ -142,6 +150,8 @@ impl Remote for Mem {
 
     fn download(&self, to: *mut u8, bytes: usize) -> Result<()> {
         let gpu = self.gpu();
+        self.doubts().iter().try_for_each(|doubt| doubt.resolve())?;
+        self.inherit(&[]);
         count(1, bytes);
         let read = |mem: &Mem, at: usize, n: usize| {
             gpu.wait(mem)?;

@@ -243,9 +243,10 @@ impl Interp {
             return None;
         };
         let (dtype, place) = (e.dtype(), e.place());
-        let memory =
-            |data: Option<&Data>| if let Some(Data::Buffer(b, _)) = data { b.ptr() } else { std::ptr::null_mut() };
-        let before = memory(e.data());
+        let before = match e.data() {
+            Some(Data::Buffer(b, _)) if b.fetch().is_ok() => b.ptr(),
+            _ => std::ptr::null_mut(),
+        };
         match own(e) {
             Ok((buffer, layout, ..)) => {
                 let copied = buffer.ptr() != before;
@@ -261,7 +262,10 @@ impl Interp {
     fn look_at_array(&self, slot: Slot, number: &mut u64, size: usize) -> Option<Elements> {
         let Some(Value::Array(e)) = self.seen(slot)? else { return None };
         match e.force().ok()? {
-            Data::Buffer(buffer, layout) => Some(elements(buffer.ptr(), layout, size)),
+            Data::Buffer(buffer, layout) => {
+                buffer.fetch().ok()?;
+                Some(elements(buffer.ptr(), layout, size))
+            }
             Data::Number(bits) => {
                 *number = *bits;
                 let mut n = [1; 2];

@@ -16,7 +16,7 @@ pub enum Step {
     },
     Int(usize),
     New,
-    /// Positions, none negative. One mask of k axes makes k of these.
+    /// Positions, none negative; or ints that are only on a device, and not looked at. One mask of k axes makes k of these.
     Array(Expr),
 }
 
@@ -76,8 +76,8 @@ impl Plan {
     }
 }
 
-/// Matches subscripts with the axes of a shape.
-pub fn plan(subs: &Subs, shape: &Shape) -> Result<Plan> {
+/// Matches subscripts with the axes of a shape. `by_kernel`: who picks or puts looks at the ints itself, wherever they are.
+pub fn plan(subs: &Subs, shape: &Shape, by_kernel: bool) -> Result<Plan> {
     let takes = |s: &Sub| match s {
         Sub::New | Sub::Rest => 0,
         Sub::Array(e) if e.dtype() == DType::Bool => e.rank(),
@@ -146,7 +146,10 @@ pub fn plan(subs: &Subs, shape: &Shape) -> Result<Plan> {
                 axis += e.rank();
             }
             Sub::Array(e) => {
-                steps.push(Step::Array(positions(e, shape[axis], axis, side)?));
+                // A kernel knows an axis by its number among those that it picks from, which come first.
+                let leads = !steps.iter().any(|s| matches!(s, Step::Slice { .. }));
+                let trusted = by_kernel && leads && e.dtype() == DType::I64 && is_away(e);
+                steps.push(Step::Array(if trusted { e.clone() } else { positions(e, shape[axis], axis, side)? }));
                 axis += 1;
             }
             Sub::Text(t) => {
@@ -158,6 +161,15 @@ pub fn plan(subs: &Subs, shape: &Shape) -> Result<Plan> {
     }
     steps.extend(shape[axis..].iter().map(|&n| full(n)));
     Ok(Plan { steps, gap })
+}
+
+/// Whether the elements are, or are going to be, only on a device.
+pub fn is_away(e: &Expr) -> bool {
+    match e.data() {
+        Some(Data::Buffer(buffer, _)) => !buffer.is_here(),
+        Some(_) => false,
+        None => e.place().is_remote(),
+    }
 }
 
 /// Ints checked against an axis, negative ones counted from its end.
@@ -229,10 +241,11 @@ pub fn sliced(e: &Expr, plan: &Plan) -> Expr {
 /// Memory to write into, and what it is.
 pub type Own = (Arc<Buffer>, Layout, DType, Place);
 
-/// A row-major buffer that nobody else holds, with the values of an array.
+/// A row-major buffer that nobody else holds, on the host, with the values of an array.
 pub fn own(e: Expr) -> Result<Own, (Expr, Fault)> {
     let (dtype, place) = (e.dtype(), e.place());
-    if let Err(fault) = e.force() {
+    let here = e.force().and_then(|data| if let Data::Buffer(buffer, _) = data { buffer.fetch() } else { Ok(()) });
+    if let Err(fault) = here {
         return Err((e, fault));
     }
     match e.into_own_buffer() {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::basic::{Plan, Step, own, plan};
+use super::basic::{Plan, Step, is_away, own, plan};
 use super::fancy::{self, Pick};
 use super::{Sub, Subs, VALUE, Value, one_bool};
 use crate::base::{Buffer, DType, Elem, Fault, Half, Host, Kind, Layout, Result, Shape};
@@ -60,7 +60,11 @@ fn put_number(e: Expr, subs: &Subs, bits: u64) -> Result<Expr, Expr> {
     if subs.len() != e.rank() || e.node().marks.live() {
         return Err(e);
     }
-    let Some(Data::Buffer(_, layout)) = e.data() else { return Err(e) };
+    let Some(Data::Buffer(buffer, layout)) = e.data() else { return Err(e) };
+    // What cannot be had has a fault that the general way tells.
+    if buffer.fetch().is_err() {
+        return Err(e);
+    }
     let mut at = layout.offset as isize;
     for (k, sub) in subs.iter().enumerate() {
         let n = layout.shape[k] as i64;
@@ -78,28 +82,20 @@ fn put_number(e: Expr, subs: &Subs, bits: u64) -> Result<Expr, Expr> {
 }
 
 fn put_any(e: Expr, subs: &Subs, v: &Value) -> (Expr, Result<()>) {
-    let ready = plan(subs, e.shape()).and_then(|plan| Ok((plan, value_for(&e, v)?)));
+    // What is only on a device is changed there.
+    let away = is_away(&e);
+    let ready = plan(subs, e.shape(), away).and_then(|plan| Ok((plan, value_for(&e, v)?)));
     let (plan, v) = match ready {
         Ok(ready) => ready,
         Err(fault) => return (e, Err(fault)),
     };
     let unseen = engine::is_blind() && !(e.is_realised() && v.is_realised());
     let recorded = e.node().marks.live() || v.node().marks.live() || unseen;
-    let away = is_away(&e);
     let done =
         if plan.has_arrays() { put_picked(e, &plan, &v, recorded || away) } else { put_view(e, &plan, &v, recorded) };
     match done {
         Ok(e) => (e, Ok(())),
         Err((e, fault)) => (e, Err(fault)),
-    }
-}
-
-/// Whether the elements are, or are going to be, only on a device: then they are changed there.
-fn is_away(e: &Expr) -> bool {
-    match e.data() {
-        Some(Data::Buffer(buffer, _)) => !buffer.is_here(),
-        Some(_) => false,
-        None => e.place().device() > 0,
     }
 }
 
