@@ -465,3 +465,39 @@ fn files_beside_a_script() {
     prints(&run(&[&own]), "3 ∞3\n");
     prints(&run(&["-e", "print(here)"]), ".\n");
 }
+
+/// What is longer than the caches goes past them on some CPUs: by whatever way, the elements are the same.
+#[test]
+fn long_results_are_the_same_past_the_caches() {
+    let program = r#"
+        n = 2_300_001
+        check(name, whole, part) = {
+            step = 200_003
+            for k in 0..(n // step + 1) {
+                i = k * step
+                if not all(whole[i:i + step] == part(i, min(i + step, n))) { print(name + " differs from " + str(i)) }
+            }
+        }
+        x = linspace(-3, 4, n); y = cos(x); p = x > 0
+        check("sum", x * y + x, (a, b) -> x[a:b] * y[a:b] + x[a:b])
+        check("chain", exp(-(x - 1)^2 / 2) / 7, (a, b) -> exp(-(x[a:b] - 1)^2 / 2) / 7)
+        check("function", sin(x), (a, b) -> sin(x[a:b]))
+        check("choice", where(p, x, -y), (a, b) -> where(p[a:b], x[a:b], -y[a:b]))
+        check("number", where(p, x, 5), (a, b) -> where(p[a:b], x[a:b], 5))
+        check("copy", copy(flip(x, 0)), (a, b) -> copy(flip(x, 0)[a:b]))
+        f = astype(concat([x, y]), f32)
+        w = 3 * f - 1
+        if not all(w[n:] == 3 * f[n:] - 1) { print("f32 differs") }
+        # Lines that begin anywhere in a cache line.
+        rows = x[:2_299_000].reshape(2299, 1000); line = rows[7]
+        z = rows - line
+        for k in 0..45 { i = 50 * k; if not all(z[i] == rows[i] - line) { print("rows differ") } }
+        big = tile(x, 7); t = big < 0.5
+        if sum(t) != 7 * sum(x < 0.5) { print("bools differ") }
+        print("done")
+    "#;
+    for past in ["0", "1"] {
+        let out = nevel(&["-e", program]).env("NEVEL_PAST", past).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&out.stdout), "done\n", "{}", String::from_utf8_lossy(&out.stderr));
+    }
+}

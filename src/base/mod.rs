@@ -14,6 +14,7 @@ pub mod layout;
 pub mod math;
 pub mod memory;
 pub mod nearest;
+pub mod past;
 pub mod product;
 pub mod shape;
 pub mod span;

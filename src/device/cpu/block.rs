@@ -216,6 +216,11 @@ impl Code {
         self.one_pass
     }
 
+    /// Whether the register is what the last step makes.
+    pub fn is_last(&self, reg: Reg) -> bool {
+        self.steps.last().is_some_and(|step| step.result == reg)
+    }
+
     /// The length of the block from `start` where all results go straight to memory.
     pub fn direct_block(&self, start: usize, end: usize) -> usize {
         if self.one_pass { end - start } else { self.block(start, end) }
@@ -233,6 +238,23 @@ impl Code {
     /// # Safety
     /// Memory holds what the loads address; `direct` pointers hold n elements.
     pub unsafe fn run(&self, memory: &Memory, frame: &mut Frame, start: usize, n: usize, direct: &[(Reg, *mut u8)]) {
+        // SAFETY: the caller's.
+        unsafe { self.run_to(memory, frame, start, n, direct, None) }
+    }
+
+    /// As `run`; what the last step makes goes past the caches, piece by piece made at `past`.
+    ///
+    /// # Safety
+    /// As `run`, and `past` holds a piece.
+    pub unsafe fn run_to(
+        &self,
+        memory: &Memory,
+        frame: &mut Frame,
+        start: usize,
+        n: usize,
+        direct: &[(Reg, *mut u8)],
+        past: Option<*mut u8>,
+    ) {
         frame.prepare(self);
         let row = self.row();
         let (line, column) = (start / row, start % row);
@@ -243,7 +265,7 @@ impl Code {
             frame.at[r] = at;
             frame.single[r] = single;
         }
-        for step in &self.steps {
+        for (k, step) in self.steps.iter().enumerate() {
             let r = step.result as usize;
             let single = step.is_single(frame);
             let to = match direct.iter().find(|(d, _)| *d as usize == r) {
@@ -251,7 +273,12 @@ impl Code {
                 None => frame.scratch(self.scratch_of[r]),
             };
             // SAFETY: registers hold n elements, or one where single.
-            unsafe { step.run(frame, to, if single { 1 } else { n }, single) };
+            unsafe {
+                match past {
+                    Some(here) if !single && k + 1 == self.steps.len() => step.run_past(frame, here, to, n),
+                    _ => step.run(frame, to, if single { 1 } else { n }, single),
+                }
+            }
             frame.at[r] = to;
             frame.single[r] = single;
         }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::block::{BLOCK, Code, fill, merge, spread, strides_in, with_frame};
 use super::{tasks, tile};
-use crate::base::{Result, ahead};
+use crate::base::{Result, ahead, past};
 use crate::device::{Memory, Program};
 use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Reg, Slot};
@@ -64,7 +64,7 @@ impl Map {
     pub unsafe fn range(&self, memory: &Memory, from: usize, to: usize) {
         if from < to {
             // SAFETY: the caller's.
-            self.parts.iter().for_each(|part| unsafe { part.piece(memory, from, to) });
+            self.parts.iter().for_each(|part| unsafe { part.piece(memory, from, to, false) });
         }
     }
 }
@@ -91,9 +91,11 @@ impl Part {
         Ok(Part { code, outs })
     }
 
+    /// Elements `from..to`. Where `past`, what lies in order goes to memory past the caches, a block at a time.
+    ///
     /// # Safety
     /// Outputs are unshared but for other tasks, which write other elements.
-    unsafe fn piece(&self, memory: &Memory, from: usize, to: usize) {
+    unsafe fn piece(&self, memory: &Memory, from: usize, to: usize, past: bool) {
         let bases: SmallVec<[*mut u8; 4]> = self
             .outs
             .iter()
@@ -106,26 +108,48 @@ impl Part {
             // What is written is on its way while it is computed, where there is more than a core's caches hold.
             let far = (to - from) * self.outs.iter().map(|o| o.size).sum::<usize>() >= ASKED;
             let straight = matches!(&self.outs[..], [o] if o.contiguous && o.reg as usize >= self.code.loads.len());
+            // The last step's result on its way past the caches; others are brought there from a block.
+            let on_its_way = past && straight && self.code.is_last(self.outs[0].reg);
+            let blocks = past && !on_its_way;
+            if past {
+                frame.prepare_for(0, 0, self.outs.len() * BLOCK);
+            }
             while start < to {
                 let n = if straight { self.code.direct_block(start, to) } else { self.code.block(start, to) };
+                let n = if blocks { n.min(BLOCK) } else { n };
                 direct.clear();
-                for (o, &base) in self.outs.iter().zip(&bases) {
-                    if o.contiguous {
+                for (k, (o, &base)) in self.outs.iter().zip(&bases).enumerate() {
+                    if o.contiguous && blocks {
+                        direct.push((o.reg, frame.room(k * BLOCK)));
+                    } else if o.contiguous {
                         // SAFETY: the domain is the output's.
                         let to = unsafe { base.add(start * o.size) };
-                        if far && !self.code.one_pass() {
+                        if far && !past && !self.code.one_pass() {
                             ahead::all_to_write(to, n * o.size);
                         }
                         direct.push((o.reg, to));
                     }
                 }
                 // SAFETY: loads and outputs fit the domain.
-                unsafe { self.code.run(memory, frame, start, n, &direct) };
+                unsafe {
+                    let here = on_its_way.then(|| frame.room(0));
+                    self.code.run_to(memory, frame, start, n, &direct, here);
+                }
                 for (o, &base) in self.outs.iter().zip(&bases) {
                     // SAFETY: as above.
-                    unsafe { self.store(o, base, frame.at[o.reg as usize], frame.single[o.reg as usize], start, n) };
+                    unsafe {
+                        let (at, single) = (frame.at[o.reg as usize], frame.single[o.reg as usize]);
+                        if blocks && o.contiguous && !single {
+                            past::copy(at, base.add(start * o.size), n * o.size);
+                        } else {
+                            self.store(o, base, at, single, start, n);
+                        }
+                    }
                 }
                 start += n;
+            }
+            if past {
+                past::done();
             }
         });
     }
@@ -184,17 +208,26 @@ impl Program for Map {
 }
 
 impl Part {
+    /// Whether a result takes the place of an operand: its lines are in the caches already.
+    fn in_place(&self, memory: &Memory) -> bool {
+        self.outs.iter().any(|o| {
+            let to = memory.pointer(o.slot, o.size).cast_const();
+            (0..self.code.loads.len()).any(|l| self.code.in_place(memory, l as Reg) == Some(to))
+        })
+    }
+
     fn launch(&self, memory: &Memory) -> Result<()> {
         let n = self.code.size();
         if n == 0 {
             return Ok(());
         }
         let written = self.outs.iter().map(|o| o.size).sum();
+        let past = past::pays(n * written) && !self.in_place(memory);
         // Elements do not depend on each other, so here the cut may follow the number of threads.
         let share = n.div_ceil(4 * tasks::threads()).next_multiple_of(BLOCK).clamp(LEAST, TASK);
         tasks::run(n.div_ceil(share), self.code.estimate(n, written), |i| {
             // SAFETY: tasks write disjoint elements.
-            unsafe { self.piece(memory, i * share, ((i + 1) * share).min(n)) };
+            unsafe { self.piece(memory, i * share, ((i + 1) * share).min(n), past) };
         })
     }
 }

@@ -9,7 +9,8 @@ use smallvec::{SmallVec, smallvec};
 
 use super::block::{BLOCK, Frame, fill};
 use super::simd::{self, Arith, BasicLane, Outer};
-use crate::base::{DType, Fault, Result};
+use crate::base::ahead::LINE;
+use crate::base::{DType, Fault, Result, past};
 use crate::graph::prim::{Basic, Body, Lane, MapBody, Operands};
 use crate::plan::{Inst, Reg};
 
@@ -31,6 +32,10 @@ pub struct Made {
     pub args: [Reg; 2],
     pub squared: bool,
 }
+
+/// Bytes that are made at a time on their way past the caches: few enough that their stores wait in the core while the next
+/// ones are computed.
+pub const PIECE: usize = 1024;
 
 /// The argument that stands for the number -1, which negating multiplies by.
 const MINUS_ONE: Reg = Reg::MAX;
@@ -213,22 +218,84 @@ impl Step {
     /// # Safety
     /// Registers hold `n` elements, or one where single; `to` holds `n`.
     pub unsafe fn run(&self, frame: &Frame, to: *mut u8, n: usize, single: bool) {
+        // SAFETY: the caller's.
+        unsafe { self.with_operands(frame, n, single, |call, at, _| call.run(at, to, n)) }
+    }
+
+    /// As `run`, of more than one number, to memory past the caches: piece after piece is made at `here`, which holds `PIECE`
+    /// bytes, and goes on its way while the next one is computed.
+    ///
+    /// # Safety
+    /// As `run`, and `here` is nobody's operand.
+    pub unsafe fn run_past(&self, frame: &Frame, here: *mut u8, to: *mut u8, n: usize) {
+        let size = self.sizes[self.args.len()];
+        let most = (PIECE / size).min(BLOCK);
+        let pieces = |call: Call, mut at: [*const u8; 3], steps: [usize; 3]| {
+            // Pieces end with lines, so that most lines are written whole.
+            let mut some = most - to.addr() % LINE / size;
+            let mut done = 0;
+            while done < n {
+                some = some.min(n - done);
+                // SAFETY: the caller's; operands are walked element by element.
+                unsafe {
+                    call.run(at, here, some);
+                    past::copy(here, to.add(done * size), some * size);
+                }
+                for (at, step) in at.iter_mut().zip(steps) {
+                    *at = at.wrapping_add(some * step);
+                }
+                done += some;
+                some = most;
+            }
+        };
+        // SAFETY: the caller's.
+        unsafe { self.with_operands(frame, most.min(n), false, pieces) }
+    }
+
+    /// The function to call, its operands for the first elements, and the bytes from one element to the next. What must be
+    /// repeated is so for `n` elements.
+    ///
+    /// # Safety
+    /// Registers hold an element.
+    unsafe fn with_operands(
+        &self,
+        frame: &Frame,
+        n: usize,
+        single: bool,
+        then: impl FnOnce(Call, [*const u8; 3], [usize; 3]),
+    ) {
+        let (mut at, mut steps) = ([std::ptr::null::<u8>(); 3], [0; 3]);
+        let mut mask = 0u8;
+        for (i, a) in self.reads() {
+            at[i] = frame.at[a as usize];
+            if frame.single[a as usize] { mask |= 1 << i } else { steps[i] = self.sizes[i] }
+        }
         match &self.work {
-            // SAFETY: the caller's.
-            Work::Lane { vectors, mixed } => unsafe { self.run_lane(*vectors, mixed, frame, to, n, single) },
+            Work::Lane { vectors, mixed: Some((first, last)) } => {
+                let lane = match mask {
+                    1 if !single => first,
+                    2 if !single => last,
+                    _ => vectors,
+                };
+                then(Call::Lane(*lane), at, steps);
+            }
+            Work::Lane { vectors, mixed: None } if self.args.len() == 3 && !single && mask != 0 => {
+                let mut stretched = [const { std::mem::MaybeUninit::<[u64; BLOCK]>::uninit() }; 3];
+                for i in (0..3).filter(|i| mask & 1 << i != 0) {
+                    // SAFETY: one element is there; the array holds a block.
+                    unsafe { fill(at[i], stretched[i].as_mut_ptr().cast(), n, self.sizes[i]) };
+                    at[i] = stretched[i].as_ptr().cast();
+                }
+                then(Call::Lane(*vectors), at, steps);
+            }
+            Work::Lane { vectors, mixed: None } => then(Call::Lane(*vectors), at, steps),
             Work::Basic { lane, dtype, divisor } => {
-                let mut at = [std::ptr::null::<u8>(); 3];
-                let mut mask = 0u8;
-                for (i, &a) in self.args.iter().enumerate() {
-                    (at[i], mask) = if a == MINUS_ONE {
-                        let one: *const u8 = match dtype {
-                            DType::F32 => (&raw const MINUS_ONE_F32).cast(),
-                            _ => (&raw const MINUS_ONE_F64).cast(),
-                        };
-                        (one, mask | 1 << i)
-                    } else {
-                        (frame.at[a as usize], mask | (frame.single[a as usize] as u8) << i)
+                if let Some(i) = self.args.iter().position(|&a| a == MINUS_ONE) {
+                    at[i] = match dtype {
+                        DType::F32 => (&raw const MINUS_ONE_F32).cast(),
+                        _ => (&raw const MINUS_ONE_F64).cast(),
                     };
+                    mask |= 1 << i;
                 }
                 let mut reciprocal = 0u64;
                 let mut lane = *lane;
@@ -240,46 +307,33 @@ impl Step {
                     reciprocal = bits;
                     (at[*i], lane) = ((&raw const reciprocal).cast(), *multiplies);
                 }
-                // SAFETY: the lane fits its operands.
-                unsafe { lane(at.as_ptr(), mask, to, n) };
+                then(Call::Basic(lane, mask), at, steps);
                 let _ = reciprocal;
             }
         }
     }
+}
 
+/// What a step calls.
+#[derive(Clone, Copy)]
+enum Call {
+    Lane(Lane),
+    /// With the mask of operands that are one number.
+    Basic(BasicLane, u8),
+}
+
+impl Call {
     /// # Safety
-    /// As `run`.
-    unsafe fn run_lane(
-        &self,
-        vectors: Lane,
-        mixed: &Option<(Lane, Lane)>,
-        frame: &Frame,
-        to: *mut u8,
-        n: usize,
-        single: bool,
-    ) {
-        let mut at: SmallVec<[*const u8; 3]> = self.args.iter().map(|&a| frame.at[a as usize]).collect();
-        let is_single = |i: usize| frame.single[self.args[i] as usize];
-        let lane = match (mixed, single) {
-            (Some((first, _)), false) if is_single(0) => *first,
-            (Some((_, last)), false) if is_single(1) => *last,
-            (None, false) if self.args.len() == 3 => {
-                let mut stretched = [const { std::mem::MaybeUninit::<[u64; BLOCK]>::uninit() }; 3];
-                for i in 0..3 {
-                    if is_single(i) {
-                        // SAFETY: one element is there; the array holds a block.
-                        unsafe { fill(at[i], stretched[i].as_mut_ptr().cast(), n, self.sizes[i]) };
-                        at[i] = stretched[i].as_ptr().cast();
-                    }
-                }
-                // SAFETY: as above.
-                unsafe { vectors(at.as_ptr(), to, n) };
-                return;
+    /// The function fits its operands, which hold n elements where they should; `to` holds n.
+    #[inline(always)]
+    unsafe fn run(self, at: [*const u8; 3], to: *mut u8, n: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            match self {
+                Call::Lane(lane) => lane(at.as_ptr(), to, n),
+                Call::Basic(lane, mask) => lane(at.as_ptr(), mask, to, n),
             }
-            _ => vectors,
-        };
-        // SAFETY: the lane fits its operands.
-        unsafe { lane(at.as_ptr(), to, n) };
+        }
     }
 }
 
