@@ -7,6 +7,8 @@
 
 use std::process::Command;
 
+#[path = "vulkan/assign.rs"]
+mod assign;
 #[path = "vulkan/doubt.rs"]
 mod doubt;
 #[path = "common/epilogues.rs"]

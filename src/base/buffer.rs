@@ -48,6 +48,10 @@ pub trait Remote: Send + Sync {
     fn device(&self) -> u8;
     /// Copies the first `bytes` to `to`, which holds as many; waits for whatever still writes them.
     fn download(&self, to: *mut u8, bytes: usize) -> Result<(), Fault>;
+    /// Whether the bytes were made there; else they are a copy of what the host has.
+    fn is_made_there(&self) -> bool {
+        true
+    }
     /// For the device, to find its own kind again.
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }

@@ -44,6 +44,14 @@ pub trait Device {
     fn alloc(&self, bytes: usize) -> Result<Arc<Buffer>> {
         Buffer::new(bytes)
     }
+    /// The same bytes here and nowhere else, to be written where they lie; nobody else has them.
+    fn claim(&self, buffer: &Arc<Buffer>) -> Result<Arc<Buffer>> {
+        Ok(buffer.clone())
+    }
+    /// Writes a few elements of `size` bytes: places and bits. `false` where they need a kernel.
+    fn poke(&self, _: &Arc<Buffer>, _size: usize, _: &mut dyn Iterator<Item = (usize, u64)>) -> Result<bool> {
+        Ok(false)
+    }
     /// The source of a kernel, for a person; none where there is only machine code.
     fn source(&self, _: &Kernel, _: &[Slot]) -> Option<String> {
         None

@@ -14,6 +14,7 @@ pub mod rows;
 pub mod run;
 pub mod schedule;
 pub mod trace;
+pub mod write;
 
 pub use kernel::{Finish, From, Inst, Kernel, Load, Reg, Slot, SlotKind};
 pub use run::{force, plan_of};

@@ -14,6 +14,7 @@ use super::error;
 use super::found::Found;
 use super::memory::Pool;
 use super::options::Options;
+use super::poke::Pokes;
 use super::stream::Stream;
 use crate::base::{Fault, Result};
 
@@ -81,6 +82,8 @@ pub struct Gpu {
     pub compiler: Compiler,
     pub pool: Pool,
     pub stream: Mutex<Stream>,
+    /// Elements that wait to be written.
+    pub pokes: Pokes,
     /// The number of the last batch that is known to be done.
     pub(super) finished: AtomicU64,
     lost: AtomicBool,
@@ -219,5 +222,6 @@ fn open_with(number: u8, found: &Found, coop: Option<Coop>) -> Result<Gpu> {
         Mutex::new(Stream::new(&device, family as u32).map_err(|e| error::validated("a stream", found.name, e))?);
     let lost = AtomicBool::new(false);
     let finished = AtomicU64::new(0);
-    Ok(Gpu { number, name: found.name, caps, device, queue, compiler, pool, stream, finished, lost })
+    let pokes = Pokes::default();
+    Ok(Gpu { number, name: found.name, caps, device, queue, compiler, pool, stream, pokes, finished, lost })
 }

@@ -147,7 +147,7 @@ fn number(memory: &Memory, slot: usize) -> Result<u64> {
 }
 
 /// Words in host memory that the device reaches.
-fn pass(gpu: &'static Gpu, words: &[u32]) -> Result<Arc<Mem>> {
+pub fn pass(gpu: &'static Gpu, words: &[u32]) -> Result<Arc<Mem>> {
     let mem = gpu.alloc(Kind::Host, 4 * words.len() as u64, true)?;
     let to = mem.mapped.ok_or_else(|| Fault::new("internal: host memory is not mapped"))?;
     // SAFETY: it holds as many bytes, and no command uses it.

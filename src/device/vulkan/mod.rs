@@ -13,6 +13,7 @@
 //! | `compile` | WGSL to pipelines; the driver's cache on disk |
 //! | `memory` `transfer` | arrays there; bytes to and fro |
 //! | `launch` `stream` | a text with the memory of a call to commands; commands to the queue |
+//! | `poke` | elements that the host assigns, one after the other, to one command |
 //! | `jobs` `split` | a kernel to what is launched for it; to several where buffers are too long |
 //! | `map` `fold` `index` `sort` | what a family launches, in which order |
 //!
@@ -46,6 +47,7 @@ mod launch;
 mod map;
 mod memory;
 mod options;
+mod poke;
 mod sort;
 mod split;
 mod stream;
@@ -146,6 +148,18 @@ impl Device for Vulkan {
     fn alloc(&self, bytes: usize) -> Result<Arc<Buffer>> {
         let mem = self.gpu.alloc(memory::Kind::Device, bytes as u64, false)?;
         Ok(Buffer::away_only(bytes, mem))
+    }
+
+    fn claim(&self, buffer: &Arc<Buffer>) -> Result<Arc<Buffer>> {
+        let away = buffer.away().filter(|away| away.is_made_there() && away.device() == self.gpu.number);
+        match away {
+            Some(_) if !buffer.is_here() => Ok(buffer.clone()),
+            _ => Ok(Buffer::away_only(buffer.bytes(), self.gpu.bring(buffer)?)),
+        }
+    }
+
+    fn poke(&self, buffer: &Arc<Buffer>, size: usize, of: &mut dyn Iterator<Item = (usize, u64)>) -> Result<bool> {
+        self.gpu.poke(&self.gpu.bring(buffer)?, size, of)
     }
 
     fn source(&self, kernel: &Kernel, slots: &[Slot]) -> Option<String> {

@@ -115,6 +115,7 @@ impl Gpu {
     /// Appends a command that uses these buffers.
     pub fn push<'a>(&self, command: Command, uses: impl IntoIterator<Item = &'a Mem>) -> Result<()> {
         self.check()?;
+        self.write_pokes()?;
         let mut s = self.stream()?;
         uses.into_iter().for_each(|m| m.last.store(s.next(), Relaxed));
         s.waiting.push(command);
@@ -124,6 +125,7 @@ impl Gpu {
     /// Sends what waits.
     pub fn flush(&self) -> Result<()> {
         self.check()?;
+        self.write_pokes()?;
         let mut s = self.stream()?;
         self.send(&mut s)
     }

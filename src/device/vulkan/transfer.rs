@@ -58,6 +58,10 @@ impl Remote for Twin {
         self.device
     }
 
+    fn is_made_there(&self) -> bool {
+        false
+    }
+
     fn download(&self, _: *mut u8, _: usize) -> Result<()> {
         Err(Fault::new("internal: the host lost what it had"))
     }

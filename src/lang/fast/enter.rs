@@ -14,12 +14,14 @@ use crate::graph::{Data, Expr, Place};
 use crate::lang::code::*;
 use crate::lang::depth;
 use crate::lang::function::Function;
-use crate::lang::index::own;
+use crate::lang::index::{own, stays_away};
 use crate::lang::interp::Interp;
 use crate::lang::value::Value;
 
 /// A visit too short to pay for itself.
 const SHORT: u64 = 3;
+/// Bytes that come from a device and go back in the time that the walk takes for a turn.
+const PER_TURN: usize = 4096;
 
 /// What came of the attempt.
 pub enum Ran {
@@ -76,13 +78,13 @@ impl Interp {
         self.machine.reserve(r.regs);
         let c = r.counter.unwrap_or(0) as usize;
         self.machine.regs[c..c + 3].copy_from_slice(&[turns.1 as u64, turns.0 as u64, turns.2 as u64]);
-        self.visit(&f.site, &r)
+        self.visit(&f.site, &r, turns.1)
     }
 
     /// The turns of a `while` that are left.
     pub(in crate::lang) fn fast_while(&mut self, w: &While) -> Result<Ran> {
         match self.routine(&w.site, || What::While(w)) {
-            Some(r) => self.visit(&w.site, &r),
+            Some(r) => self.visit(&w.site, &r, usize::MAX),
             None => Ok(Ran::Not),
         }
     }
@@ -103,7 +105,7 @@ impl Interp {
         for (reg, (_, bits)) in args.iter().enumerate() {
             self.machine.regs[reg] = *bits;
         }
-        match (self.visit(site, &r)?, &r.call) {
+        match (self.visit(site, &r, usize::MAX)?, &r.call) {
             (Ran::Done, Some((_, reg, ty))) => Ok(ty.value(self.machine.regs[*reg as usize])),
             _ => Ok(None),
         }
@@ -158,8 +160,23 @@ impl Interp {
         })
     }
 
-    /// Loads, runs, writes back.
-    fn visit(&mut self, site: &Site, r: &Routine) -> Result<Ran> {
+    /// The bytes of the largest array that the routine needs here and that is changed where it is, on a device.
+    fn far(&self, r: &Routine) -> Option<usize> {
+        let used = r.arrays.iter().filter(|a| a.used && a.place.is_remote());
+        let bytes = |a: &ArrayOf| match self.seen(r.vars[a.var].slot).flatten() {
+            Some(Value::Array(e)) if stays_away(e) => Some(e.size().saturating_mul(a.dtype.size())),
+            _ => None,
+        };
+        used.filter_map(bytes).max()
+    }
+
+    /// Loads, runs, writes back. `turns`: how many there are at most.
+    fn visit(&mut self, site: &Site, r: &Routine, turns: usize) -> Result<Ran> {
+        let far = self.far(r);
+        // The walk, which writes to it there, would be done sooner. Once it has looked at an element the array is here.
+        if far.is_some_and(|bytes| bytes / PER_TURN > turns) {
+            return Ok(Ran::Not);
+        }
         self.machine.reserve(r.regs);
         for &(bits, reg) in &r.consts {
             self.machine.regs[reg as usize] = bits;
@@ -192,6 +209,10 @@ impl Interp {
             End::Stop(k) => {
                 let stop = &r.stops[k as usize];
                 self.write_back(r, &stop.types);
+                // What comes from a device again and again is better written to there.
+                if far.is_some() && self.machine.turns < SHORT {
+                    site.off.set(true);
+                }
                 // A call that stops begins anew in the walk; an array that is shared again at every stop is copied again.
                 match self.machine.turns {
                     SHORT.. if r.call.is_none() && !copied => site.bad.set(0),

@@ -172,6 +172,15 @@ pub fn is_away(e: &Expr) -> bool {
     }
 }
 
+/// Whether an array is changed on its device: where the host has not got it, or has it only because it made it.
+pub fn stays_away(e: &Expr) -> bool {
+    e.place().is_remote()
+        && match e.data() {
+            Some(Data::Buffer(buffer, _)) => !buffer.is_here() || buffer.away().is_some_and(|a| !a.is_made_there()),
+            data => data.is_none(),
+        }
+}
+
 /// Ints checked against an axis, negative ones counted from its end.
 fn positions(e: &Expr, n: usize, axis: usize, side: usize) -> Result<Expr> {
     let ints = ints_of(e)?;

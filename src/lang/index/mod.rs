@@ -7,7 +7,7 @@ mod basic;
 mod fancy;
 mod put;
 
-pub(super) use basic::own;
+pub(super) use basic::{own, stays_away};
 
 use std::rc::Rc;
 

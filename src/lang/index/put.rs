@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
-use super::basic::{Plan, Step, is_away, own, plan};
+use super::basic::{Plan, Step, is_away, own, plan, stays_away};
 use super::fancy::{self, Pick};
 use super::{Sub, Subs, VALUE, Value, one_bool};
 use crate::base::{Buffer, DType, Elem, Fault, Half, Host, Kind, Layout, Result, Shape};
+use crate::device;
 use crate::graph::{Attrs, Data, Expr, apply, cast, engine, from_bits};
 use crate::ops;
+use crate::plan::write::write;
 
 /// The array with `v` at the subscripts, and whether that went well.
 pub fn put(e: Expr, subs: &Subs, v: &Value) -> (Expr, Result<()>) {
@@ -57,7 +59,7 @@ fn plain_bits(v: &Value, dtype: DType) -> Option<u64> {
 
 /// One number at plain ints, in place; the array comes back if this is not such a case.
 fn put_number(e: Expr, subs: &Subs, bits: u64) -> Result<Expr, Expr> {
-    if subs.len() != e.rank() || e.node().marks.live() {
+    if subs.len() != e.rank() || e.node().marks.live() || stays_away(&e) {
         return Err(e);
     }
     let Some(Data::Buffer(buffer, layout)) = e.data() else { return Err(e) };
@@ -91,8 +93,11 @@ fn put_any(e: Expr, subs: &Subs, v: &Value) -> (Expr, Result<()>) {
     };
     let unseen = engine::is_blind() && !(e.is_realised() && v.is_realised());
     let recorded = e.node().marks.live() || v.node().marks.live() || unseen;
-    let done =
-        if plan.has_arrays() { put_picked(e, &plan, &v, recorded || away) } else { put_view(e, &plan, &v, recorded) };
+    let done = match plan.has_arrays() {
+        true => put_picked(e, &plan, &v, recorded || away),
+        false if !recorded && stays_away(&e) => put_away(e, &plan, &v),
+        false => put_view(e, &plan, &v, recorded),
+    };
     match done {
         Ok(e) => (e, Ok(())),
         Err((e, fault)) => (e, Err(fault)),
@@ -131,6 +136,40 @@ fn check_fit(v: &Expr, part: &Shape) -> Result<()> {
         }
         _ => fault.side(VALUE, format!("has shape {part}")),
     })
+}
+
+/// Slices and ints, of an array on a device: in place if nobody else has it, else in a copy that is made there.
+fn put_away(e: Expr, plan: &Plan, v: &Expr) -> Result<Expr, (Expr, Fault)> {
+    let ready = check_fit(v, &plan.shape()).and_then(|()| v.force().map(|_| ())).and_then(|()| e.force().map(|_| ()));
+    if let Err(fault) = ready {
+        return Err((e, fault));
+    }
+    let (dtype, place, shape) = (e.dtype(), e.place(), e.shape().clone());
+    let made =
+        |buffer: Arc<Buffer>, layout: Layout| Expr::realised(Data::Buffer(buffer, layout), shape.clone(), dtype, place);
+    let number = place.device();
+    let (buffer, layout) = match e.into_own_buffer() {
+        Ok((buffer, layout)) => match device::of(number).and_then(|d| d.claim(&buffer)) {
+            Ok(claimed) => (claimed, layout),
+            Err(fault) => return Err((made(buffer, layout), fault)),
+        },
+        Err(e) => {
+            let layout = Layout::contiguous(shape.clone());
+            let fresh = device::of(number).and_then(|d| d.alloc(shape.size() * dtype.size()));
+            match fresh.and_then(|buffer| Ok((write(number, &buffer, dtype, &layout, &e)?, buffer))) {
+                Ok((true, buffer)) => (buffer, layout),
+                Ok((false, _)) => return put_view(e, plan, v, false),
+                Err(fault) => return Err((e, fault)),
+            }
+        }
+    };
+    let written = write(number, &buffer, dtype, &plan.view(&layout), v);
+    let e = made(buffer, layout);
+    match written {
+        Ok(true) => Ok(e),
+        Ok(false) => put_view(e, plan, v, false),
+        Err(fault) => Err((e, fault)),
+    }
 }
 
 /// Slices and ints.
