@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::team;
 use crate::base::{Result, interrupt};
 
-/// Estimated nanoseconds from which threads pay: when helpers are awake, and when they must be woken.
+/// Estimated nanoseconds from which threads pay when helpers are awake; `team` says what waking them is worth.
 const WORTH: usize = 8_000;
-const WORTH_WAKING: usize = 50_000;
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
@@ -41,7 +40,8 @@ pub fn pays(cost: usize) -> bool {
     if cost < WORTH || threads() == 1 {
         return false;
     }
-    let pays = cost >= WORTH_WAKING || team::awake() || ALONE.fetch_add(cost, Relaxed) + cost >= WORTH_WAKING;
+    let waking = team::worth_waking();
+    let pays = cost >= waking || team::awake() || ALONE.fetch_add(cost, Relaxed) + cost >= waking;
     if pays {
         ALONE.store(0, Relaxed);
     }
