@@ -13,6 +13,8 @@ mod assign;
 mod doubt;
 #[path = "common/epilogues.rs"]
 mod epilogues;
+#[path = "vulkan/fours.rs"]
+mod fours;
 #[path = "common/graphs.rs"]
 mod graphs;
 #[path = "vulkan/order.rs"]

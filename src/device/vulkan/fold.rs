@@ -19,7 +19,8 @@ use crate::plan::{Finish, Slot};
 
 /// Kernels that run one after the other.
 pub struct Stages {
-    stages: Vec<(Ready, usize)>,
+    /// With their groups, and what runs in their place where they read fours and cannot.
+    stages: Vec<(Ready, Option<Ready>, usize)>,
     /// Elements and dtype of each memory between them.
     between: Vec<(usize, DType)>,
 }
@@ -59,22 +60,28 @@ pub fn texts(part: &Part, slots: &[Slot], caps: &Caps) -> Option<Texts> {
 
 impl Stages {
     pub fn new(gpu: &'static Gpu, (stages, between): Texts) -> Stages {
-        let stages = stages.into_iter().map(|(text, groups)| (Ready::new(gpu, text), groups)).collect();
+        let ready = |(mut text, groups): (Text, usize)| {
+            let single = text.single.take().map(|text| Ready::new(gpu, *text));
+            (Ready::new(gpu, text), single, groups)
+        };
+        let stages = stages.into_iter().map(ready).collect();
         Stages { stages, between }
     }
 }
 
 impl Prepared for Stages {
     fn compile(&self) -> Result<()> {
-        self.stages.iter().try_for_each(|(ready, _)| ready.compile())
+        let all = self.stages.iter().flat_map(|(ready, single, _)| [Some(ready), single.as_ref()]);
+        all.flatten().try_for_each(Ready::compile)
     }
 
     fn launch(&self, memory: &Memory, watch: &mut Watch) -> Result<()> {
         let gpu = self.stages[0].0.gpu;
         let own = |&(n, dtype): &(usize, DType)| gpu.alloc(Kind::Device, bytes(n, dtype), false);
         let own: Vec<Arc<Mem>> = self.between.iter().map(own).collect::<Result<_>>()?;
-        for (ready, groups) in &self.stages {
+        for (ready, single, groups) in &self.stages {
             let backing = ready.backing(memory, &own, watch.flag(&ready.text)?.as_ref())?;
+            let ready = single.as_ref().filter(|_| !ready.is_even(&backing)).unwrap_or(ready);
             ready.run(memory, &backing, 0, 0, *groups)?;
             if can_fail(&ready.text, memory) {
                 watch.suspect();

@@ -9,6 +9,7 @@ use super::codegen::index::{GatherText, gather};
 use super::codegen::map::MapText;
 use super::codegen::scan::carry;
 use super::codegen::sort::{SortText, sort};
+use super::codegen::text::Text;
 use super::context::{Caps, Gpu};
 use super::fold::{Stages, Texts, folds, texts};
 use super::index::{Gather, Put, PutText, put_text};
@@ -214,7 +215,10 @@ impl Job {
             Job::Gather(all, _) => all.iter().map(|g| g.text.finish()).collect(),
             Job::Put(put, _) => put.texts(),
             Job::Sort(text) => stages(text).iter().map(|s| s.text.finish()).collect(),
-            Job::Stages((stages, _)) => stages.iter().map(|(t, _)| t.finish()).collect(),
+            Job::Stages((stages, _)) => {
+                let both = |(t, _): &'_ (Text, usize)| [Some(t.finish()), t.single.as_ref().map(|t| t.finish())];
+                stages.iter().flat_map(both).flatten().collect()
+            }
         }
     }
 

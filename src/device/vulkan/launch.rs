@@ -60,6 +60,16 @@ impl Ready {
         self.text.bindings.iter().map(one).collect()
     }
 
+    /// Whether all that is read by fours begins at a multiple of four.
+    pub fn is_even(&self, backing: &[Backing]) -> bool {
+        self.text.words.iter().all(|w| match w {
+            Word::Offset { bind, relative, .. } if self.text.types[*bind].starts_with("vec4") => {
+                (backing[*bind].1 + relative) % 4 == 0
+            }
+            _ => true,
+        })
+    }
+
     /// Gives the command that runs the kernel over `count` indices from `start` (0: over all), in `groups` groups.
     pub fn run(&self, memory: &Memory, backing: &[Backing], start: usize, count: usize, groups: usize) -> Result<()> {
         let (gpu, pipe) = (self.gpu, self.pipe()?);

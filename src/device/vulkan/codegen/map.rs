@@ -60,12 +60,8 @@ pub fn wide(kernel: &Kernel, outs: &[Out], slots: &[Slot]) -> Option<MapText> {
             continue;
         }
         params.push(format!("r{l}: {}", wgsl(dtype)));
-        let From::Slot(slot) = load.from else { return None };
         let relative = load.layout.offset as isize - crate::plan::kernel::BASE as isize;
-        let find = |b: &super::text::Binding| {
-            b.source == Source::Slot(slot) && !b.write && b.span == reach(&load.layout, relative)
-        };
-        let bind = t.bindings.iter().position(find)?;
+        let bind = t.binding_of(load)?;
         let start = t.word(Word::Offset { bind, relative, step: axes.only_step(l) });
         args.push(match dtype {
             DType::F32 | DType::F16 => {
@@ -132,7 +128,7 @@ pub fn plain(kernel: &Kernel, outs: &[Out], slots: &[Slot]) -> Option<MapText> {
     let n = kernel.loads.len();
     let mut t = Text::default();
     let regs: Vec<u16> = outs.iter().map(|o| o.reg).collect();
-    t.value(kernel, slots, &axes, &regs)?;
+    t.value(kernel, slots, &axes, &regs, &[])?;
     let packed = |o: &Out| kernel.dtype(o.reg) == DType::Bool && is_whole(o, slots);
     let lanes = if outs.iter().any(packed) { 4 } else { 1 };
     let count = t.word(Word::Count);

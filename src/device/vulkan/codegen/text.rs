@@ -12,7 +12,7 @@ use crate::device::vulkan::context::Caps;
 use crate::graph::Leaf;
 use crate::graph::prim::Body;
 use crate::plan::kernel::BASE;
-use crate::plan::{From, Kernel, Slot, SlotKind};
+use crate::plan::{From, Kernel, Load, Slot, SlotKind};
 
 /// What a bound buffer is.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +70,8 @@ pub struct Text {
     /// For each line that can go wrong the slot of its last operand, where that is read as it is: what is one number above zero
     /// neither divides by zero nor is a power that ints have not got.
     pub guarded: Vec<Option<usize>>,
+    /// What runs in its place where a binding of four elements at a time does not begin at a multiple of four.
+    pub single: Option<Box<Text>>,
 }
 
 impl Text {
@@ -201,13 +203,15 @@ impl Text {
         Some(format!("    let r{}: {} = {value};\n", kernel.loads.len() + k, wgsl(inst.dtype)))
     }
 
-    /// `fn value(c0: u32, …) -> Value`: these registers at coordinates.
-    pub fn value(&mut self, kernel: &Kernel, slots: &[Slot], axes: &Axes, regs: &[u16]) -> Option<()> {
+    /// `fn value(c0: u32, …) -> Value`: these registers at coordinates. The values of loads in `given` are parameters behind them.
+    pub fn value(&mut self, kernel: &Kernel, slots: &[Slot], axes: &Axes, regs: &[u16], given: &[usize]) -> Option<()> {
         let loads = self.loads(kernel, slots, axes)?;
-        let coords: Vec<String> = (0..axes.rank()).map(|k| format!("c{k}: u32")).collect();
+        let coords = (0..axes.rank()).map(|k| format!("c{k}: u32"));
+        let values = given.iter().map(|&l| format!("r{l}: {}", wgsl(kernel.loads[l].dtype)));
+        let params: Vec<String> = coords.chain(values).collect();
         let mut text = value_type(kernel, regs);
-        text += &format!("fn value({}) -> Value {{\n", coords.join(", "));
-        for (l, load) in loads.iter().enumerate() {
+        text += &format!("fn value({}) -> Value {{\n", params.join(", "));
+        for (l, load) in loads.iter().enumerate().filter(|(l, _)| !given.contains(l)) {
             text += &format!("    let r{l}: {} = {load};\n", wgsl(kernel.loads[l].dtype));
         }
         text += &self.code(kernel)?;
@@ -266,6 +270,13 @@ impl Text {
         enabled + &out
     }
 
+    /// The binding of a load from a slot, once it is bound.
+    pub fn binding_of(&self, load: &Load) -> Option<usize> {
+        let From::Slot(slot) = load.from else { return None };
+        let span = reach(&load.layout, load.layout.offset as isize - BASE as isize);
+        self.bindings.iter().position(|b| b.source == Source::Slot(slot) && !b.write && b.span == span)
+    }
+
     /// Whether the words need a buffer.
     pub fn spills(&self) -> bool {
         self.words.len() > WORDS
@@ -296,7 +307,8 @@ impl Text {
         if parts && self.part(caps) == 0 {
             return false;
         }
-        self.bindings.iter().all(reached) && self.binds() <= caps.bindings && allows(&self.finish(), caps)
+        let single = self.single.as_ref().is_none_or(|text| text.fits(caps, parts));
+        single && self.bindings.iter().all(reached) && self.binds() <= caps.bindings && allows(&self.finish(), caps)
     }
 }
 
