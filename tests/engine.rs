@@ -285,3 +285,17 @@ fn the_walk_back_outlives_forcing() {
 fn on_every_path() {
     paths::again(&["agrees_with_one_by_one", "folds_of_every_shape"], "on_every_path");
 }
+
+/// What is negated twice in one step multiplies by -1 twice.
+#[test]
+fn negated_twice() {
+    start();
+    for n in [1usize, 41, 5000] {
+        let values: Vec<f64> = (0..n).map(|i| i as f64 - 7.0).collect();
+        let x = Expr::from_slice(&[n], &values).expect("fits");
+        let host = (-(-(&x * 1.5))).host().expect("computes");
+        assert_eq!(host.to_f64s().expect("room"), values.iter().map(|v| v * 1.5).collect::<Vec<_>>());
+        let held = -(-&x);
+        assert_eq!((&held + &held).host().expect("computes").to_f64s().expect("room")[n - 1], 2.0 * values[n - 1]);
+    }
+}

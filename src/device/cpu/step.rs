@@ -290,7 +290,8 @@ impl Step {
             }
             Work::Lane { vectors, mixed: None } => then(Call::Lane(*vectors), at, steps),
             Work::Basic { lane, dtype, divisor } => {
-                if let Some(i) = self.args.iter().position(|&a| a == MINUS_ONE) {
+                // A negation of a negation has it twice.
+                for i in (0..self.args.len()).filter(|&i| self.args[i] == MINUS_ONE) {
                     at[i] = match dtype {
                         DType::F32 => (&raw const MINUS_ONE_F32).cast(),
                         _ => (&raw const MINUS_ONE_F64).cast(),
