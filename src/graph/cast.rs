@@ -72,6 +72,7 @@ macro_rules! casts {
                     wgsl: $wgsl,
                     cost: 1,
                     basic: None,
+                    around: None,
                 }),
                 vjp: $vjp,
                 rule: Rule::Words("x gets g, converted back to its dtype"),

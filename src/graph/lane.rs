@@ -10,9 +10,9 @@
 //! TRIED: these chunks compiled for AVX-512 (`m * m` over 10M f64 took 46 ms where AVX2 takes 6: the arrays go through
 //! the stack element by element). The elementary functions, which loop over a chunk, do gain from it and have it.
 
-use super::prim::{Lane, Operands};
+use super::prim::{AroundLane, Lane, Operands};
 use crate::base::DType;
-use crate::base::math::{Binary, Isa, Unary, kernel1, kernel2};
+use crate::base::math::{Binary, Isa, Unary, kernel1, kernel1_around, kernel2};
 
 /// Elements per chunk: two AVX-512 or four AVX2 registers of f64.
 const W: usize = 16;
@@ -151,6 +151,15 @@ pub fn math1<F: Unary<f32> + Unary<f64>>(dtype: DType) -> Option<Lane> {
     match dtype {
         DType::F32 => Some(kernel1::<f32, F>(Isa::chosen())),
         DType::F64 => Some(kernel1::<f64, F>(Isa::chosen())),
+        _ => None,
+    }
+}
+
+/// The same with what is done around it in the same pass.
+pub fn math1_around<F: Unary<f32> + Unary<f64>>(dtype: DType) -> Option<AroundLane> {
+    match dtype {
+        DType::F32 => Some(kernel1_around::<f32, F>(Isa::chosen())),
+        DType::F64 => Some(kernel1_around::<f64, F>(Isa::chosen())),
         _ => None,
     }
 }

@@ -250,6 +250,8 @@ pub struct MapBody {
     pub cost: u32,
     /// One of the operations that a back end may do two at a time.
     pub basic: Option<Basic>,
+    /// The lane of an elementary function that also takes a number off before, and sums the results.
+    pub around: Option<fn(DType) -> Option<AroundLane>>,
 }
 
 /// The operations of arithmetic that cost less than bringing their operands.
@@ -264,6 +266,9 @@ pub enum Basic {
     Max,
     Min,
 }
+
+/// A lane of one operand that does more in the same pass.
+pub type AroundLane = crate::base::math::AroundKernel;
 
 /// Computes `n` elements. Inputs and output are 64-byte aligned or at least element-aligned; `out` may be an input.
 pub type Lane = unsafe fn(ins: *const *const u8, out: *mut u8, n: usize);

@@ -90,6 +90,7 @@ macro_rules! body {
             wgsl: $wgsl,
             cost: $cost,
             basic: None,
+            around: Some($crate::graph::lane::math1_around::<$crate::base::math::$math>),
         })
     };
     (map [$x:ident $z:ident] { cost: $cost:literal, wgsl: $wgsl:literal, math: $math:ident $(, $($lanes:tt)+)? }) => {
@@ -103,6 +104,7 @@ macro_rules! body {
             wgsl: $wgsl,
             cost: $cost,
             basic: None,
+            around: None,
         })
     };
     (map $xs:tt { cost: $cost:literal, wgsl: $wgsl:literal, basic: $basic:ident, $($lanes:tt)+ }) => {
@@ -111,6 +113,7 @@ macro_rules! body {
             wgsl: $wgsl,
             cost: $cost,
             basic: Some($crate::graph::prim::Basic::$basic),
+            around: None,
         })
     };
     (map $xs:tt { cost: $cost:literal, wgsl: $wgsl:literal, $($lanes:tt)+ }) => {
@@ -119,6 +122,7 @@ macro_rules! body {
             wgsl: $wgsl,
             cost: $cost,
             basic: None,
+            around: None,
         })
     };
     (reduce $xs:tt { $fold:ident }) => { $crate::graph::Body::Reduce($crate::graph::Fold::$fold) };

@@ -4,7 +4,7 @@
 //! that is the source. The last chunk is filled up with copies of its first element: no scalar tail, and the
 //! result for an element does not depend on where in the array it stands.
 
-use super::num::{Fma, Fused, Plain};
+use super::num::{Fma, Fused, Num, Plain};
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
@@ -115,9 +115,38 @@ const GROUP: usize = 16;
 /// A function over blocks of erased type: pointers to the operands, the result, and its length.
 pub type Kernel = unsafe fn(ins: *const *const u8, out: *mut u8, n: usize);
 
+/// What a function's kernel does besides, in the same pass: a softmax takes the largest number off before the exponential and sums what
+/// comes out.
+#[derive(Clone, Copy)]
+pub struct Around {
+    /// A number that is taken off each operand first, or null.
+    pub less: *const u8,
+    /// Where the sum of the results goes, or null: of `SUMS` running sums, to which they are added in turn, and which are
+    /// then halved until one is left.
+    pub sum: *mut u8,
+}
+
+/// Running sums of a stretch: enough to hide the latency of an addition. Part of the result: which elements are added to which
+/// depends on it.
+pub const SUMS: usize = 32;
+
+/// A kernel of one operand that does more.
+pub type AroundKernel = unsafe fn(ins: *const *const u8, out: *mut u8, n: usize, around: &Around);
+
+/// As `kernel1`, with what is done besides.
+pub fn kernel1_around<T: Num, F: Unary<T>>(isa: Isa) -> AroundKernel {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => avx2_around::<T, F>,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => avx512_around::<T, F>,
+        _ => base_around::<T, F>,
+    }
+}
+
 /// The kernel of a function of one operand. It may be called with operands of `n` elements, of which the result is
 /// one or which it does not overlap, on machines that have the instructions.
-pub fn kernel1<T: Copy, F: Unary<T>>(isa: Isa) -> Kernel {
+pub fn kernel1<T: Num, F: Unary<T>>(isa: Isa) -> Kernel {
     match isa {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2_1::<T, F>,
@@ -148,9 +177,16 @@ fn kernel2_of<T: Copy, F: Binary<T>, const X1: bool, const Y1: bool>(isa: Isa) -
     }
 }
 
-unsafe fn base1<T: Copy, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize) {
+// The loops are in the kernels that do more, once: beside a chunk of 64 what they ask is nothing.
+unsafe fn base1<T: Num, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize) {
     // SAFETY: passed on.
-    unsafe { loop1::<T, F, BaseFma>((*ins).cast(), out.cast(), n) }
+    unsafe { base_around::<T, F>(ins, out, n, &NOTHING) }
+}
+
+#[inline(never)]
+unsafe fn base_around<T: Num, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize, around: &Around) {
+    // SAFETY: passed on.
+    unsafe { loop1::<T, F, BaseFma>((*ins).cast(), out.cast(), n, *around) }
 }
 
 unsafe fn base2<T: Copy, F: Binary<T>, const X1: bool, const Y1: bool>(ins: *const *const u8, out: *mut u8, n: usize) {
@@ -160,9 +196,17 @@ unsafe fn base2<T: Copy, F: Binary<T>, const X1: bool, const Y1: bool>(ins: *con
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2_1<T: Copy, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize) {
+unsafe fn avx2_1<T: Num, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize) {
     // SAFETY: passed on.
-    unsafe { loop1::<T, F, Fused>((*ins).cast(), out.cast(), n) }
+    unsafe { avx2_around::<T, F>(ins, out, n, &NOTHING) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+#[inline(never)]
+unsafe fn avx2_around<T: Num, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize, around: &Around) {
+    // SAFETY: passed on.
+    unsafe { loop1::<T, F, Fused>((*ins).cast(), out.cast(), n, *around) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -174,9 +218,17 @@ unsafe fn avx2_2<T: Copy, F: Binary<T>, const X1: bool, const Y1: bool>(ins: *co
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")]
-unsafe fn avx512_1<T: Copy, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize) {
+unsafe fn avx512_1<T: Num, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize) {
     // SAFETY: passed on.
-    unsafe { loop1::<T, F, Fused>((*ins).cast(), out.cast(), n) }
+    unsafe { avx512_around::<T, F>(ins, out, n, &NOTHING) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")]
+#[inline(never)]
+unsafe fn avx512_around<T: Num, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize, around: &Around) {
+    // SAFETY: passed on.
+    unsafe { loop1::<T, F, Fused>((*ins).cast(), out.cast(), n, *around) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -190,22 +242,65 @@ unsafe fn avx512_2<T: Copy, F: Binary<T>, const X1: bool, const Y1: bool>(
     unsafe { loop2::<T, F, Fused, X1, Y1>((*ins).cast(), (*ins.add(1)).cast(), out.cast(), n) }
 }
 
+const NOTHING: Around = Around { less: std::ptr::null(), sum: std::ptr::null_mut() };
+
 #[inline(always)]
-unsafe fn loop1<T: Copy, F: Unary<T>, A: Fma>(src: *const T, dst: *mut T, n: usize) {
+unsafe fn loop1<T: Num, F: Unary<T>, A: Fma>(src: *const T, dst: *mut T, n: usize, around: Around) {
     let mut start = 0;
+    // Read before anything is written: the result may lie on it.
+    // SAFETY: a number is there, if anything is.
+    let less = (!around.less.is_null()).then(|| unsafe { around.less.cast::<T>().read_unaligned() });
+    let summed = !around.sum.is_null();
+    let mut sums = [T::ZERO; SUMS];
     while start < n {
         // SAFETY: `start + len <= n`, and `spare` holds a chunk.
         unsafe {
             let len = (n - start).min(CHUNK);
-            let x = load(src, start, len);
+            let x = match less {
+                Some(less) => load_less(src, start, len, less),
+                None => load(src, start, len),
+            };
             let mut spare = MaybeUninit::<[T; CHUNK]>::uninit();
             let whole = len.is_multiple_of(GROUP);
             let out = if whole { dst.add(start) } else { spare.as_mut_ptr().cast() };
             chunk1::<T, F, A>(&x, out, len.next_multiple_of(GROUP));
+            if summed {
+                add_to::<T>(&mut sums, out, len);
+            }
             if !whole {
                 std::ptr::copy_nonoverlapping(spare.as_ptr().cast(), dst.add(start), len);
             }
             start += len;
+        }
+    }
+    if summed {
+        let mut half = SUMS / 2;
+        while half > 0 {
+            for k in 0..half {
+                sums[k] = sums[k] + sums[k + half];
+            }
+            half /= 2;
+        }
+        // SAFETY: there is room for a sum.
+        unsafe { around.sum.cast::<T>().write_unaligned(sums[0]) };
+    }
+}
+
+/// Adds a chunk's results to the running sums.
+#[inline(always)]
+unsafe fn add_to<T: Num>(sums: &mut [T; SUMS], from: *const T, len: usize) {
+    // SAFETY: `len` results are there, and a chunk is a multiple of the sums.
+    unsafe {
+        if len == CHUNK {
+            for i in (0..CHUNK).step_by(SUMS) {
+                for (k, sum) in sums.iter_mut().enumerate() {
+                    *sum = *sum + *from.add(i + k);
+                }
+            }
+            return;
+        }
+        for i in 0..len {
+            sums[i % SUMS] = sums[i % SUMS] + *from.add(i);
         }
     }
 }
@@ -253,6 +348,23 @@ unsafe fn load<T: Copy>(src: *const T, start: usize, len: usize) -> [T; CHUNK] {
         }
         let mut chunk = [*src; CHUNK];
         std::ptr::copy_nonoverlapping(src, chunk.as_mut_ptr(), len);
+        chunk
+    }
+}
+
+/// The same, with a number taken off each.
+#[inline(always)]
+unsafe fn load_less<T: Num>(src: *const T, start: usize, len: usize, less: T) -> [T; CHUNK] {
+    // SAFETY: `src` holds `start + len` elements.
+    unsafe {
+        if len < CHUNK {
+            return load(src, start, len).map(|x| x - less);
+        }
+        let src = src.add(start);
+        let mut chunk = [less; CHUNK];
+        for (k, x) in chunk.iter_mut().enumerate() {
+            *x = *src.add(k) - less;
+        }
         chunk
     }
 }

@@ -66,7 +66,7 @@ mod single;
 mod trig;
 
 pub use arc::{Acos, Asin, Atan, Atan2};
-pub use drive::{Binary, Isa, Kernel, Unary, kernel1, kernel2};
+pub use drive::{Around, AroundKernel, Binary, Isa, Kernel, SUMS, Unary, kernel1, kernel1_around, kernel2};
 pub use erf::{Erf, Erfc};
 pub use exp::{Exp, Exp2, Expm1};
 pub use hyper::{Acosh, Asinh, Atanh, Cosh, Sinh, Tanh};

@@ -9,6 +9,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 pub trait Num:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
+    const ZERO: Self;
     const ONE: Self;
     /// `2^k + 1`, with `k` half of the bits of a number: its product splits a number into halves.
     const SPLIT: Self;
@@ -16,6 +17,7 @@ pub trait Num:
 }
 
 impl Num for f64 {
+    const ZERO: f64 = 0.0;
     const ONE: f64 = 1.0;
     const SPLIT: f64 = 134_217_729.0;
     #[inline(always)]
@@ -25,6 +27,7 @@ impl Num for f64 {
 }
 
 impl Num for f32 {
+    const ZERO: f32 = 0.0;
     const ONE: f32 = 1.0;
     const SPLIT: f32 = 4097.0;
     #[inline(always)]

@@ -164,7 +164,8 @@ impl Code {
             };
         }
         let single: Vec<bool> = operands.iter().map(|l| l.single).collect();
-        let steps = steps(&single, code, &dtype, outputs)?;
+        let near: Vec<bool> = operands.iter().map(|l| l.single || l.contiguous).collect();
+        let steps = steps(&single, &near, code, &dtype, outputs)?;
         let registers = loads.len() + code.len();
         let collected: Vec<bool> = operands.iter().map(|l| !l.contiguous && !l.single).collect();
         let (scratch_of, scratch) = allocate(registers, &collected, &steps.iter().collect::<Vec<_>>(), outputs);

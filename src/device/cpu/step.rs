@@ -3,15 +3,16 @@
 //! In: instructions. Out: steps, each with the registers it reads and the one it writes, and which scratch each
 //! register gets. Two operations of arithmetic in a row, the first needed by nobody else, become one step: the value
 //! between them never leaves the machine's registers. A division by one number that is a power of two is done as a multiplication by its
-//! reciprocal, which is exact and so gives the same bits.
+//! reciprocal, which is exact and so gives the same bits; by another number, as `simd::quotient` does it.
 
 use smallvec::{SmallVec, smallvec};
 
 use super::block::{BLOCK, Frame, fill};
-use super::simd::{self, Arith, BasicLane, Outer};
+use super::simd::{self, Arith, BasicLane, Outer, Quotient};
 use crate::base::ahead::LINE;
+use crate::base::math::Around;
 use crate::base::{DType, Fault, Result, past};
-use crate::graph::prim::{Basic, Body, Lane, MapBody, Operands};
+use crate::graph::prim::{AroundLane, Basic, Body, Lane, MapBody, Operands};
 use crate::plan::{Inst, Reg};
 
 /// One pass over a block.
@@ -39,6 +40,8 @@ pub const PIECE: usize = 1024;
 
 /// The argument that stands for the number -1, which negating multiplies by.
 const MINUS_ONE: Reg = Reg::MAX;
+/// Quotients for which a divisor's reciprocal is worth finding.
+const MANY: usize = 64;
 static MINUS_ONE_F64: f64 = -1.0;
 static MINUS_ONE_F32: f32 = -1.0;
 
@@ -48,12 +51,23 @@ enum Work {
         /// Two operands: the lanes for one number on one side.
         mixed: Option<(Lane, Lane)>,
     },
+    /// An elementary function; of a difference where there is a second argument, with the lane that makes it where it is no
+    /// single number.
+    Function { lane: AroundLane, less: Option<BasicLane> },
     Basic {
         lane: BasicLane,
         dtype: DType,
-        /// Which argument divides, and the lane that multiplies by it instead.
-        divisor: Option<(usize, BasicLane)>,
+        /// An argument that divides.
+        divisor: Option<Divisor>,
     },
+}
+
+/// An argument that divides, and the lanes for where it is one number: what multiplies by it instead, and what divides all by the
+/// same.
+struct Divisor {
+    arg: usize,
+    multiplies: BasicLane,
+    by_one: Option<BasicLane>,
 }
 
 /// An operation of arithmetic on its way to a step.
@@ -63,8 +77,15 @@ struct Plain {
     dtype: DType,
 }
 
-/// The steps of some instructions (those that are maps) after some loads, which are one number where `single`. `outputs` are registers that others read at the end.
-pub fn steps(single: &[bool], code: &[Inst], dtype: &dyn Fn(Reg) -> DType, outputs: &[Reg]) -> Result<Vec<Step>> {
+/// The steps of some instructions (those that are maps) after some loads, which are one number where `single`, and lie as they are
+/// needed where `near`. `outputs` are registers that others read at the end.
+pub fn steps(
+    single: &[bool],
+    near: &[bool],
+    code: &[Inst],
+    dtype: &dyn Fn(Reg) -> DType,
+    outputs: &[Reg],
+) -> Result<Vec<Step>> {
     let loads = single.len();
     let plain: Vec<Option<Plain>> = code.iter().map(|inst| plain(inst, dtype)).collect();
     let mut uses = vec![0u32; loads + code.len()];
@@ -77,7 +98,31 @@ pub fn steps(single: &[bool], code: &[Inst], dtype: &dyn Fn(Reg) -> DType, outpu
     let mut first_of: Vec<Option<usize>> = vec![None; code.len()];
     // Not a row's value with an element's: that would be computed for every element.
     let reach = reach(single, code);
+    let stage = stages(loads, code);
+    let rows = stage.iter().any(|&s| s > 0);
+    // What an operation makes of what lies there is made again in a later stage, rather than kept.
+    let lies = |r: Reg| r == MINUS_ONE || reach[r as usize] < 2 || near.get(r as usize).is_some_and(|n| *n);
+    let again = |j: usize, k: usize| {
+        let fits = |p: &Plain| p.args.iter().all(|&r| lies(r));
+        stage[loads + j] < stage[loads + k] && reach[loads + j] == 2 && plain[j].as_ref().is_some_and(fits)
+    };
     for (k, inst) in code.iter().enumerate() {
+        if is_function(inst, dtype) {
+            let arg = inst.args[0];
+            let Some(j) = (arg as usize).checked_sub(loads).filter(|&j| !taken[j] && first_of[j].is_none()) else {
+                continue;
+            };
+            let Some(Plain { op: Arith::Sub, args: [x, less], dtype: d }) = plain[j] else { continue };
+            let one = reach.get(less as usize).is_some_and(|&r| r < 2) && reach[x as usize] == 2;
+            // In a kernel of rows the difference may turn out not to be needed elsewhere.
+            let free = uses[arg as usize] == 1 || rows && lies(x);
+            if one && free && d == inst.dtype {
+                uses[arg as usize] -= 1;
+                taken[j] = uses[arg as usize] == 0;
+                first_of[k] = Some(j);
+            }
+            continue;
+        }
         let Some(outer) = &plain[k] else { continue };
         let squares = outer.args[0] == outer.args[1];
         for &arg in &inst.args {
@@ -94,6 +139,12 @@ pub fn steps(single: &[bool], code: &[Inst], dtype: &dyn Fn(Reg) -> DType, outpu
                 (taken[j], first_of[k]) = (true, Some(j));
                 break;
             }
+            if again(j, k) && inner.dtype == outer.dtype && !squares && !taken[j] {
+                uses[arg as usize] -= 1;
+                taken[j] = uses[arg as usize] == 0;
+                first_of[k] = Some(j);
+                break;
+            }
         }
     }
     let mut out = vec![];
@@ -102,6 +153,7 @@ pub fn steps(single: &[bool], code: &[Inst], dtype: &dyn Fn(Reg) -> DType, outpu
         out.push(match (&plain[k], first_of[k].and_then(|j| plain[j].as_ref().map(|p| (j, p)))) {
             (Some(outer), Some((j, inner))) => pair(inner, outer, (loads + j) as Reg, result)?,
             (Some(p), None) => alone(p, result)?,
+            (None, inner) if is_function(inst, dtype) => function(inst, inner.map(|i| i.1), result)?,
             _ => {
                 let Body::Map(map) = &inst.prim.body else { return Err(Fault::new("internal: only maps are inlined")) };
                 general(map, inst, result, dtype)?
@@ -120,6 +172,38 @@ pub fn reach(single: &[bool], code: &[Inst]) -> Vec<u8> {
         out.push(if inst.prim.is_reduce() { 1 } else { args });
     }
     out
+}
+
+/// How many folds lie before each register, one after the other.
+pub fn stages(loads: usize, code: &[Inst]) -> Vec<usize> {
+    let mut out = vec![0usize; loads];
+    for inst in code {
+        let after = inst.args.iter().map(|&a| out[a as usize]).max().unwrap_or(0);
+        out.push(after + inst.prim.is_reduce() as usize);
+    }
+    out
+}
+
+/// Whether an instruction is an elementary function of one operand.
+fn is_function(inst: &Inst, dtype: &dyn Fn(Reg) -> DType) -> bool {
+    let around = match &inst.prim.body {
+        Body::Map(map) => map.around,
+        _ => None,
+    };
+    around.is_some_and(|lane| inst.args.len() == 1 && dtype(inst.args[0]) == inst.dtype && lane(inst.dtype).is_some())
+}
+
+/// An elementary function, perhaps of a difference.
+fn function(inst: &Inst, difference: Option<&Plain>, result: Reg) -> Result<Step> {
+    let Body::Map(MapBody { around: Some(around), .. }) = &inst.prim.body else { return Err(missing()) };
+    let lane = around(inst.dtype).ok_or_else(missing)?;
+    let less = difference.map(|_| simd::lane(Arith::Sub, inst.dtype).ok_or_else(missing)).transpose()?;
+    let args: SmallVec<[Reg; 3]> = match difference {
+        Some(p) => SmallVec::from_slice(&p.args),
+        None => inst.args.clone(),
+    };
+    let sizes = SmallVec::from_elem(inst.dtype.size(), args.len() + 1);
+    Ok(Step { args, result, work: Work::Function { lane, less }, sizes, made: None })
 }
 
 fn plain(inst: &Inst, dtype: &dyn Fn(Reg) -> DType) -> Option<Plain> {
@@ -152,7 +236,12 @@ fn missing() -> Fault {
 
 fn alone(p: &Plain, result: Reg) -> Result<Step> {
     let lane = |op| simd::lane(op, p.dtype).ok_or_else(missing);
-    let divisor = if p.op == Arith::Div { Some((1, lane(Arith::Mul)?)) } else { None };
+    let divisor = if p.op == Arith::Div {
+        let by_one = simd::quotient_lane(Quotient::Alone, p.dtype);
+        Some(Divisor { arg: 1, multiplies: lane(Arith::Mul)?, by_one })
+    } else {
+        None
+    };
     let work = Work::Basic { lane: lane(p.op)?, dtype: p.dtype, divisor };
     let made = (p.args[1] != MINUS_ONE).then_some(Made { op: p.op, args: p.args, squared: false });
     Ok(Step { args: SmallVec::from_slice(&p.args), result, work, sizes: smallvec![p.dtype.size(); 3], made })
@@ -167,9 +256,11 @@ fn pair(inner: &Plain, outer: &Plain, between: Reg, result: Reg) -> Result<Step>
         [a, _] => (Outer::Right(outer.op), Some(a)),
     };
     let divisor = if then == Outer::Left(Arith::Div) {
-        Some((2, lane(inner.op, Outer::Left(Arith::Mul))?))
+        let by_one = simd::quotient_lane(Quotient::After(inner.op), outer.dtype);
+        Some(Divisor { arg: 2, multiplies: lane(inner.op, Outer::Left(Arith::Mul))?, by_one })
     } else if inner.op == Arith::Div {
-        Some((1, lane(Arith::Mul, then)?))
+        let by_one = simd::quotient_lane(Quotient::Before(then), outer.dtype);
+        Some(Divisor { arg: 1, multiplies: lane(Arith::Mul, then)?, by_one })
     } else {
         None
     };
@@ -252,6 +343,26 @@ impl Step {
         unsafe { self.with_operands(frame, most.min(n), false, pieces) }
     }
 
+    /// Whether it can sum its results as it goes.
+    pub fn sums(&self) -> bool {
+        matches!(self.work, Work::Function { .. })
+    }
+
+    /// `run` for a step that `sums`, where not every operand is one number; the sum goes to `sum`.
+    ///
+    /// # Safety
+    /// As `run`; there is room for the sum.
+    pub unsafe fn run_summing(&self, frame: &Frame, to: *mut u8, n: usize, sum: *mut u8) {
+        let summing = |call: Call, at: [*const u8; 3], _| {
+            if let Call::Function(lane, less, mask) = call {
+                // SAFETY: the caller's.
+                unsafe { function_of(lane, less, mask, at, to, n, sum) }
+            }
+        };
+        // SAFETY: the caller's.
+        unsafe { self.with_operands(frame, n, false, summing) }
+    }
+
     /// The function to call, its operands for the first elements, and the bytes from one element to the next. What must be
     /// repeated is so for `n` elements.
     ///
@@ -289,6 +400,7 @@ impl Step {
                 then(Call::Lane(*vectors), at, steps);
             }
             Work::Lane { vectors, mixed: None } => then(Call::Lane(*vectors), at, steps),
+            Work::Function { lane, less } => then(Call::Function(*lane, *less, mask), at, steps),
             Work::Basic { lane, dtype, divisor } => {
                 // A negation of a negation has it twice.
                 for i in (0..self.args.len()).filter(|&i| self.args[i] == MINUS_ONE) {
@@ -300,13 +412,21 @@ impl Step {
                 }
                 let mut reciprocal = 0u64;
                 let mut lane = *lane;
-                if let Some((i, multiplies)) = divisor
-                    && mask & 1 << i != 0
-                    // SAFETY: one element is there.
-                    && let Some(bits) = unsafe { reciprocal_of(at[*i], *dtype) }
+                if let Some(Divisor { arg, multiplies, by_one }) = divisor
+                    && mask & 1 << arg != 0
                 {
-                    reciprocal = bits;
-                    (at[*i], lane) = ((&raw const reciprocal).cast(), *multiplies);
+                    // SAFETY: one element is there.
+                    match unsafe { reciprocal_of(at[*arg], *dtype) } {
+                        Some(bits) => {
+                            reciprocal = bits;
+                            (at[*arg], lane) = ((&raw const reciprocal).cast(), *multiplies);
+                        }
+                        // SAFETY: as above.
+                        None if n >= MANY && unsafe { simd::divides_by(at[*arg], *dtype) } => {
+                            lane = by_one.unwrap_or(lane);
+                        }
+                        None => {}
+                    }
                 }
                 then(Call::Basic(lane, mask), at, steps);
                 let _ = reciprocal;
@@ -321,6 +441,8 @@ enum Call {
     Lane(Lane),
     /// With the mask of operands that are one number.
     Basic(BasicLane, u8),
+    /// The same, and the lane of a difference before it.
+    Function(AroundLane, Option<BasicLane>, u8),
 }
 
 impl Call {
@@ -333,8 +455,37 @@ impl Call {
             match self {
                 Call::Lane(lane) => lane(at.as_ptr(), to, n),
                 Call::Basic(lane, mask) => lane(at.as_ptr(), mask, to, n),
+                Call::Function(lane, less, mask) => function_of(lane, less, mask, at, to, n, std::ptr::null_mut()),
             }
         }
+    }
+}
+
+/// An elementary function, of a difference where there is `less`: that is made on the way where it is one number that is taken off.
+///
+/// # Safety
+/// As `Call::run`; there is room for the sum, if that is asked for.
+unsafe fn function_of(
+    lane: AroundLane,
+    less: Option<BasicLane>,
+    mask: u8,
+    at: [*const u8; 3],
+    to: *mut u8,
+    n: usize,
+    sum: *mut u8,
+) {
+    let (mut from, mut number) = (at[0], std::ptr::null());
+    // SAFETY: the lanes fit their operands.
+    unsafe {
+        match less {
+            Some(_) if mask & 2 != 0 && (n == 1 || mask & 1 == 0) => number = at[1],
+            Some(less) => {
+                less(at.as_ptr(), mask, to, n);
+                from = to;
+            }
+            None => {}
+        }
+        lane(&raw const from, to, n, &Around { less: number, sum });
     }
 }
 

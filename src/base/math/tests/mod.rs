@@ -11,7 +11,7 @@ fn sets() -> Vec<Isa> {
     [Isa::Base, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.here()).collect()
 }
 
-fn on1<T: Copy, F: Unary<T>>(isa: Isa, x: &[T]) -> Vec<T> {
+fn on1<T: super::num::Num, F: Unary<T>>(isa: Isa, x: &[T]) -> Vec<T> {
     let mut out = x.to_vec();
     let ins = [x.as_ptr().cast()];
     // SAFETY: both hold the length, and `isa` comes from `sets`.

@@ -16,7 +16,7 @@ type Stretch = unsafe fn(*const u8, usize, *mut u8);
 /// A fold over one element type.
 #[derive(Clone, Copy)]
 pub struct Functions {
-    pub(super) size: usize,
+    pub size: usize,
     /// Writes the value of folding nothing.
     pub(super) start: unsafe fn(*mut u8),
     /// Folds n elements into one.
@@ -173,6 +173,8 @@ pub struct MadeFold {
     pub segment: simd::SegmentOf,
     /// Folds lines.
     pub lines: simd::LinesOf,
+    /// It sums squared differences.
+    pub squares: bool,
 }
 
 /// The folds of what a step makes, where there are such.
@@ -184,7 +186,8 @@ pub fn made_fold(fold: Fold, made: &Made, dtype: DType) -> Option<MadeFold> {
         _ => return None,
     };
     let (segment, lines) = simd::made_fold_lanes(made.op, made.squared, by, dtype)?;
-    Some(MadeFold { args: made.args, segment, lines })
+    let squares = by == Arith::Add && made.op == Arith::Sub && made.squared;
+    Some(MadeFold { args: made.args, segment, lines, squares })
 }
 
 fn plain_functions(fold: Fold, dtype: DType) -> Option<Functions> {

@@ -9,7 +9,7 @@ use super::runs::whole;
 use super::{CHUNK, Folds};
 use crate::base::Result;
 use crate::device::Memory;
-use crate::device::cpu::block::{BLOCK, with_frame};
+use crate::device::cpu::block::{BLOCK, fill, with_frame};
 use crate::device::cpu::tasks::{self, Shared};
 
 /// Lines that are folded into one vector before it joins the next level.
@@ -169,15 +169,29 @@ impl Levels {
         (self.width * self.f.size).div_ceil(8)
     }
 
+    /// Accumulators of nothing.
+    ///
+    /// # Safety
+    /// There is room for `width` elements.
+    unsafe fn clear(&self, at: *mut u8) {
+        let mut one = 0u64;
+        // SAFETY: the caller's.
+        unsafe {
+            (self.f.start)((&raw mut one).cast());
+            fill((&raw const one).cast(), at, self.width, self.f.size);
+        }
+    }
+
     fn at(&mut self, level: usize) -> *mut u8 {
         let words = self.words();
         while self.counts.len() <= level {
             self.counts.push(0);
             self.memory.resize(self.memory.len() + words, 0);
             let from = self.memory.len() - words;
-            for i in 0..self.width {
-                // SAFETY: the level has room for `width` elements.
-                unsafe { (self.f.start)(self.memory.as_mut_ptr().add(from).cast::<u8>().add(i * self.f.size)) };
+            // SAFETY: the level has room for `width` elements.
+            unsafe {
+                let at = self.memory.as_mut_ptr().add(from).cast();
+                self.clear(at);
             }
         }
         // SAFETY: the level is there now.
@@ -242,9 +256,7 @@ impl Levels {
             // SAFETY: as above.
             unsafe {
                 (self.f.line)(here, self.width, above);
-                for i in 0..self.width {
-                    (self.f.start)(here.add(i * self.f.size));
-                }
+                self.clear(here);
             }
             self.counts[level] = 0;
             self.counts[level + 1] += 1;

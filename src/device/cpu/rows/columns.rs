@@ -10,6 +10,7 @@
 
 use smallvec::SmallVec;
 
+use super::about::{self, About, Pivoted};
 use super::code;
 use super::stages::{Folding, Level, Sizes, Stage, Staged};
 use crate::base::Result;
@@ -24,6 +25,8 @@ use crate::plan::{Kernel, Reg, Slot};
 const TILE: usize = 4 << 20;
 /// The fewest columns of a tile, where there are as many: whole lines of the cache, several at a time.
 const LEAST: usize = 64;
+/// Columns of a tile where nothing is read twice: eight lines of them are in the first cache.
+const READ_ONCE: usize = 512;
 
 pub struct Columns {
     code: Code,
@@ -37,6 +40,8 @@ pub struct Columns {
     together: usize,
     /// By stage: it only folds what lies in memory, or what is made of that.
     direct: Vec<bool>,
+    /// Folds of later stages that are had from the first one's reading.
+    about: Vec<About>,
 }
 
 /// Some columns: of which line of the axes before, the first, and how many.
@@ -73,12 +78,25 @@ impl Columns {
         let column = n * (code.bytes + 8 * (kept + outs.len()));
         let share = (outer * inner).div_ceil(2 * tasks::threads());
         let width = (TILE / column.max(1)).min(share).clamp(LEAST, BLOCK) / LEAST * LEAST;
-        let width = width.min(inner);
-        let together = if width == inner { (BLOCK / inner).clamp(1, n) } else { 1 };
-        let sizes = Sizes { elements: n.max(together) * width, values: width, repeated: together > 1 };
-        let staged = staged(&sizes)?.with_made_folds(kernel, &code).with_registers(kernel, &code);
+        let made = |width: usize| -> Result<(usize, Staged)> {
+            let width = width.min(inner);
+            let together = if width == inner { (BLOCK / inner).clamp(1, n) } else { 1 };
+            let sizes = Sizes { elements: n.max(together) * width, values: width, repeated: together > 1 };
+            Ok((together, staged(&sizes)?.with_made_folds(kernel, &code)))
+        };
+        let mut width = width.min(inner);
+        let (mut together, mut found) = made(width)?;
+        let first = found.stages.first().is_some_and(|stage| is_direct(&code, &found, stage));
+        let mut about = if first { about::take(&mut found, kernel, &code) } else { vec![] };
+        if !about.is_empty() && found.stages[1..].iter().all(|s| s.folds.is_empty() && s.steps.is_empty()) && n > 0 {
+            // Nothing is read twice: lines as long as the first cache holds some of.
+            width = READ_ONCE.min(share).max(LEAST).min(inner);
+            (together, found) = made(width)?;
+            about = about::take(&mut found, kernel, &code);
+        }
+        let staged = found.with_registers(kernel, &code);
         let direct = staged.stages.iter().map(|stage| is_direct(&code, &staged, stage)).collect();
-        Ok(Columns { code, staged, outer, n, inner, width, together, direct })
+        Ok(Columns { code, staged, outer, n, inner, width, together, direct, about })
     }
 
     /// A tile through all stages.
@@ -87,10 +105,14 @@ impl Columns {
     /// These columns of the outputs are this call's alone.
     unsafe fn tile(&self, memory: &Memory, frame: &mut Frame, tile: Tile) {
         self.staged.prepare(frame, &self.code);
-        for (stage, &direct) in self.staged.stages.iter().zip(&self.direct) {
+        let mut kept: SmallVec<[Pivoted; 1]> = self.about.iter().map(|_| Pivoted::default()).collect();
+        for (s, (stage, &direct)) in self.staged.stages.iter().zip(&self.direct).enumerate() {
             // SAFETY: the caller's.
             unsafe {
                 self.values(memory, frame, stage, tile.width);
+                for (about, kept) in self.about.iter().zip(&kept).filter(|(a, _)| a.stage == s) {
+                    about.finish(&self.staged, frame, kept, tile.width);
+                }
                 if stage.is_idle() {
                     continue;
                 }
@@ -106,7 +128,9 @@ impl Columns {
                     let mut levels: SmallVec<[Levels; 2]> =
                         stage.folds.iter().map(|f| Levels::new(f.functions, tile.width)).collect();
                     let some = from..(from + lines).min(self.n);
-                    if direct {
+                    if direct && s == 0 && !self.about.is_empty() {
+                        self.lines_about(memory, frame, stage, tile, some, &mut levels, &mut kept);
+                    } else if direct {
                         self.lines_there(memory, frame, stage, tile, some, &mut levels);
                     } else {
                         self.lines(memory, frame, stage, tile, some, &mut levels);
@@ -123,6 +147,48 @@ impl Columns {
                     let count = chunk.len() * 8 / stride.max(1);
                     combine(&f.functions, chunk.as_mut_ptr().cast(), stride, count, tile.width, frame.room(at));
                 }
+            }
+        }
+    }
+
+    /// Some lines of a tile, folded where they lie, and for the folds of squared distances: a few at a time, so that they are read from
+    /// memory once.
+    ///
+    /// # Safety
+    /// As `tile`.
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn lines_about(
+        &self,
+        memory: &Memory,
+        frame: &Frame,
+        stage: &Stage,
+        tile: Tile,
+        lines: std::ops::Range<usize>,
+        levels: &mut [Levels],
+        kept: &mut [Pivoted],
+    ) {
+        let at = |about: &About, line: usize| {
+            let base = self.code.in_place(memory, about.x).unwrap_or(std::ptr::null());
+            let size = self.code.size_of(about.x);
+            (base.wrapping_add(((tile.outer * self.n + line) * self.inner + tile.first) * size), self.inner * size)
+        };
+        // SAFETY: the caller's; what is about a value lies in place.
+        unsafe {
+            let start = |about: &About| {
+                let (from, stride) = at(about, lines.start);
+                about.start(from, stride, lines.len(), tile.width)
+            };
+            let mut sums: SmallVec<[about::Sums; 1]> = self.about.iter().map(start).collect();
+            for line in lines.clone().step_by(about::TOGETHER) {
+                let some = line..(line + about::TOGETHER).min(lines.end);
+                self.lines_there(memory, frame, stage, tile, some.clone(), levels);
+                for (about, sums) in self.about.iter().zip(&mut sums) {
+                    let (from, stride) = at(about, line);
+                    about.add(sums, from, stride, some.len());
+                }
+            }
+            for ((about, sums), kept) in self.about.iter().zip(sums).zip(kept) {
+                about.keep(sums, tile.width, kept);
             }
         }
     }
@@ -185,7 +251,7 @@ impl Columns {
             let start = (tile.outer * self.n + line) * self.inner + tile.first;
             // SAFETY: the caller's; a block holds `count` lines.
             unsafe {
-                self.staged.block(&self.code, memory, frame, stage, start, line * tile.width, n);
+                self.staged.block(&self.code, memory, frame, stage, start, line * tile.width, n, &mut []);
                 for (f, levels) in stage.folds.iter().zip(&mut *levels) {
                     if let Some(made) = &f.made {
                         let single = made.args.map(|r| frame.single[r as usize]);

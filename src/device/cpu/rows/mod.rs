@@ -14,6 +14,7 @@
 //! Folds are those of `fold`: blocks, then pairs of blocks, so a row's sum is the same to the bit whichever kernel makes it.
 //! Floor: bytes of the loads and the outputs over the memory's bandwidth; the passes between are over cache.
 
+mod about;
 mod columns;
 mod stages;
 
@@ -28,7 +29,7 @@ use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Reg, Slot};
 
 pub use columns::Columns;
-use stages::{Level, Sizes, Stage, Staged, Target, spread};
+use stages::{Level, SUMMED, Sizes, Stage, Staged, Target, spread};
 
 /// Elements of one task: enough to be worth handing over.
 const TASK: usize = 16 * 1024;
@@ -54,6 +55,7 @@ impl Rows {
         let together = (BLOCK / n.max(1)).clamp(1, rows.max(1));
         let sizes = Sizes { elements: together * n, values: together, repeated: together > 1 };
         let staged = Staged::new(kernel, &code, axes, outs, slots, &sizes)?.with_made_folds(kernel, &code);
+        let staged = if together == 1 { staged.with_sums(kernel, &code) } else { staged };
         let staged = staged.with_registers(kernel, &code);
         Ok(Rows { code, rows, n, together, staged })
     }
@@ -63,24 +65,30 @@ impl Rows {
     /// # Safety
     /// These rows of the outputs are this call's alone.
     unsafe fn some(&self, memory: &Memory, frame: &mut Frame, row: usize, rows: usize) {
-        self.staged.prepare(frame, &self.code);
         let (first, elements) = (row * self.n, rows * self.n);
         for stage in &self.staged.stages {
             // SAFETY: the caller's.
             unsafe {
-                self.row_values(memory, frame, stage, rows);
+                if self.together > 1 {
+                    // Another stage may have repeated them.
+                    self.values(memory, frame, rows);
+                }
+                self.row_values(frame, stage, rows);
                 let mut partials = Partials::new();
                 let blocks = self.n.div_ceil(BLOCK);
                 if blocks > 1 {
                     partials.resize(stage.folds.len() * blocks, 0);
                 }
                 if !stage.is_idle() {
-                    self.repeat(frame, stage, rows);
+                    if self.together > 1 {
+                        self.repeat(frame, stage, rows);
+                    }
+                    let mut sums = [None; SUMMED];
                     let mut done = 0;
                     while done < elements {
                         let n = BLOCK.min(elements - done);
-                        self.staged.block(&self.code, memory, frame, stage, first + done, done, n);
-                        self.fold(frame, stage, rows, done, n, &mut partials);
+                        self.staged.block(&self.code, memory, frame, stage, first + done, done, n, &mut sums);
+                        self.fold(frame, stage, rows, done, n, &mut sums, &mut partials);
                         self.store(memory, frame, stage, row, rows, done, n);
                         done += n;
                     }
@@ -94,11 +102,8 @@ impl Rows {
         }
     }
 
-    /// What is computed once a row, or once.
-    ///
-    /// # Safety
-    /// As `some`.
-    unsafe fn row_values(&self, memory: &Memory, frame: &mut Frame, stage: &Stage, rows: usize) {
+    /// Where what is computed once a row, or once, is found. For rows that go one by one that is the same for all of them.
+    fn values(&self, memory: &Memory, frame: &mut Frame, rows: usize) {
         for &(r, level) in &self.staged.values {
             let (at, single) = match level {
                 Level::One(_) if r < self.code.loads.len() => (self.code.single_at(memory, r), true),
@@ -108,6 +113,13 @@ impl Rows {
             };
             (frame.at[r], frame.single[r]) = (at, single);
         }
+    }
+
+    /// What is computed once a row, or once.
+    ///
+    /// # Safety
+    /// As `some`.
+    unsafe fn row_values(&self, frame: &mut Frame, stage: &Stage, rows: usize) {
         for &k in &stage.row_steps {
             let step = &self.code.steps[k];
             let single = step.is_single(frame);
@@ -148,6 +160,7 @@ impl Rows {
 
     /// # Safety
     /// As `some`.
+    #[allow(clippy::too_many_arguments)]
     unsafe fn fold(
         &self,
         frame: &mut Frame,
@@ -155,6 +168,7 @@ impl Rows {
         rows: usize,
         done: usize,
         n: usize,
+        sums: &mut [Option<u64>],
         partials: &mut Partials,
     ) {
         let blocks = self.n.div_ceil(BLOCK);
@@ -168,7 +182,9 @@ impl Rows {
             };
             // SAFETY: the registers hold the rows' elements, or one where single; there is room for a value a row.
             unsafe {
-                if let Some(MadeFold { args, segment, .. }) = f.made {
+                if let Some(sum) = sums.get_mut(k).and_then(Option::take) {
+                    std::ptr::copy_nonoverlapping((&raw const sum).cast(), out, size);
+                } else if let Some(MadeFold { args, segment, .. }) = f.made {
                     let single = args.map(|a| frame.single[a as usize]);
                     let mask = single[0] as u8 | (single[1] as u8) << 1;
                     let first = args.map(|a| frame.at[a as usize]);
@@ -258,6 +274,8 @@ impl Program for Rows {
             with_frame(|frame| {
                 let end = ((t + 1) * per_task).min(self.rows);
                 let mut row = t * per_task;
+                self.staged.prepare(frame, &self.code);
+                self.values(memory, frame, 1);
                 while row < end {
                     let rows = self.together.min(end - row);
                     // SAFETY: tasks have different rows.

@@ -8,10 +8,14 @@ use crate::device::Memory;
 use crate::device::cpu::block::{BLOCK, Code, Frame, Run, fill};
 use crate::device::cpu::fold::{Functions, MadeFold, functions, made_fold};
 use crate::device::cpu::simd::Arith;
-use crate::device::cpu::step::{Made, Step, allocate, reach};
+use crate::device::cpu::step::{Made, Step, allocate, reach, stages};
+use crate::graph::Fold;
 use crate::graph::prim::Body;
 use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Reg, Slot};
+
+/// Folds of a stage that steps may do, the first ones.
+pub const SUMMED: usize = 4;
 
 /// What a register has a value for, and where that is kept.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -54,6 +58,8 @@ pub struct Folding {
     pub functions: Functions,
     /// What is folded is made of these two, and never stored.
     pub made: Option<MadeFold>,
+    /// The step that makes what is folded, where that sums it as it goes.
+    pub by: Option<usize>,
 }
 
 pub struct Target {
@@ -113,6 +119,15 @@ fn squared_difference(stage: &Stage, code: &Code, reg: Reg) -> Option<Made> {
     }
 }
 
+/// Whether a stage reads the elements of a register.
+fn is_read(stage: &Stage, outs: &[Target], code: &Code, r: Reg) -> bool {
+    let mut steps = stage.steps.iter().flat_map(|&k| code.steps[k].reads());
+    let mut folds = stage.folds.iter();
+    steps.any(|(_, a)| a == r)
+        || stage.outs.iter().any(|&o| outs[o].reg == r)
+        || folds.any(|f| f.made.map_or(f.arg == r, |m| m.args.contains(&r)))
+}
+
 impl Staged {
     /// Makes room for all registers.
     pub fn prepare(&self, frame: &mut Frame, code: &Code) {
@@ -149,12 +164,7 @@ impl Staged {
         let count = loads + kernel.code.len();
         let single: Vec<bool> = code.loads.iter().map(|l| l.single).collect();
         let reach = reach(&single, &kernel.code);
-        let mut stage = vec![0usize; loads];
-        for inst in &kernel.code {
-            let args = || inst.args.iter().map(|&a| a as usize);
-            let after = args().map(|a| stage[a]).max().unwrap_or(0);
-            stage.push(after + inst.prim.is_reduce() as usize);
-        }
+        let stage = stages(loads, &kernel.code);
         let stages = stage.iter().copied().max().unwrap_or(0) + 1;
         out.stages = (0..stages).map(|_| Stage::default()).collect();
         // The last stage in which a register is read as elements.
@@ -180,7 +190,7 @@ impl Staged {
             let functions =
                 functions(fold, kernel.dtype(arg)).ok_or_else(|| Fault::new("internal: no fold for this dtype"))?;
             read(arg as usize, s);
-            out.stages[s].folds.push(Folding { arg, result, functions, made: None });
+            out.stages[s].folds.push(Folding { arg, result, functions, made: None, by: None });
         }
         for (i, o) in out.outs.iter().enumerate() {
             let r = o.reg as usize;
@@ -233,20 +243,24 @@ impl Staged {
                 let Some(inst) = kernel.code.get(stage.folds[f].result as usize - kernel.loads.len()) else { continue };
                 let Body::Reduce(fold) = inst.prim.body else { continue };
                 stage.folds[f].made = made_fold(fold, &made, kernel.dtype(arg));
-                let unread = |r: Reg, stage: &Stage| {
-                    let steps = stage.steps.iter().map(|&k| &code.steps[k]);
-                    let folds = stage.folds.iter();
-                    !steps.flat_map(|s| s.reads()).any(|(_, a)| a == r)
-                        && !stage.outs.iter().any(|&o| self.outs[o].reg == r)
-                        && !folds.clone().any(|f| f.made.is_none() && f.arg == r)
-                        && !folds.filter_map(|f| f.made).any(|m| m.args.contains(&r))
-                };
-                if unread(arg, stage) {
+                if !is_read(stage, &self.outs, code, arg) {
                     stage.steps.retain(|&k| code.steps[k].result != arg);
                 } else {
                     // It is there already.
                     stage.folds[f].made = None;
                 }
+            }
+        }
+        // What is made again where it is needed later, or by the folds, may be needed no more.
+        for stage in &mut self.stages {
+            loop {
+                let unread = |&k: &usize| {
+                    let r = code.steps[k].result;
+                    let own = self.level[r as usize] == Level::Element(Home::Block);
+                    own && !is_read(stage, &self.outs, code, r)
+                };
+                let Some(at) = stage.steps.iter().position(unread) else { break };
+                stage.steps.remove(at);
             }
         }
         self.values = self.level.iter().copied().enumerate().filter(|(_, l)| !matches!(l, Level::Element(_))).collect();
@@ -255,6 +269,19 @@ impl Staged {
             _ => None,
         };
         self.homes = self.level.iter().copied().enumerate().filter_map(kept).collect();
+        self
+    }
+
+    /// Leaves sums to the steps that can sum what they make: for rows that do not share blocks.
+    pub fn with_sums(mut self, kernel: &Kernel, code: &Code) -> Staged {
+        for stage in &mut self.stages {
+            for f in stage.folds.iter_mut().take(SUMMED).filter(|f| f.made.is_none()) {
+                let inst = kernel.code.get(f.result as usize - kernel.loads.len());
+                let is_sum = inst.is_some_and(|i| matches!(i.prim.body, Body::Reduce(Fold::Sum)));
+                let by = |k: &&usize| code.steps[**k].result == f.arg && code.steps[**k].sums();
+                f.by = stage.steps.iter().find(by).copied().filter(|_| is_sum);
+            }
+        }
         self
     }
 
@@ -279,7 +306,8 @@ impl Staged {
         self
     }
 
-    /// The steps of a stage over n elements from `start`, which are kept from element `done` of the room on.
+    /// The steps of a stage over n elements from `start`, which are kept from element `done` of the room on. What steps sum goes
+    /// to `sums`, by fold.
     ///
     /// # Safety
     /// These elements of the outputs are this call's alone.
@@ -293,10 +321,15 @@ impl Staged {
         start: usize,
         done: usize,
         n: usize,
+        sums: &mut [Option<u64>],
     ) {
-        let row = code.row();
-        let run = Run { start, n, line: start / row, column: start % row };
         for &r in &stage.loads {
+            if let Some(base) = code.in_place(memory, r as Reg) {
+                (frame.at[r], frame.single[r]) = (base.wrapping_add(start * code.sizes[r]), false);
+                continue;
+            }
+            let row = code.row();
+            let run = Run { start, n, line: start / row, column: start % row };
             let scratch = frame.scratch(stage.scratch_of[r]);
             // SAFETY: the caller's.
             let (at, single) = unsafe { code.load(&code.loads[r], memory, frame, scratch, run) };
@@ -317,7 +350,14 @@ impl Staged {
             unsafe {
                 let kept = self.home(code, memory, frame, r, home, start, done);
                 let to = kept.unwrap_or_else(|| frame.scratch(stage.scratch_of[r]));
-                step.run(frame, to, if single { 1 } else { n }, single);
+                match stage.folds.iter().position(|f| f.by == Some(k)) {
+                    Some(f) if !single => {
+                        let mut sum = 0u64;
+                        step.run_summing(frame, to, n, (&raw mut sum).cast());
+                        sums[f] = Some(sum);
+                    }
+                    _ => step.run(frame, to, if single { 1 } else { n }, single),
+                }
                 if single && kept.is_some() {
                     spread(to, n, code.sizes[r]);
                 }

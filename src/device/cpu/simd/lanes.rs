@@ -6,18 +6,18 @@ use crate::base::ahead;
 
 /// An operand while a block runs: where the next vector is read, and how far the one after lies.
 #[derive(Clone, Copy)]
-struct Reader<V: Vector> {
+pub(super) struct Reader<V: Vector> {
     at: *const V::T,
     step: usize,
 }
 
 /// Room for one number repeated as often as the widest vector holds it.
 #[repr(align(64))]
-struct Repeated<T>([std::mem::MaybeUninit<T>; 16]);
+pub(super) struct Repeated<T>([std::mem::MaybeUninit<T>; 16]);
 
 impl<T: Copy> Repeated<T> {
     #[inline(always)]
-    fn new() -> Repeated<T> {
+    pub(super) fn new() -> Repeated<T> {
         Repeated([const { std::mem::MaybeUninit::uninit() }; 16])
     }
 }
@@ -26,7 +26,7 @@ impl<V: Vector> Reader<V> {
     /// # Safety
     /// The operand holds one element where single.
     #[inline(always)]
-    unsafe fn new(p: *const u8, single: bool, room: &mut Repeated<V::T>) -> Reader<V> {
+    pub(super) unsafe fn new(p: *const u8, single: bool, room: &mut Repeated<V::T>) -> Reader<V> {
         let at = p.cast::<V::T>();
         if !single {
             return Reader { at, step: V::N };
@@ -39,7 +39,7 @@ impl<V: Vector> Reader<V> {
     /// # Safety
     /// A vector is left.
     #[inline(always)]
-    unsafe fn next(&mut self) -> V {
+    pub(super) unsafe fn next(&mut self) -> V {
         // SAFETY: the caller's.
         unsafe {
             let v = V::load(self.at);
@@ -51,7 +51,7 @@ impl<V: Vector> Reader<V> {
     /// # Safety
     /// Element `k` from here exists, or this is one number.
     #[inline(always)]
-    unsafe fn element(&self, k: usize) -> V::T {
+    pub(super) unsafe fn element(&self, k: usize) -> V::T {
         // SAFETY: the caller's.
         unsafe { self.at.add(if self.step == 0 { 0 } else { k }).read_unaligned() }
     }
@@ -116,9 +116,8 @@ pub unsafe fn pair<V: Vector, I: Op, O: Op>(ins: *const *const u8, single: u8, o
     }
 }
 
-/// Independent sums of a stretch that is folded into one element: enough to hide the latency of an addition. Part of the result:
-/// which elements are added to which depends on it.
-pub const LANES: usize = 32;
+/// Independent sums of a stretch that is folded into one element, as many as where a function's results are summed at once.
+pub const LANES: usize = crate::base::math::SUMS;
 
 /// What is folded, by position.
 trait Source<V: Vector>: Copy {
@@ -353,7 +352,20 @@ unsafe fn running<V: Vector, O: Op, const R: usize>(from: impl Source<V>, n: usi
     // SAFETY: `R` vectors are `LANES` elements.
     unsafe {
         let mut sums = [V::splat(start); R];
-        for i in 0..n / LANES {
+        let mut first = 0;
+        if O::GROUPS {
+            // An extreme takes longer than an addition: four are made one before they join, so that there is less to wait for.
+            while first + 4 <= n / LANES {
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    let at = first * LANES + r * V::N;
+                    let two = O::wide(from.wide(at), from.wide(at + LANES));
+                    let more = O::wide(from.wide(at + 2 * LANES), from.wide(at + 3 * LANES));
+                    *sum = O::wide(*sum, O::wide(two, more));
+                }
+                first += 4;
+            }
+        }
+        for i in first..n / LANES {
             for (r, sum) in sums.iter_mut().enumerate() {
                 *sum = O::wide(*sum, from.wide(i * LANES + r * V::N));
             }

@@ -10,6 +10,7 @@
 
 mod lanes;
 mod ops;
+mod quotient;
 mod short;
 mod vector;
 
@@ -46,6 +47,15 @@ pub enum Outer {
     Right(Arith),
     /// `i * i`
     Square,
+}
+/// A division by one number, and what is done before or after in the same pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Quotient {
+    Alone,
+    /// What is divided is made by this; the divisor is the third operand.
+    After(Arith),
+    /// What is done with the quotient; the divisor is the second operand.
+    Before(Outer),
 }
 /// Does so many turns of multiplications and additions in registers; returns how many operations that were.
 pub type Burn = unsafe fn(turns: usize) -> usize;
@@ -272,6 +282,60 @@ macro_rules! path {
                 }
             }
 
+            $(#[$feature])?
+            unsafe fn by_alone<V: Vector>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
+                // SAFETY: passed on.
+                unsafe { quotient::alone::<V>(ins, single, out, n) }
+            }
+            $(#[$feature])?
+            unsafe fn by_squared<V: Vector>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
+                // SAFETY: passed on.
+                unsafe { quotient::squared::<V>(ins, single, out, n) }
+            }
+            $(#[$feature])?
+            unsafe fn by_after<V: Vector, I: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
+                // SAFETY: passed on.
+                unsafe { quotient::after::<V, I>(ins, single, out, n) }
+            }
+            $(#[$feature])?
+            unsafe fn by_before<V: Vector, O: Op>(ins: *const *const u8, single: u8, out: *mut u8, n: usize) {
+                // SAFETY: passed on.
+                unsafe { quotient::before::<V, O>(ins, single, out, n) }
+            }
+
+            fn quotients<V: Vector>(of: Quotient) -> BasicLane {
+                match of {
+                    Quotient::Alone => by_alone::<V>,
+                    Quotient::After(Arith::Add) => by_after::<V, Add>,
+                    Quotient::After(Arith::Sub) => by_after::<V, Sub>,
+                    Quotient::After(Arith::Mul) => by_after::<V, Mul>,
+                    Quotient::After(Arith::Div) => by_after::<V, Div>,
+                    Quotient::After(Arith::Max) => by_after::<V, Max>,
+                    Quotient::After(Arith::Min) => by_after::<V, Min>,
+                    Quotient::Before(Outer::Left(Arith::Add) | Outer::Right(Arith::Add)) => by_before::<V, Add>,
+                    Quotient::Before(Outer::Left(Arith::Mul) | Outer::Right(Arith::Mul)) => by_before::<V, Mul>,
+                    Quotient::Before(Outer::Left(Arith::Sub)) => by_before::<V, Sub>,
+                    Quotient::Before(Outer::Right(Arith::Sub)) => by_before::<V, Swapped<Sub>>,
+                    Quotient::Before(Outer::Left(Arith::Div)) => by_before::<V, Div>,
+                    Quotient::Before(Outer::Right(Arith::Div)) => by_before::<V, Swapped<Div>>,
+                    Quotient::Before(Outer::Left(Arith::Max)) => by_before::<V, Max>,
+                    Quotient::Before(Outer::Right(Arith::Max)) => by_before::<V, Swapped<Max>>,
+                    Quotient::Before(Outer::Left(Arith::Min)) => by_before::<V, Min>,
+                    Quotient::Before(Outer::Right(Arith::Min)) => by_before::<V, Swapped<Min>>,
+                    Quotient::Before(Outer::Square) => by_squared::<V>,
+                }
+            }
+
+            // The baseline has no multiply-add to do it with.
+            #[allow(dead_code)]
+            pub fn quotient_lane(of: Quotient, dtype: DType) -> Option<BasicLane> {
+                match dtype {
+                    DType::F64 => Some(quotients::<$v64>(of)),
+                    DType::F32 => Some(quotients::<$v32>(of)),
+                    _ => None,
+                }
+            }
+
             pub fn lane(op: Arith, dtype: DType) -> Option<BasicLane> {
                 match dtype {
                     DType::F64 => Some(one::<$v64>(op)),
@@ -315,6 +379,33 @@ pub fn pair_lane(inner: Arith, then: Outer, dtype: DType) -> Option<BasicLane> {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2::pair_lane(inner, then, dtype),
         _ => baseline::pair_lane(inner, then, dtype),
+    }
+}
+
+/// As `lane` and `pair_lane`, with the same bits, for a division by one number that `divides_by` is true of; where the machine has a
+/// multiply-add that makes it faster.
+pub fn quotient_lane(of: Quotient, dtype: DType) -> Option<BasicLane> {
+    match Isa::chosen() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => avx512::quotient_lane(of, dtype),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => avx2::quotient_lane(of, dtype),
+        _ => None,
+    }
+}
+
+/// Whether quotients by this number can be had from its reciprocal.
+///
+/// # Safety
+/// One element is there.
+pub unsafe fn divides_by(at: *const u8, dtype: DType) -> bool {
+    // SAFETY: the caller's.
+    unsafe {
+        match dtype {
+            DType::F64 => quotient::suits::<f64>(at),
+            DType::F32 => quotient::suits::<f32>(at),
+            _ => false,
+        }
     }
 }
 

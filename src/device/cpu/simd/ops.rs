@@ -4,6 +4,8 @@ use super::vector::{Float, Vector};
 
 /// An operation as a type.
 pub trait Op {
+    /// Operands in a row may be grouped in any way, to the bit.
+    const GROUPS: bool = false;
     unsafe fn wide<V: Vector>(a: V, b: V) -> V;
     fn one<T: Float>(a: T, b: T) -> T;
 }
@@ -41,6 +43,8 @@ pub struct Min;
 macro_rules! most {
     ($name:ident $method:ident $sign:tt) => {
         impl Op for $name {
+            // It is the first nan, or else the first of the largest.
+            const GROUPS: bool = true;
             #[inline(always)]
             unsafe fn wide<V: Vector>(a: V, b: V) -> V {
                 // SAFETY: the caller's.

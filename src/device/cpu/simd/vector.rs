@@ -19,6 +19,8 @@ pub trait Vector: Copy {
     unsafe fn min(self, o: Self) -> Self;
     /// `self * a + b`, rounded once where the machine can.
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
+    /// Whether the magnitudes of all elements are in `Float::DIVIDED`.
+    unsafe fn between(self) -> bool;
 }
 
 /// What the rest of a block, shorter than a vector, is computed with.
@@ -34,28 +36,38 @@ pub trait Float:
     const ONE: Self;
     const LOW: Self;
     const HIGH: Self;
+    /// Magnitudes of numbers and divisors whose quotients, and the steps to them, are far from the ends of the normal numbers.
+    const DIVIDED: [Self; 2];
+    const DIVISORS: [Self; 2];
 }
 macro_rules! float {
-    ($t:ty) => {
+    ($t:ty, $divided:literal, $divisors:literal) => {
         impl Float for $t {
             const ZERO: $t = 0.0;
             const ONE: $t = 1.0;
             const LOW: $t = <$t>::NEG_INFINITY;
             const HIGH: $t = <$t>::INFINITY;
+            const DIVIDED: [$t; 2] = [1.0 / power($divided) as $t, power($divided) as $t];
+            const DIVISORS: [$t; 2] = [1.0 / power($divisors) as $t, power($divisors) as $t];
         }
     };
 }
-float!(f32);
-float!(f64);
+float!(f32, 96, 24);
+float!(f64, 800, 100);
+
+/// `2^n`.
+const fn power(n: u64) -> f64 {
+    f64::from_bits((1023 + n) << 52)
+}
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::Vector;
+    use super::{Float, Vector};
     use std::arch::x86_64::*;
 
     macro_rules! vector {
         ($v:ty, $t:ty, $n:literal, $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident
-            $max:ident $min:ident $fma:ident |$a:ident, $m:ident| $nan:expr) => {
+            $max:ident $min:ident $fma:ident |$a:ident, $m:ident| $nan:expr, |$x:ident, $low:ident, $high:ident| $between:expr) => {
             // SAFETY (all): only called from functions that the features are enabled in.
             impl Vector for $v {
                 type T = $t;
@@ -92,6 +104,11 @@ mod x86 {
                 unsafe fn mul_add(self, a: Self, b: Self) -> Self {
                     unsafe { $fma(self, a, b) }
                 }
+                #[inline(always)]
+                unsafe fn between(self) -> bool {
+                    let ($x, $low, $high) = (self, <$t as Float>::DIVIDED[0], <$t as Float>::DIVIDED[1]);
+                    unsafe { $between }
+                }
                 // The machine's instruction gives its second operand where both are equal or one is a nan: the operands are
                 // swapped, and where the other is a nan, it is put back.
                 #[inline(always)]
@@ -108,13 +125,33 @@ mod x86 {
         };
     }
     vector!(__m512d, f64, 8, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd
-        _mm512_max_pd _mm512_min_pd _mm512_fmadd_pd |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a));
+    _mm512_max_pd _mm512_min_pd _mm512_fmadd_pd |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a),
+    |x, low, high| {
+        let x = _mm512_abs_pd(x);
+        let there = _mm512_cmp_pd_mask::<_CMP_GE_OQ>(x, _mm512_set1_pd(low));
+        _mm512_mask_cmp_pd_mask::<_CMP_LE_OQ>(there, x, _mm512_set1_pd(high)) == u8::MAX
+    });
     vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps
-        _mm512_max_ps _mm512_min_ps _mm512_fmadd_ps |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a));
+    _mm512_max_ps _mm512_min_ps _mm512_fmadd_ps |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a),
+    |x, low, high| {
+        let x = _mm512_abs_ps(x);
+        let there = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(x, _mm512_set1_ps(low));
+        _mm512_mask_cmp_ps_mask::<_CMP_LE_OQ>(there, x, _mm512_set1_ps(high)) == u16::MAX
+    });
     vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd
-        _mm256_max_pd _mm256_min_pd _mm256_fmadd_pd |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)));
+    _mm256_max_pd _mm256_min_pd _mm256_fmadd_pd |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)),
+    |x, low, high| {
+        let x = _mm256_andnot_pd(_mm256_set1_pd(-0.0), x);
+        let low = _mm256_cmp_pd::<_CMP_GE_OQ>(x, _mm256_set1_pd(low));
+        _mm256_movemask_pd(_mm256_and_pd(low, _mm256_cmp_pd::<_CMP_LE_OQ>(x, _mm256_set1_pd(high)))) == 15
+    });
     vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps
-        _mm256_max_ps _mm256_min_ps _mm256_fmadd_ps |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)));
+    _mm256_max_ps _mm256_min_ps _mm256_fmadd_ps |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)),
+    |x, low, high| {
+        let x = _mm256_andnot_ps(_mm256_set1_ps(-0.0), x);
+        let low = _mm256_cmp_ps::<_CMP_GE_OQ>(x, _mm256_set1_ps(low));
+        _mm256_movemask_ps(_mm256_and_ps(low, _mm256_cmp_ps::<_CMP_LE_OQ>(x, _mm256_set1_ps(high)))) == 255
+    });
 }
 
 /// The vector of CPUs without a path of their own: the compiler makes of it what the target always has (SSE2, NEON).
@@ -158,6 +195,11 @@ macro_rules! four {
             #[inline(always)]
             unsafe fn mul_add(self, a: Self, b: Self) -> Self {
                 Four(std::array::from_fn(|k| self.0[k] * a.0[k] + b.0[k]))
+            }
+            #[inline(always)]
+            unsafe fn between(self) -> bool {
+                let [low, high] = <$t as Float>::DIVIDED;
+                self.0.iter().all(|x| (low..=high).contains(&x.abs()))
             }
             #[inline(always)]
             unsafe fn max(self, o: Self) -> Self {
