@@ -1,13 +1,10 @@
 //! Contractions: batched matrix products of any layout, without copying transposes (strides are passed on).
 //!
-//! The products themselves are faer's, but for small ones (`base::product`). Floor: 2·m·n·k over the machine's multiply-add
+//! The products themselves are the crate gemm's, but for small ones (`base::product`). Floor: 2·m·n·k over the machine's multiply-add
 //! peak, or the bytes for thin ones. What is done with a product (a bias, an activation) is done piece by piece, while
 //! the piece is in cache.
 
-use faer::linalg::matmul::matmul;
-use faer::mat::{MatMut, MatRef};
-use faer::reborrow::ReborrowMut;
-use faer::{Accum, Par};
+use gemm::Parallelism;
 
 use super::map::Map;
 use super::tasks::{self, Shared};
@@ -17,8 +14,10 @@ use crate::device::{Bound, Memory, Program};
 use crate::plan::kernel::{BASE, Out, PRODUCT};
 use crate::plan::{Finish, Kernel, Slot};
 
-/// Operations from which faer's own parallel product pays: it shares what is packed.
+/// Operations from which a product is cut both ways, so that the pieces of its sides stay in cache.
 const LARGE: usize = 1 << 32;
+/// Rows and columns of such a piece, and the depth of a panel: some 40 ms, after which Ctrl-C is seen.
+const PIECE: (usize, usize, usize) = (512, 1024, 4096);
 /// Bytes of a product that stay in a core's cache until something is done with them.
 const CACHED: usize = 1 << 19;
 /// Columns from which the rows of a piece are long enough to be gone through one by one.
@@ -70,7 +69,7 @@ impl Contract {
     fn at_once(&self, flops: usize, size: usize) -> Option<&Map> {
         let (m, n, _) = self.sizes();
         let pieces = Pieces::new(m, n, flops, Some(size));
-        let long = self.many() || pieces.rows || pieces.count == 1 || pieces.each >= WIDE;
+        let long = self.many() || pieces.columns == n || pieces.columns >= WIDE;
         self.then.as_ref().filter(|map| map.goes_straight() && flops < LARGE && long)
     }
 
@@ -117,9 +116,8 @@ impl Contract {
             tasks::run(batch, batch * flops / 20, work)
         } else {
             (0..batch).try_for_each(|b| {
-                crate::base::interrupt::check()?;
                 work(b);
-                Ok(())
+                crate::base::interrupt::check()
             })
         }
     }
@@ -136,7 +134,7 @@ impl Contract {
     }
 
     /// The product, and what follows it.
-    fn float<T: faer::traits::ComplexField + Copy>(&self, memory: &Memory) -> Result<()> {
+    fn float<T: Float>(&self, memory: &Memory) -> Result<()> {
         let (m, n, k) = self.sizes();
         let flops = (2 * m).saturating_mul(n).saturating_mul(k);
         let then = self.at_once(flops, size_of::<T>());
@@ -147,7 +145,7 @@ impl Contract {
         }
     }
 
-    fn products<T: faer::traits::ComplexField + Copy>(&self, memory: &Memory, then: Option<&Map>) -> Result<()> {
+    fn products<T: Float>(&self, memory: &Memory, then: Option<&Map>) -> Result<()> {
         let (m, n, k) = self.sizes();
         let (a, b) = (Shared(self.ins[0].base(memory).cast::<T>()), Shared(self.ins[1].base(memory).cast::<T>()));
         let c = Shared(memory.pointer(self.slot, size_of::<T>()).cast::<T>());
@@ -167,33 +165,32 @@ impl Contract {
         }
         self.batches(flops, |at_a, at_b, at_c, alone| {
             let (a, b, c) = (a, b, c);
-            // SAFETY: layouts stay inside their arrays; each product writes its own part of the output.
-            let (a, b) = unsafe {
-                let a = MatRef::from_raw_parts(a.get().cast_const().offset(at_a), m, k, ar, ac);
-                (a, MatRef::from_raw_parts(b.get().cast_const().offset(at_b), k, n, br, bc))
-            };
-            // SAFETY: as above; a part is one call's.
-            let part = |i: usize, j: usize, rows: usize, columns: usize| unsafe {
-                MatMut::from_raw_parts_mut(c.get().add(at_c + i * n + j), rows, columns, n as isize, 1)
+            // SAFETY: layouts stay inside their arrays.
+            let (a, b) = unsafe { (a.get().offset(at_a), b.get().offset(at_b)) };
+            // SAFETY: each product writes its own part of the output.
+            let c = unsafe { c.get().add(at_c) };
+            let whole = Product {
+                a: Side { at: a, row: ar, column: ac },
+                b: Side { at: b, row: br, column: bc },
+                c: Side { at: c, row: n as isize, column: 1 },
+                sizes: (m, n, k),
             };
             // SAFETY: as above; what follows a piece touches that piece only.
             let follow = |at: usize, size: (usize, usize)| unsafe {
                 then.inspect(|map| self.follow(map, memory, at, size));
             };
-            if alone && flops >= LARGE {
-                tasks::rest();
-                panels(part(0, 0, m, n), a, b, flops, Par::rayon(0));
-            } else if alone {
+            if alone {
                 let pieces = Pieces::new(m, n, flops, then.map(|_| size_of::<T>()));
                 // Ctrl-C is looked at by `batches`.
                 let _ = tasks::run(pieces.count, flops / 50, |p| {
                     let (i, j, rows, columns) = pieces.at(p);
-                    let (a, b) = (a.submatrix(i, 0, rows, k), b.submatrix(0, j, k, columns));
-                    matmul(part(i, j, rows, columns), Accum::Replace, a, b, T::one_impl(), Par::Seq);
+                    // SAFETY: as above; a part is one call's.
+                    unsafe { whole.part((i, rows), (j, columns), (0, k)).in_panels() };
                     follow(at_c + i * n + j, (rows, columns));
                 });
             } else {
-                panels(part(0, 0, m, n), a, b, flops, Par::Seq);
+                // SAFETY: as above.
+                unsafe { whole.in_panels() };
                 follow(at_c, (m, n));
             }
         })
@@ -226,63 +223,150 @@ impl Contract {
     }
 }
 
-/// A product of medium size cut along the longer side of the result: a fixed number of pieces by shape, for the team, which is asked in less than
-/// a microsecond. faer's own parallel products wake rayon's pool.
+/// A product cut into pieces by its shape (so that its bits are the same for any number of threads), for the team, which is
+/// asked in less than a microsecond.
 struct Pieces {
     m: usize,
     n: usize,
-    rows: bool,
-    each: usize,
+    /// Of a piece.
+    rows: usize,
+    columns: usize,
     count: usize,
 }
 
 impl Pieces {
     /// `then`: bytes of an element, where something is done with each piece. Then pieces are rows and stay in cache.
     fn new(m: usize, n: usize, flops: usize, then: Option<usize>) -> Pieces {
+        let (rows, columns) = Pieces::size(m, n, flops, then);
+        Pieces { m, n, rows, columns, count: (m.div_ceil(rows) * n.div_ceil(columns)).max(1) }
+    }
+
+    fn size(m: usize, n: usize, flops: usize, then: Option<usize>) -> (usize, usize) {
         if let Some(size) = then
             && m * n * size > 4 * CACHED
             && m >= 128
         {
-            let each = (CACHED / (n * size)).clamp(64, m.div_ceil(2)).next_multiple_of(8);
-            return Pieces { m, n, rows: true, each, count: m.div_ceil(each) };
+            return ((CACHED / (n * size)).clamp(64, m.div_ceil(2)).next_multiple_of(8), n);
         }
-        let (rows, side) = if m > n { (true, m) } else { (false, n) };
+        let even = |side: usize, most: usize| side.div_ceil(side.div_ceil(most).max(1)).next_multiple_of(8);
+        if flops >= LARGE && m.max(n) >= 2 * PIECE.0 {
+            return (even(m, PIECE.0), even(n, PIECE.1));
+        }
         // Every piece packs the operand that they share, so pieces are few and not thin; and a power of two, so that they
         // come out even.
-        let most = (flops / 400_000).min(side / 64).clamp(1, 8);
-        let each = side.div_ceil(1 << most.ilog2()).next_multiple_of(8).max(1);
-        Pieces { m, n, rows, each, count: side.div_ceil(each).max(1) }
+        let most = (flops / 400_000).min(m.max(n) / 64).clamp(1, 8);
+        let each = m.max(n).div_ceil(1 << most.ilog2()).next_multiple_of(8);
+        if m > n { (each.max(1), n.max(1)) } else { (m.max(1), each.max(1)) }
     }
 
     /// First row and column, numbers of rows and columns.
     fn at(&self, p: usize) -> (usize, usize, usize, usize) {
-        let from = p * self.each;
-        match self.rows {
-            true => (from, 0, self.each.min(self.m - from), self.n),
-            false => (0, from, self.m, self.each.min(self.n - from)),
-        }
+        let across = self.n.div_ceil(self.columns).max(1);
+        let (i, j) = (p / across * self.rows, p % across * self.columns);
+        (i, j, self.rows.min(self.m - i), self.columns.min(self.n - j))
     }
 }
 
-/// One product; a long one in panels of some 20 ms each, so that Ctrl-C is seen between them. How it is cut depends on
-/// the sizes only.
-fn panels<T: faer::traits::ComplexField + Copy>(mut c: MatMut<T>, a: MatRef<T>, b: MatRef<T>, flops: usize, par: Par) {
-    const LONG: usize = 10_000_000_000;
-    let (m, n, k) = (a.nrows(), b.ncols(), a.ncols());
-    if flops < LONG {
-        return matmul(c, Accum::Replace, a, b, T::one_impl(), par);
+/// A float that gemm multiplies.
+trait Float: Copy + Send + Sync + 'static {
+    const ONE: Self;
+}
+
+impl Float for f32 {
+    const ONE: f32 = 1.0;
+}
+
+impl Float for f64 {
+    const ONE: f64 = 1.0;
+}
+
+/// A matrix in memory: its first element, and how many elements the next row and the next column are away.
+#[derive(Clone, Copy)]
+struct Side<T> {
+    at: *mut T,
+    row: isize,
+    column: isize,
+}
+
+// SAFETY: a place only; who reads or writes there promises to be the only one.
+unsafe impl<T> Sync for Side<T> {}
+
+impl<T> Side<T> {
+    fn from(self, row: usize, column: usize) -> Side<T> {
+        let by = row as isize * self.row + column as isize * self.column;
+        Side { at: self.at.wrapping_offset(by), ..self }
     }
-    let (rows, columns, depth) = (512, 1024, 4096);
-    for i in (0..m).step_by(rows) {
-        for j in (0..n).step_by(columns) {
-            for l in (0..k).step_by(depth) {
-                if crate::base::interrupt::asked() {
-                    return;
+}
+
+/// `c = a @ b`, with m rows, n columns and a depth of k.
+#[derive(Clone, Copy)]
+struct Product<T> {
+    a: Side<T>,
+    b: Side<T>,
+    c: Side<T>,
+    sizes: (usize, usize, usize),
+}
+
+impl<T: Float> Product<T> {
+    /// Some of its rows, columns and depth, each from where on and how many.
+    fn part(&self, (i, m): (usize, usize), (j, n): (usize, usize), (l, k): (usize, usize)) -> Product<T> {
+        Product { a: self.a.from(i, l), b: self.b.from(l, j), c: self.c.from(i, j), sizes: (m, n, k) }
+    }
+
+    /// Computes it, or adds it to what lies there.
+    ///
+    /// # Safety
+    /// The sides lie in memory; nobody else touches `c`.
+    unsafe fn run(&self, adds: bool) {
+        let (a, b, c, (m, n, k)) = (self.a, self.b, self.c, self.sizes);
+        // SAFETY: the caller's.
+        unsafe {
+            gemm::gemm(
+                m,
+                n,
+                k,
+                c.at,
+                c.column,
+                c.row,
+                adds,
+                a.at,
+                a.column,
+                a.row,
+                b.at,
+                b.column,
+                b.row,
+                T::ONE,
+                T::ONE,
+                false,
+                false,
+                false,
+                Parallelism::None,
+            );
+        }
+    }
+
+    /// Computes it on this thread; a long one in panels, so that Ctrl-C is seen between them. How it is cut depends on the sizes only.
+    ///
+    /// # Safety
+    /// As `run`.
+    unsafe fn in_panels(&self) {
+        const LONG: usize = 10_000_000_000;
+        let (m, n, k) = self.sizes;
+        if (2 * m).saturating_mul(n).saturating_mul(k) < LONG {
+            // SAFETY: the caller's.
+            return unsafe { self.run(false) };
+        }
+        let (rows, columns, depth) = PIECE;
+        for i in (0..m).step_by(rows) {
+            for j in (0..n).step_by(columns) {
+                for l in (0..k).step_by(depth) {
+                    if crate::base::interrupt::asked() {
+                        return;
+                    }
+                    let panel = self.part((i, rows.min(m - i)), (j, columns.min(n - j)), (l, depth.min(k - l)));
+                    // SAFETY: the caller's.
+                    unsafe { panel.run(l > 0) };
                 }
-                let (mi, nj, kl) = (rows.min(m - i), columns.min(n - j), depth.min(k - l));
-                let beta = if l == 0 { Accum::Replace } else { Accum::Add };
-                let part = c.rb_mut().submatrix_mut(i, j, mi, nj);
-                matmul(part, beta, a.submatrix(i, l, mi, kl), b.submatrix(l, j, kl, nj), T::one_impl(), par);
             }
         }
     }

@@ -25,7 +25,7 @@ use crate::plan::{Finish, From, Kernel, Slot};
 
 pub use contract::fits;
 pub use limits::{bandwidth, peak};
-pub use tasks::{rest, set_threads, threads};
+pub use tasks::{set_threads, threads};
 
 /// The device of arrays, and of tensors on `cpu`.
 pub struct Cpu;

@@ -62,11 +62,6 @@ pub fn run(count: usize, cost: usize, work: impl Fn(usize) + Sync) -> Result<()>
     interrupt::check()
 }
 
-/// Before rayon's pool uses the cores: the team lets go of them.
-pub fn rest() {
-    team::rest();
-}
-
 /// A pointer that threads may share: each writes its own part.
 #[derive(Clone, Copy)]
 pub struct Shared<T>(pub *mut T);

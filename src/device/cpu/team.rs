@@ -45,8 +45,6 @@ struct Team {
     door: AtomicU64,
     job: UnsafeCell<Job>,
     asleep: AtomicUsize,
-    /// Helpers are to sleep at once: another pool needs the cores.
-    rest: AtomicBool,
     /// A piece panicked on a helper: the caller says so.
     broken: AtomicBool,
     /// What lanes met on helpers, for the caller.
@@ -81,7 +79,6 @@ static TEAM: Team = Team {
     door: AtomicU64::new(0),
     job: UnsafeCell::new(Job { work: None }),
     asleep: AtomicUsize::new(0),
-    rest: AtomicBool::new(false),
     broken: AtomicBool::new(false),
     marks: AtomicU8::new(0),
     core: AtomicU32::new(NO_CORE),
@@ -161,13 +158,6 @@ fn leave_core() -> bool {
     left
 }
 
-/// Sends the helpers to sleep, before another pool uses the cores.
-pub fn rest() {
-    if awake() {
-        TEAM.rest.store(true, Relaxed);
-    }
-}
-
 /// Does every piece `i < count`, together with `threads - 1` helpers. `false`: the team was busy and nothing was done.
 pub fn run(threads: usize, count: usize, work: Work) -> bool {
     let Ok(_mine) = TEAM.busy.try_lock() else { return false };
@@ -183,7 +173,6 @@ pub fn run(threads: usize, count: usize, work: Work) -> bool {
     for (k, range) in crew.ranges.iter().enumerate() {
         range.set(count * k / all, count * (k + 1) / all);
     }
-    TEAM.rest.store(false, Relaxed);
     TEAM.core.store(core(), Relaxed);
     let number = (TEAM.door.load(Relaxed) & !(JOB - 1)).wrapping_add(JOB);
     TEAM.door.store(number | OPEN, SeqCst);
@@ -286,7 +275,7 @@ fn wait(seen: u64) -> Option<u64> {
             }
             moved = true;
         }
-        if TEAM.rest.load(Relaxed) || since.elapsed() > AWAKE {
+        if since.elapsed() > AWAKE {
             break;
         }
     }

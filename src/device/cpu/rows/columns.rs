@@ -251,7 +251,7 @@ impl Columns {
             let start = (tile.outer * self.n + line) * self.inner + tile.first;
             // SAFETY: the caller's; a block holds `count` lines.
             unsafe {
-                self.staged.block(&self.code, memory, frame, stage, start, line * tile.width, n, &mut []);
+                self.staged.block(&self.code, memory, frame, stage, start, line * tile.width, n, &mut [], false);
                 for (f, levels) in stage.folds.iter().zip(&mut *levels) {
                     if let Some(made) = &f.made {
                         let single = made.args.map(|r| frame.single[r as usize]);

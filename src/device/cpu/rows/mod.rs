@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 use super::block::{BLOCK, Code, Frame, fill, merge, strides_in, with_frame};
 use super::fold::{MadeFold, pairwise, whole};
 use super::tasks;
-use crate::base::Result;
+use crate::base::{Result, past};
 use crate::device::{Memory, Program};
 use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Reg, Slot};
@@ -60,11 +60,11 @@ impl Rows {
         Ok(Rows { code, rows, n, together, staged })
     }
 
-    /// Rows `row .. row + rows` through all stages.
+    /// Rows `row .. row + rows` through all stages; where `past`, what they store goes past the caches.
     ///
     /// # Safety
     /// These rows of the outputs are this call's alone.
-    unsafe fn some(&self, memory: &Memory, frame: &mut Frame, row: usize, rows: usize) {
+    unsafe fn some(&self, memory: &Memory, frame: &mut Frame, row: usize, rows: usize, past: bool) {
         let (first, elements) = (row * self.n, rows * self.n);
         for stage in &self.staged.stages {
             // SAFETY: the caller's.
@@ -87,7 +87,7 @@ impl Rows {
                     let mut done = 0;
                     while done < elements {
                         let n = BLOCK.min(elements - done);
-                        self.staged.block(&self.code, memory, frame, stage, first + done, done, n, &mut sums);
+                        self.staged.block(&self.code, memory, frame, stage, first + done, done, n, &mut sums, past);
                         self.fold(frame, stage, rows, done, n, &mut sums, &mut partials);
                         self.store(memory, frame, stage, row, rows, done, n);
                         done += n;
@@ -262,6 +262,16 @@ fn code(kernel: &Kernel, outs: &[Out]) -> Result<Code> {
     Code::new(dims, &kernel.loads, &strides, &kernel.code, &regs)
 }
 
+impl Rows {
+    /// Whether a result takes the place of an operand: its lines are in the caches already.
+    fn in_place(&self, memory: &Memory) -> bool {
+        self.staged.outs.iter().filter(|o| !o.row).any(|o| {
+            let to = memory.pointer(o.slot, o.size).cast_const();
+            (0..self.code.loads.len()).any(|l| self.code.in_place(memory, l as Reg) == Some(to))
+        })
+    }
+}
+
 impl Program for Rows {
     fn launch(&self, memory: &Memory) -> Result<()> {
         if self.rows == 0 || self.n == 0 {
@@ -269,6 +279,7 @@ impl Program for Rows {
         }
         let written = self.staged.outs.iter().filter(|o| !o.row).map(|o| o.size).sum();
         let cost = self.code.estimate(self.rows * self.n, written);
+        let past = self.together == 1 && past::pays(self.rows * self.n * written) && !self.in_place(memory);
         let per_task = (TASK / self.n).max(1).next_multiple_of(self.together);
         tasks::run(self.rows.div_ceil(per_task), cost, |t| {
             with_frame(|frame| {
@@ -279,8 +290,11 @@ impl Program for Rows {
                 while row < end {
                     let rows = self.together.min(end - row);
                     // SAFETY: tasks have different rows.
-                    unsafe { self.some(memory, frame, row, rows) };
+                    unsafe { self.some(memory, frame, row, rows, past) };
                     row += rows;
+                }
+                if past {
+                    past::done();
                 }
             });
         })

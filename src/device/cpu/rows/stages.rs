@@ -8,7 +8,7 @@ use crate::device::Memory;
 use crate::device::cpu::block::{BLOCK, Code, Frame, Run, fill};
 use crate::device::cpu::fold::{Functions, MadeFold, functions, made_fold};
 use crate::device::cpu::simd::Arith;
-use crate::device::cpu::step::{Made, Step, allocate, reach, stages};
+use crate::device::cpu::step::{Made, PIECE, Step, allocate, reach, stages};
 use crate::graph::Fold;
 use crate::graph::prim::Body;
 use crate::plan::kernel::Out;
@@ -89,6 +89,10 @@ pub struct Staged {
     homes: Vec<(usize, Home)>,
     pub stages: Vec<Stage>,
     pub outs: Vec<Target>,
+    /// The word where pieces are made on their way past the caches.
+    piece: usize,
+    /// The registers that are made for an output and not read again.
+    written: Vec<bool>,
     /// Words of room that all registers but the blocks' take.
     room: usize,
     /// Registers whose elements are kept.
@@ -155,7 +159,9 @@ impl Staged {
             homes: vec![],
             stages: vec![],
             outs: outs.iter().map(target).collect(),
-            room: 0,
+            piece: 0,
+            written: vec![],
+            room: PIECE / 8,
             kept: 0,
             wanted: vec![],
             reach: vec![],
@@ -268,6 +274,15 @@ impl Staged {
             Level::Element(home @ (Home::Kept(_) | Home::Out(_))) => Some((r, home)),
             _ => None,
         };
+        let read = |r: Reg| {
+            let steps = self.stages.iter().flat_map(|s| s.steps.iter()).flat_map(|&k| code.steps[k].reads());
+            let mut folds = self.stages.iter().flat_map(|s| s.folds.iter());
+            let folded = folds.any(|f| f.arg == r || f.made.is_some_and(|m| m.args.contains(&r)));
+            let outs = self.outs.iter().filter(|o| o.reg == r).count();
+            steps.map(|(_, a)| a).any(|a| a == r) || folded || outs > 1
+        };
+        let written = |(r, level): (usize, &Level)| matches!(level, Level::Element(Home::Out(_))) && !read(r as Reg);
+        self.written = self.level.iter().enumerate().map(written).collect();
         self.homes = self.level.iter().copied().enumerate().filter_map(kept).collect();
         self
     }
@@ -307,7 +322,7 @@ impl Staged {
     }
 
     /// The steps of a stage over n elements from `start`, which are kept from element `done` of the room on. What steps sum goes
-    /// to `sums`, by fold.
+    /// to `sums`, by fold. Where `past`, what is not read again goes to memory past the caches.
     ///
     /// # Safety
     /// These elements of the outputs are this call's alone.
@@ -322,6 +337,7 @@ impl Staged {
         done: usize,
         n: usize,
         sums: &mut [Option<u64>],
+        past: bool,
     ) {
         for &r in &stage.loads {
             if let Some(base) = code.in_place(memory, r as Reg) {
@@ -355,6 +371,10 @@ impl Staged {
                         let mut sum = 0u64;
                         step.run_summing(frame, to, n, (&raw mut sum).cast());
                         sums[f] = Some(sum);
+                    }
+                    _ if past && !single && self.written[r] => {
+                        let here = frame.room(self.piece);
+                        step.run_past(frame, here, to, n);
                     }
                     _ => step.run(frame, to, if single { 1 } else { n }, single),
                 }
