@@ -63,7 +63,7 @@ pub fn take(x: &Expr, indices: &Expr, axis: Option<i64>) -> Result<Expr> {
     };
     let axis = x.shape().axis(axis)?;
     let front = move_axes(x, &[axis], &[0])?;
-    let picked = checked(gather(&front, std::slice::from_ref(indices)))?;
+    let picked = checked(gather_of(&front, std::slice::from_ref(indices), std::iter::once(axis)))?;
     // The axes of the indices stand first; they belong where the axis was.
     let r = indices.rank();
     let order: Vec<usize> = (r..r + axis).chain(0..r).chain(r + axis..picked.rank()).collect();

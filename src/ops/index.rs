@@ -1,5 +1,7 @@
 //! Picking and putting: by arrays of indices, one after the other, at every n-th place.
 
+use smallvec::SmallVec;
+
 use super::*;
 use crate::base::{DType, Fault, Result, Shape};
 use crate::graph::prim::{Default, Rule};
@@ -116,9 +118,16 @@ pub static PLACE: Prim = Prim {
 pub(super) static ALL: &[&Prim] = &[&GATHER, &SCATTER, &SCATTER_ADD, &JOIN, &PLACE];
 
 pub fn gather(x: &Expr, indices: &[Expr]) -> Expr {
+    gather_of(x, indices, std::iter::empty())
+}
+
+/// As `gather`, where x is an array with its axes moved: a fault calls those that are indexed by these numbers.
+pub fn gather_of(x: &Expr, indices: &[Expr], axes: impl Iterator<Item = usize>) -> Expr {
     let mut ins = vec![x.clone()];
     ins.extend_from_slice(indices);
-    build(&GATHER, &ins, Attrs::new())
+    let axes: SmallVec<[i64; 4]> = axes.map(|k| k as i64).collect();
+    let in_order = axes.iter().enumerate().all(|(i, &k)| i as i64 == k);
+    build(&GATHER, &ins, if in_order { Attrs::new() } else { vec![Attr::Ints(axes)] })
 }
 
 pub fn scatter_add(x: &Expr, values: &Expr, indices: &[Expr]) -> Expr {

@@ -13,7 +13,7 @@ use super::rows::Rows;
 use super::trace::{Trace, What};
 use crate::base::{DType, Layout, Shape};
 use crate::graph::prim::Body;
-use crate::graph::{Attrs, Fold, Index, Leaf, Prim};
+use crate::graph::{Attr, Attrs, Fold, Index, Leaf, Prim};
 
 /// An item that has to be memory before this can be planned.
 pub struct MustWrite(pub u32);
@@ -85,7 +85,7 @@ impl Emitter<'_> {
                 Body::Contract => Ok(vec![self.contract(first, ins)?]),
                 Body::Index(Index::Join) => self.join(first, attrs, ins),
                 Body::Index(Index::Place) => self.place(first, attrs, ins),
-                Body::Index(kind) => Ok(vec![self.pick_or_put(first, *kind, ins)?]),
+                Body::Index(kind) => Ok(vec![self.pick_or_put(first, *kind, attrs, ins)?]),
                 Body::Sort(..) | Body::Host(_) => Ok(vec![self.host(first, prim, attrs, ins)?]),
             },
             // A leaf that must be copied to lie row-major.
@@ -229,7 +229,7 @@ impl Emitter<'_> {
         Ok(kernels)
     }
 
-    fn pick_or_put(&self, item: u32, kind: Index, ins: &[u32]) -> Emitted<Kernel> {
+    fn pick_or_put(&self, item: u32, kind: Index, attrs: &Attrs, ins: &[u32]) -> Emitted<Kernel> {
         let data = if kind == Index::Gather { 1 } else { 2 };
         let picked = ins.len() - data;
         let rest = self.shape(ins[0]).rank() - picked;
@@ -247,7 +247,10 @@ impl Emitter<'_> {
         }
         let slot = self.slot(item);
         Ok(b.finish(match kind {
-            Index::Gather => Finish::Gather { slot, rest },
+            Index::Gather => {
+                let axes = attrs.first().map(Attr::as_ints).unwrap_or_default();
+                Finish::Gather { slot, rest, axes: axes.iter().map(|&k| k as usize).collect() }
+            }
             _ => Finish::Put { slot, add: kind == Index::Add, rest },
         }))
     }

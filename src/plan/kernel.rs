@@ -101,8 +101,9 @@ pub enum Finish {
     /// Loads 0 `[…, m, k]` and 1 `[…, k, n]` multiplied; the domain is `[…, m, n]`, both have its leading axes. The product
     /// is load 2: registers are computed from it, and from further loads over the domain, while it is at hand.
     Contract { outs: Vec<Out> },
-    /// Load 0 read at the indices in loads 1…; `rest` trailing axes of load 0 are copied whole.
-    Gather { slot: usize, rest: usize },
+    /// Load 0 read at the indices in loads 1…; `rest` trailing axes of load 0 are copied whole. `axes` are what a fault calls
+    /// the axes that are read at indices, where those are not the first of the array that the user has.
+    Gather { slot: usize, rest: usize, axes: SmallVec<[usize; 4]> },
     /// Load 1 written (or added) into a copy of load 0 at the indices in loads 2….
     Put { slot: usize, add: bool, rest: usize },
     /// Load 0 sorted along attribute `axis`, `descending` or not; the body of `prim` does it on the host.

@@ -55,6 +55,17 @@ fn a_fault_is_that_of_the_cpu_wherever_it_is_found() {
             "x[x * 2]",
         ),
         ("y = force(scatter_add(x, n * 2, x))\nsum(y)", "index 5000 is out of range", "scatter_add("),
+        // Axes by the numbers that they have for the user.
+        (
+            "a = x.reshape(50, 100); i = force(x[:3] * 60); y = force(a[:, i])\nsum(y)",
+            "index 120 is out of range: axis 1 has size 100",
+            "a[:, i]",
+        ),
+        (
+            "a = x.reshape(50, 100); i = force(x[:3] * 60); y = force(take(a, i, axis=1))\nsum(y)",
+            "index 120 is out of range: axis 1 has size 100",
+            "take(a, i, axis=1)",
+        ),
     ] {
         let [(cpu_out, cpu), (out, errors)] = both(&format!("{x}\n{program}"));
         assert!(out.is_empty() && cpu_out.is_empty(), "{program}: {cpu_out}{out}");

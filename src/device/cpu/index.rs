@@ -19,6 +19,8 @@ struct Picks {
     indices: Vec<Whole>,
     /// Sizes of the indexed axes.
     axes: SmallVec<[usize; 4]>,
+    /// The numbers by which a fault calls them.
+    names: SmallVec<[usize; 4]>,
     /// The shape of the index arrays.
     shape: Shape,
 }
@@ -38,9 +40,9 @@ impl Stray {
         }
     }
 
-    fn check(&self, axes: &[usize]) -> Result<()> {
-        let Some((_, axis, index)) = self.0.lock().ok().and_then(|first| *first) else { return Ok(()) };
-        let size = axes[axis];
+    fn check(&self, picks: &Picks) -> Result<()> {
+        let Some((_, k, index)) = self.0.lock().ok().and_then(|first| *first) else { return Ok(()) };
+        let (size, axis) = (picks.axes[k], picks.names[k]);
         let fault = Fault::new(format!("index {index} is out of range: axis {axis} has size {size}"));
         Err(match size {
             0 => fault,
@@ -141,6 +143,7 @@ unsafe fn pick_row<T: Copy>(
 fn picks(indices: &[Whole], x: &Shape) -> Picks {
     Picks {
         axes: x[..indices.len()].iter().copied().collect(),
+        names: (0..indices.len()).collect(),
         shape: indices.first().map(|i| i.layout.shape.clone()).unwrap_or_default(),
         indices: indices.to_vec(),
     }
@@ -154,10 +157,15 @@ pub struct Gather {
 }
 
 impl Gather {
-    pub fn new(kernel: &Kernel, slot: usize, rest: usize) -> Gather {
+    /// `axes`: what a fault calls the indexed axes, by number; nothing where they are the first.
+    pub fn new(kernel: &Kernel, slot: usize, rest: usize, axes: &[usize]) -> Gather {
         let mut all = loads(kernel);
         let x = all.remove(0);
-        Gather { picks: picks(&all, &x.layout.shape), x, slot, rest }
+        let mut picks = picks(&all, &x.layout.shape);
+        if axes.len() == picks.names.len() {
+            picks.names = axes.into();
+        }
+        Gather { picks, x, slot, rest }
     }
 
     fn typed<T: Copy>(&self, memory: &Memory) -> Result<()> {
@@ -198,7 +206,7 @@ impl Gather {
                 }
             }
         })?;
-        stray.check(&self.picks.axes)
+        stray.check(&self.picks)
     }
 }
 
@@ -270,7 +278,7 @@ impl Put {
                 }
             }
         }
-        stray.check(&self.picks.axes)
+        stray.check(&self.picks)
     }
 }
 

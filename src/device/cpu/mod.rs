@@ -55,7 +55,7 @@ impl Device for Cpu {
             Finish::Fold { axes, outs } => Box::new(fold::Folds::new(kernel, axes, outs, slots)?),
             Finish::Scan { axis, fold, slot } => Box::new(scan::Scan::new(kernel, *axis, *fold, *slot)),
             Finish::Contract { outs } => Box::new(contract::Contract::new(kernel, outs, slots)?),
-            Finish::Gather { slot, rest } => Box::new(index::Gather::new(kernel, *slot, *rest)),
+            Finish::Gather { slot, rest, axes } => Box::new(index::Gather::new(kernel, *slot, *rest, axes)),
             Finish::Put { slot, add, rest } => Box::new(index::Put::new(kernel, *slot, *add, *rest)),
             Finish::Sort { prim, attrs, slot, .. } | Finish::Host { prim, attrs, slot, .. } => {
                 let (Body::Sort(_, run) | Body::Host(run)) = prim.body else {

@@ -73,7 +73,7 @@ fn text(part: &Part, slots: &[Slot], caps: &Caps) -> Option<Job> {
             forms.iter().any(|f| !f.wide).then_some(())?;
             Job::Map(forms)
         }
-        Finish::Gather { slot, rest } => {
+        Finish::Gather { slot, rest, .. } => {
             let packed = part.out.offset == 0
                 && part.out.is_contiguous()
                 && slots[*slot].kind == SlotKind::Made(part.out.size());

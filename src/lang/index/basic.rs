@@ -76,8 +76,19 @@ impl Plan {
     }
 }
 
-/// Matches subscripts with the axes of a shape. `by_kernel`: who picks or puts looks at the ints itself, wherever they are.
-pub fn plan(subs: &Subs, shape: &Shape, by_kernel: bool) -> Result<Plan> {
+/// Who looks at indices that are only on a device.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Looks {
+    /// The host, before anything is computed.
+    Host,
+    /// The kernel that puts. It calls an axis by its number among those that are indexed, so these must come first.
+    Put,
+    /// The kernel that picks.
+    Pick,
+}
+
+/// Matches subscripts with the axes of a shape.
+pub fn plan(subs: &Subs, shape: &Shape, looks: Looks) -> Result<Plan> {
     let takes = |s: &Sub| match s {
         Sub::New | Sub::Rest => 0,
         Sub::Array(e) if e.dtype() == DType::Bool => e.rank(),
@@ -146,9 +157,12 @@ pub fn plan(subs: &Subs, shape: &Shape, by_kernel: bool) -> Result<Plan> {
                 axis += e.rank();
             }
             Sub::Array(e) => {
-                // A kernel knows an axis by its number among those that it picks from, which come first.
-                let leads = !steps.iter().any(|s| matches!(s, Step::Slice { .. }));
-                let trusted = by_kernel && leads && e.dtype() == DType::I64 && is_away(e);
+                let knows = match looks {
+                    Looks::Host => false,
+                    Looks::Put => !steps.iter().any(|s| matches!(s, Step::Slice { .. })),
+                    Looks::Pick => true,
+                };
+                let trusted = knows && e.dtype() == DType::I64 && is_away(e);
                 steps.push(Step::Array(if trusted { e.clone() } else { positions(e, shape[axis], axis, side)? }));
                 axis += 1;
             }

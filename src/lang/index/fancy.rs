@@ -119,7 +119,8 @@ pub fn read(e: &Expr, plan: &Plan) -> Result<Expr> {
     let pick = pick(plan)?;
     let cut = slices_only(e, plan);
     let shape = pick.shape(cut.shape());
-    let picked = ops::gather(&to_front(&cut, &pick), &indices(&pick));
+    let axes = pick.index.iter().map(|(axis, _)| *axis);
+    let picked = ops::gather_of(&to_front(&cut, &pick), &indices(&pick), axes);
     // The axes are B…, rest…; put them where they belong, then the new ones in.
     let order = pick.order();
     let mut back = vec![0; order.len()];

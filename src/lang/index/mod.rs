@@ -234,7 +234,7 @@ fn array(e: &Expr, subs: &Subs) -> Result<Expr> {
         let axis: usize = subs[..at].iter().map(axes).sum();
         return if holds { Ok(out) } else { checked(ops::slice(&out, axis, 0usize, 0usize, 1i64)) };
     }
-    let plan = basic::plan(subs, e.shape(), true)?;
+    let plan = basic::plan(subs, e.shape(), basic::Looks::Pick)?;
     if plan.has_arrays() { fancy::read(e, &plan) } else { basic::read(e, &plan) }
 }
 

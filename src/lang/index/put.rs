@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::basic::{Plan, Step, is_away, own, plan, stays_away};
+use super::basic::{Looks, Plan, Step, is_away, own, plan, stays_away};
 use super::fancy::{self, Pick};
 use super::{Sub, Subs, VALUE, Value, one_bool};
 use crate::base::{Buffer, DType, Elem, Fault, Half, Host, Kind, Layout, Result, Shape};
@@ -86,7 +86,8 @@ fn put_number(e: Expr, subs: &Subs, bits: u64) -> Result<Expr, Expr> {
 fn put_any(e: Expr, subs: &Subs, v: &Value) -> (Expr, Result<()>) {
     // What is only on a device is changed there.
     let away = is_away(&e);
-    let ready = plan(subs, e.shape(), away).and_then(|plan| Ok((plan, value_for(&e, v)?)));
+    let ready = plan(subs, e.shape(), if away { Looks::Put } else { Looks::Host })
+        .and_then(|plan| Ok((plan, value_for(&e, v)?)));
     let (plan, v) = match ready {
         Ok(ready) => ready,
         Err(fault) => return (e, Err(fault)),
