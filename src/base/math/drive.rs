@@ -5,6 +5,7 @@
 //! result for an element does not depend on where in the array it stands.
 
 use super::num::{Fma, Fused, Num, Plain};
+use crate::base::ahead;
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
@@ -124,6 +125,8 @@ pub struct Around {
     /// Where the sum of the results goes, or null: of `SUMS` running sums, to which they are added in turn, and which are
     /// then halved until one is left.
     pub sum: *mut u8,
+    /// Memory to ask for while the function is computed, as many bytes as the operand has, or null.
+    pub ask: *const u8,
 }
 
 /// Running sums of a stretch: enough to hide the latency of an addition. Part of the result: which elements are added to which
@@ -242,7 +245,7 @@ unsafe fn avx512_2<T: Copy, F: Binary<T>, const X1: bool, const Y1: bool>(
     unsafe { loop2::<T, F, Fused, X1, Y1>((*ins).cast(), (*ins.add(1)).cast(), out.cast(), n) }
 }
 
-const NOTHING: Around = Around { less: std::ptr::null(), sum: std::ptr::null_mut() };
+const NOTHING: Around = Around { less: std::ptr::null(), sum: std::ptr::null_mut(), ask: std::ptr::null() };
 
 #[inline(always)]
 unsafe fn loop1<T: Num, F: Unary<T>, A: Fma>(src: *const T, dst: *mut T, n: usize, around: Around) {
@@ -256,6 +259,9 @@ unsafe fn loop1<T: Num, F: Unary<T>, A: Fma>(src: *const T, dst: *mut T, n: usiz
         // SAFETY: `start + len <= n`, and `spare` holds a chunk.
         unsafe {
             let len = (n - start).min(CHUNK);
+            if !around.ask.is_null() {
+                ahead::all_to_read(around.ask.wrapping_add(start * size_of::<T>()), CHUNK * size_of::<T>());
+            }
             let x = match less {
                 Some(less) => load_less(src, start, len, less),
                 None => load(src, start, len),

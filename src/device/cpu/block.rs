@@ -119,6 +119,35 @@ pub fn merge(shape: &[usize], layouts: &mut [SmallVec<[isize; 4]>]) -> SmallVec<
     dims
 }
 
+/// Bytes of loads from which they are asked for ahead: then they do not stay in a core's own caches.
+const FAR: usize = 2 << 20;
+
+/// Tells steps which memory they ask for beside their work: functions, which have enough of it, ask for what they read, or for what
+/// others do; what is left is asked for by the step that reads it first. In kernels of rows only functions ask: the rest is
+/// short passes there, which asking made longer.
+fn mark_far(steps: &mut [Step], operands: &[Operand], n: usize, rows: bool) {
+    let moving = || operands.iter().enumerate().filter(|(_, o)| o.contiguous && !o.single);
+    if moving().map(|(_, o)| n.saturating_mul(o.size)).fold(0, usize::saturating_add) < FAR {
+        return;
+    }
+    for (load, operand) in moving() {
+        let reads = |s: &Step| s.args.iter().position(|&a| a as usize == load);
+        if let Some(own) = steps.iter_mut().find(|s| s.sums() && reads(s) == Some(0)) {
+            own.far |= 1;
+        } else if rows {
+            continue;
+        } else if let Some(idle) =
+            steps.iter_mut().find(|s| s.sums() && s.far == 0 && s.asks.is_none() && s.sizes[0] == operand.size)
+        {
+            idle.asks = Some(load as Reg);
+        } else if let Some(first) = steps.iter_mut().find(|s| reads(s).is_some())
+            && let Some(i) = reads(first)
+        {
+            first.far |= 1 << i;
+        }
+    }
+}
+
 impl Code {
     /// Code over a domain whose axes were put in the order `dims`, with the loads' strides in that order.
     /// `outputs` are registers that must survive to the end.
@@ -165,7 +194,8 @@ impl Code {
         }
         let single: Vec<bool> = operands.iter().map(|l| l.single).collect();
         let near: Vec<bool> = operands.iter().map(|l| l.single || l.contiguous).collect();
-        let steps = steps(&single, &near, code, &dtype, outputs)?;
+        let mut steps = steps(&single, &near, code, &dtype, outputs)?;
+        mark_far(&mut steps, &operands, dims.iter().product(), code.iter().any(|i| i.prim.is_reduce()));
         let registers = loads.len() + code.len();
         let collected: Vec<bool> = operands.iter().map(|l| !l.contiguous && !l.single).collect();
         let (scratch_of, scratch) = allocate(registers, &collected, &steps.iter().collect::<Vec<_>>(), outputs);

@@ -9,7 +9,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::block::{BLOCK, Frame, fill};
 use super::simd::{self, Arith, BasicLane, Outer, Quotient};
-use crate::base::ahead::LINE;
+use crate::base::ahead::{self, LINE};
 use crate::base::math::Around;
 use crate::base::{DType, Fault, Result, past};
 use crate::graph::prim::{AroundLane, Basic, Body, Lane, MapBody, Operands};
@@ -24,6 +24,10 @@ pub struct Step {
     pub sizes: SmallVec<[usize; 4]>,
     /// One operation on two registers, or its square.
     pub made: Option<Made>,
+    /// Which arguments lie in memory, by bits: what follows them there is asked for while this is computed.
+    pub far: u8,
+    /// A load that another step reads: this function asks for the next block of it meanwhile.
+    pub asks: Option<Reg>,
 }
 
 /// What a step makes of two registers: an operation's value, or its square.
@@ -203,7 +207,7 @@ fn function(inst: &Inst, difference: Option<&Plain>, result: Reg) -> Result<Step
         None => inst.args.clone(),
     };
     let sizes = SmallVec::from_elem(inst.dtype.size(), args.len() + 1);
-    Ok(Step { args, result, work: Work::Function { lane, less }, sizes, made: None })
+    Ok(Step::new(args, result, Work::Function { lane, less }, sizes, None))
 }
 
 fn plain(inst: &Inst, dtype: &dyn Fn(Reg) -> DType) -> Option<Plain> {
@@ -244,7 +248,7 @@ fn alone(p: &Plain, result: Reg) -> Result<Step> {
     };
     let work = Work::Basic { lane: lane(p.op)?, dtype: p.dtype, divisor };
     let made = (p.args[1] != MINUS_ONE).then_some(Made { op: p.op, args: p.args, squared: false });
-    Ok(Step { args: SmallVec::from_slice(&p.args), result, work, sizes: smallvec![p.dtype.size(); 3], made })
+    Ok(Step::new(SmallVec::from_slice(&p.args), result, work, smallvec![p.dtype.size(); 3], made))
 }
 
 /// `inner`, whose value is called `between`, and then `outer`.
@@ -270,7 +274,7 @@ fn pair(inner: &Plain, outer: &Plain, between: Reg, result: Reg) -> Result<Step>
     let sizes = SmallVec::from_elem(outer.dtype.size(), args.len() + 1);
     let squared = then == Outer::Square && inner.args[1] != MINUS_ONE;
     let made = squared.then_some(Made { op: inner.op, args: inner.args, squared });
-    Ok(Step { args, result, work, sizes, made })
+    Ok(Step::new(args, result, work, sizes, made))
 }
 
 fn general(map: &MapBody, inst: &Inst, result: Reg, dtype: &dyn Fn(Reg) -> DType) -> Result<Step> {
@@ -287,10 +291,14 @@ fn general(map: &MapBody, inst: &Inst, result: Reg, dtype: &dyn Fn(Reg) -> DType
     };
     let mut sizes: SmallVec<[usize; 4]> = inst.args.iter().map(|&a| dtype(a).size()).collect();
     sizes.push(inst.dtype.size());
-    Ok(Step { args: inst.args.clone(), result, work: Work::Lane { vectors, mixed }, sizes, made: None })
+    Ok(Step::new(inst.args.clone(), result, Work::Lane { vectors, mixed }, sizes, None))
 }
 
 impl Step {
+    fn new(args: SmallVec<[Reg; 3]>, result: Reg, work: Work, sizes: SmallVec<[usize; 4]>, made: Option<Made>) -> Step {
+        Step { args, result, work, sizes, made, far: 0, asks: None }
+    }
+
     /// Registers it reads; the number -1 is none.
     pub fn reads(&self) -> impl Iterator<Item = (usize, Reg)> {
         self.args.iter().copied().enumerate().filter(|&(_, a)| a != MINUS_ONE)
@@ -329,6 +337,7 @@ impl Step {
                 some = some.min(n - done);
                 // SAFETY: the caller's; operands are walked element by element.
                 unsafe {
+                    self.ask(at, steps, some);
                     call.run(at, here, some);
                     past::copy(here, to.add(done * size), some * size);
                 }
@@ -343,6 +352,16 @@ impl Step {
         unsafe { self.with_operands(frame, most.min(n), false, pieces) }
     }
 
+    /// Asks for what follows in memory, where the function does not do so itself.
+    #[inline(always)]
+    fn ask(&self, at: [*const u8; 3], steps: [usize; 3], n: usize) {
+        if self.far != 0 && !matches!(self.work, Work::Function { .. }) {
+            for i in (0..3).filter(|i| self.far >> i & 1 != 0) {
+                ahead::all_to_read(at[i].wrapping_add(ahead::NEXT), n * steps[i]);
+            }
+        }
+    }
+
     /// Whether it can sum its results as it goes.
     pub fn sums(&self) -> bool {
         matches!(self.work, Work::Function { .. })
@@ -354,9 +373,9 @@ impl Step {
     /// As `run`; there is room for the sum.
     pub unsafe fn run_summing(&self, frame: &Frame, to: *mut u8, n: usize, sum: *mut u8) {
         let summing = |call: Call, at: [*const u8; 3], _| {
-            if let Call::Function(lane, less, mask) = call {
+            if let Call::Function(lane, less, mask, ask) = call {
                 // SAFETY: the caller's.
-                unsafe { function_of(lane, less, mask, at, to, n, sum) }
+                unsafe { function_of(lane, less, mask, at, to, n, (ask, sum)) }
             }
         };
         // SAFETY: the caller's.
@@ -400,7 +419,17 @@ impl Step {
                 then(Call::Lane(*vectors), at, steps);
             }
             Work::Lane { vectors, mixed: None } => then(Call::Lane(*vectors), at, steps),
-            Work::Function { lane, less } => then(Call::Function(*lane, *less, mask), at, steps),
+            Work::Function { lane, less } => {
+                let ask = match self.asks {
+                    Some(load) => {
+                        let away = frame.at[load as usize].addr().wrapping_sub(at[0].addr());
+                        away.wrapping_add(BLOCK * steps[0])
+                    }
+                    None if self.far & 1 != 0 => ahead::NEXT,
+                    None => 0,
+                };
+                then(Call::Function(*lane, *less, mask, ask), at, steps);
+            }
             Work::Basic { lane, dtype, divisor } => {
                 // A negation of a negation has it twice.
                 for i in (0..self.args.len()).filter(|&i| self.args[i] == MINUS_ONE) {
@@ -441,8 +470,8 @@ enum Call {
     Lane(Lane),
     /// With the mask of operands that are one number.
     Basic(BasicLane, u8),
-    /// The same, and the lane of a difference before it.
-    Function(AroundLane, Option<BasicLane>, u8),
+    /// The same, the lane of a difference before it, and how far from the operand lies what to ask for, or 0.
+    Function(AroundLane, Option<BasicLane>, u8, usize),
 }
 
 impl Call {
@@ -455,7 +484,9 @@ impl Call {
             match self {
                 Call::Lane(lane) => lane(at.as_ptr(), to, n),
                 Call::Basic(lane, mask) => lane(at.as_ptr(), mask, to, n),
-                Call::Function(lane, less, mask) => function_of(lane, less, mask, at, to, n, std::ptr::null_mut()),
+                Call::Function(lane, less, mask, ask) => {
+                    function_of(lane, less, mask, at, to, n, (ask, std::ptr::null_mut()))
+                }
             }
         }
     }
@@ -472,8 +503,9 @@ unsafe fn function_of(
     at: [*const u8; 3],
     to: *mut u8,
     n: usize,
-    sum: *mut u8,
+    (ask, sum): (usize, *mut u8),
 ) {
+    let ask = if ask == 0 { std::ptr::null() } else { at[0].wrapping_add(ask) };
     let (mut from, mut number) = (at[0], std::ptr::null());
     // SAFETY: the lanes fit their operands.
     unsafe {
@@ -485,7 +517,7 @@ unsafe fn function_of(
             }
             None => {}
         }
-        lane(&raw const from, to, n, &Around { less: number, sum });
+        lane(&raw const from, to, n, &Around { less: number, sum, ask });
     }
 }
 
