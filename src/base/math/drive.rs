@@ -3,6 +3,9 @@
 //! A chunk is copied to the stack first, so that the compiler knows that it does not overlap the destination even when
 //! that is the source. The last chunk is filled up with copies of its first element: no scalar tail, and the
 //! result for an element does not depend on where in the array it stands.
+//!
+//! The copy begins on a line of the cache. Where the stack happened to be otherwise, every vector of it lay across two
+//! lines, and the exponential of an array took 14.4 ms instead of 7.2: the depth of the calls around it decided.
 
 use super::num::{Fma, Fused, Num, Plain};
 use crate::base::ahead;
@@ -255,6 +258,7 @@ unsafe fn loop1<T: Num, F: Unary<T>, A: Fma>(src: *const T, dst: *mut T, n: usiz
     let less = (!around.less.is_null()).then(|| unsafe { around.less.cast::<T>().read_unaligned() });
     let summed = !around.sum.is_null();
     let mut sums = [T::ZERO; SUMS];
+    let (mut chunk, mut spare) = (Chunk::room(), Chunk::room());
     while start < n {
         // SAFETY: `start + len <= n`, and `spare` holds a chunk.
         unsafe {
@@ -263,18 +267,17 @@ unsafe fn loop1<T: Num, F: Unary<T>, A: Fma>(src: *const T, dst: *mut T, n: usiz
                 ahead::all_to_read(around.ask.wrapping_add(start * size_of::<T>()), CHUNK * size_of::<T>());
             }
             let x = match less {
-                Some(less) => load_less(src, start, len, less),
-                None => load(src, start, len),
+                Some(less) => chunk.load_less(src, start, len, less),
+                None => chunk.load(src, start, len),
             };
-            let mut spare = MaybeUninit::<[T; CHUNK]>::uninit();
             let whole = len.is_multiple_of(GROUP);
-            let out = if whole { dst.add(start) } else { spare.as_mut_ptr().cast() };
-            chunk1::<T, F, A>(&x, out, len.next_multiple_of(GROUP));
+            let out = if whole { dst.add(start) } else { spare.start() };
+            chunk1::<T, F, A>(x, out, len.next_multiple_of(GROUP));
             if summed {
                 add_to::<T>(&mut sums, out, len);
             }
             if !whole {
-                std::ptr::copy_nonoverlapping(spare.as_ptr().cast(), dst.add(start), len);
+                std::ptr::copy_nonoverlapping(spare.start(), dst.add(start), len);
             }
             start += len;
         }
@@ -323,55 +326,88 @@ unsafe fn loop2<T: Copy, F: Binary<T>, A: Fma, const X1: bool, const Y1: bool>(
     }
     // Numbers that stand for all elements are read before anything is written: the result may lie on them.
     // SAFETY: there is at least one element.
-    let (x1, y1) = unsafe { ([*x; CHUNK], [*y; CHUNK]) };
+    let (x1, y1) = unsafe { (Chunk::of(*x), Chunk::of(*y)) };
+    let (mut a, mut b, mut spare) = (Chunk::room(), Chunk::room(), Chunk::room());
     let mut start = 0;
     while start < n {
         // SAFETY: as in `loop1`.
         unsafe {
             let len = (n - start).min(CHUNK);
-            let a = if X1 { x1 } else { load(x, start, len) };
-            let b = if Y1 { y1 } else { load(y, start, len) };
-            let mut spare = MaybeUninit::<[T; CHUNK]>::uninit();
+            let a = if X1 { x1.get() } else { a.load(x, start, len) };
+            let b = if Y1 { y1.get() } else { b.load(y, start, len) };
             let whole = len.is_multiple_of(GROUP);
-            let out = if whole { dst.add(start) } else { spare.as_mut_ptr().cast() };
-            chunk2::<T, F, A>(&a, &b, out, len.next_multiple_of(GROUP));
+            let out = if whole { dst.add(start) } else { spare.start() };
+            chunk2::<T, F, A>(a, b, out, len.next_multiple_of(GROUP));
             if !whole {
-                std::ptr::copy_nonoverlapping(spare.as_ptr().cast(), dst.add(start), len);
+                std::ptr::copy_nonoverlapping(spare.start(), dst.add(start), len);
             }
             start += len;
         }
     }
 }
 
-/// The `len` elements from `start`, filled up with the first of them.
-#[inline(always)]
-unsafe fn load<T: Copy>(src: *const T, start: usize, len: usize) -> [T; CHUNK] {
-    // SAFETY: `src` holds `start + len` elements.
-    unsafe {
-        let src = src.add(start);
-        if len == CHUNK {
-            return *src.cast::<[T; CHUNK]>();
+/// Room for a chunk, on a line of the cache.
+#[repr(C, align(64))]
+struct Chunk<T>(MaybeUninit<[T; CHUNK]>);
+
+impl<T: Copy> Chunk<T> {
+    #[inline(always)]
+    fn room() -> Chunk<T> {
+        Chunk(MaybeUninit::uninit())
+    }
+
+    #[inline(always)]
+    fn of(x: T) -> Chunk<T> {
+        Chunk(MaybeUninit::new([x; CHUNK]))
+    }
+
+    #[inline(always)]
+    fn start(&mut self) -> *mut T {
+        self.0.as_mut_ptr().cast()
+    }
+
+    /// What was put there. Only after something was.
+    #[inline(always)]
+    unsafe fn get(&self) -> &[T; CHUNK] {
+        // SAFETY: the caller's word.
+        unsafe { self.0.assume_init_ref() }
+    }
+
+    /// The `len` elements from `start`, filled up with the first of them.
+    #[inline(always)]
+    unsafe fn load(&mut self, src: *const T, start: usize, len: usize) -> &[T; CHUNK] {
+        // SAFETY: `src` holds `start + len` elements.
+        unsafe {
+            let src = src.add(start);
+            if len == CHUNK {
+                return self.0.write(*src.cast::<[T; CHUNK]>());
+            }
+            let chunk = self.0.write([*src; CHUNK]);
+            std::ptr::copy_nonoverlapping(src, chunk.as_mut_ptr(), len);
+            chunk
         }
-        let mut chunk = [*src; CHUNK];
-        std::ptr::copy_nonoverlapping(src, chunk.as_mut_ptr(), len);
-        chunk
     }
 }
 
-/// The same, with a number taken off each.
-#[inline(always)]
-unsafe fn load_less<T: Num>(src: *const T, start: usize, len: usize, less: T) -> [T; CHUNK] {
-    // SAFETY: `src` holds `start + len` elements.
-    unsafe {
-        if len < CHUNK {
-            return load(src, start, len).map(|x| x - less);
+impl<T: Num> Chunk<T> {
+    /// The same, with a number taken off each.
+    #[inline(always)]
+    unsafe fn load_less(&mut self, src: *const T, start: usize, len: usize, less: T) -> &[T; CHUNK] {
+        // SAFETY: `src` holds `start + len` elements.
+        unsafe {
+            if len < CHUNK {
+                self.load(src, start, len);
+                let chunk = self.0.assume_init_mut();
+                *chunk = chunk.map(|x| x - less);
+                return chunk;
+            }
+            let src = src.add(start);
+            let chunk = self.0.write([less; CHUNK]);
+            for (k, x) in chunk.iter_mut().enumerate() {
+                *x = *src.add(k) - less;
+            }
+            chunk
         }
-        let src = src.add(start);
-        let mut chunk = [less; CHUNK];
-        for (k, x) in chunk.iter_mut().enumerate() {
-            *x = *src.add(k) - less;
-        }
-        chunk
     }
 }
 
