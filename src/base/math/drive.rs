@@ -1,13 +1,14 @@
 //! The loops around the functions: arrays in, arrays out, with the machine's vector width chosen once per call.
 //!
 //! A chunk is copied to the stack first, so that the compiler knows that it does not overlap the destination even when
-//! that is the source. The last chunk is filled up with copies of its first element: no scalar tail, and the
-//! result for an element does not depend on where in the array it stands.
+//! that is the source. What is left goes in groups, the last one filled up with copies of its first element: no scalar tail, and the
+//! result for an element does not depend on where in the array it stands. Chunks and groups are loops of a length that
+//! the compiler knows.
 //!
 //! The copy begins on a line of the cache. Where the stack happened to be otherwise, every vector of it lay across two
 //! lines, and the exponential of an array took 14.4 ms instead of 7.2: the depth of the calls around it decided.
 
-use super::num::{Fma, Fused, Num, Plain};
+use super::num::{Fma, Fused, FusedPairs, Num, Plain};
 use crate::base::ahead;
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
@@ -115,6 +116,8 @@ type BaseFma = Plain;
 /// Elements of a chunk, and how many of them are computed at least. Both are multiples of every vector length.
 const CHUNK: usize = 64;
 const GROUP: usize = 16;
+/// Elements that are copied at once.
+const COPIED: usize = 8;
 
 /// A function over blocks of erased type: pointers to the operands, the result, and its length.
 pub type Kernel = unsafe fn(ins: *const *const u8, out: *mut u8, n: usize);
@@ -164,7 +167,7 @@ pub fn kernel1<T: Num, F: Unary<T>>(isa: Isa) -> Kernel {
 
 /// The kernel of a function of two operands; `single` says which of them are one number for all elements. The result may
 /// be either operand, also where that is a single number with room behind it.
-pub fn kernel2<T: Copy, F: Binary<T>>(isa: Isa, single: [bool; 2]) -> Kernel {
+pub fn kernel2<T: Num, F: Binary<T>>(isa: Isa, single: [bool; 2]) -> Kernel {
     match single {
         [false, false] => kernel2_of::<T, F, false, false>(isa),
         [true, false] => kernel2_of::<T, F, true, false>(isa),
@@ -173,7 +176,7 @@ pub fn kernel2<T: Copy, F: Binary<T>>(isa: Isa, single: [bool; 2]) -> Kernel {
     }
 }
 
-fn kernel2_of<T: Copy, F: Binary<T>, const X1: bool, const Y1: bool>(isa: Isa) -> Kernel {
+fn kernel2_of<T: Num, F: Binary<T>, const X1: bool, const Y1: bool>(isa: Isa) -> Kernel {
     match isa {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2_2::<T, F, X1, Y1>,
@@ -195,7 +198,7 @@ unsafe fn base_around<T: Num, F: Unary<T>>(ins: *const *const u8, out: *mut u8, 
     unsafe { loop1::<T, F, BaseFma>((*ins).cast(), out.cast(), n, *around) }
 }
 
-unsafe fn base2<T: Copy, F: Binary<T>, const X1: bool, const Y1: bool>(ins: *const *const u8, out: *mut u8, n: usize) {
+unsafe fn base2<T: Num, F: Binary<T>, const X1: bool, const Y1: bool>(ins: *const *const u8, out: *mut u8, n: usize) {
     // SAFETY: passed on.
     unsafe { loop2::<T, F, BaseFma, X1, Y1>((*ins).cast(), (*ins.add(1)).cast(), out.cast(), n) }
 }
@@ -212,14 +215,14 @@ unsafe fn avx2_1<T: Num, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: us
 #[inline(never)]
 unsafe fn avx2_around<T: Num, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize, around: &Around) {
     // SAFETY: passed on.
-    unsafe { loop1::<T, F, Fused>((*ins).cast(), out.cast(), n, *around) }
+    unsafe { loop1::<T, F, FusedPairs>((*ins).cast(), out.cast(), n, *around) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2_2<T: Copy, F: Binary<T>, const X1: bool, const Y1: bool>(ins: *const *const u8, out: *mut u8, n: usize) {
+unsafe fn avx2_2<T: Num, F: Binary<T>, const X1: bool, const Y1: bool>(ins: *const *const u8, out: *mut u8, n: usize) {
     // SAFETY: passed on.
-    unsafe { loop2::<T, F, Fused, X1, Y1>((*ins).cast(), (*ins.add(1)).cast(), out.cast(), n) }
+    unsafe { loop2::<T, F, FusedPairs, X1, Y1>((*ins).cast(), (*ins.add(1)).cast(), out.cast(), n) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -239,7 +242,7 @@ unsafe fn avx512_around<T: Num, F: Unary<T>>(ins: *const *const u8, out: *mut u8
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")]
-unsafe fn avx512_2<T: Copy, F: Binary<T>, const X1: bool, const Y1: bool>(
+unsafe fn avx512_2<T: Num, F: Binary<T>, const X1: bool, const Y1: bool>(
     ins: *const *const u8,
     out: *mut u8,
     n: usize,
@@ -252,34 +255,35 @@ const NOTHING: Around = Around { less: std::ptr::null(), sum: std::ptr::null_mut
 
 #[inline(always)]
 unsafe fn loop1<T: Num, F: Unary<T>, A: Fma>(src: *const T, dst: *mut T, n: usize, around: Around) {
-    let mut start = 0;
     // Read before anything is written: the result may lie on it.
     // SAFETY: a number is there, if anything is.
     let less = (!around.less.is_null()).then(|| unsafe { around.less.cast::<T>().read_unaligned() });
     let summed = !around.sum.is_null();
     let mut sums = [T::ZERO; SUMS];
-    let (mut chunk, mut spare) = (Chunk::room(), Chunk::room());
-    while start < n {
-        // SAFETY: `start + len <= n`, and `spare` holds a chunk.
-        unsafe {
-            let len = (n - start).min(CHUNK);
+    let mut room = Chunk::<T>::new();
+    // SAFETY: all of these elements are there.
+    unsafe {
+        for start in (0..n / CHUNK * CHUNK).step_by(CHUNK) {
             if !around.ask.is_null() {
                 ahead::all_to_read(around.ask.wrapping_add(start * size_of::<T>()), CHUNK * size_of::<T>());
             }
-            let x = match less {
-                Some(less) => chunk.load_less(src, start, len, less),
-                None => chunk.load(src, start, len),
-            };
-            let whole = len.is_multiple_of(GROUP);
-            let out = if whole { dst.add(start) } else { spare.start() };
-            chunk1::<T, F, A>(x, out, len.next_multiple_of(GROUP));
+            let out = dst.add(start);
+            some1::<T, F, A, CHUNK>(room.load(src.add(start), less), out);
             if summed {
-                add_to::<T>(&mut sums, out, len);
+                add_to::<T>(&mut sums, out, CHUNK);
             }
-            if !whole {
-                std::ptr::copy_nonoverlapping(spare.start(), dst.add(start), len);
-            }
-            start += len;
+        }
+        let rest = n % CHUNK;
+        let (from, to) = (src.add(n - rest), dst.add(n - rest));
+        for start in (0..rest).step_by(GROUP) {
+            let len = (rest - start).min(GROUP);
+            let mut results = Chunk::<T>::new();
+            let out = results.start();
+            some1::<T, F, A, GROUP>(room.load_some(from.add(start), len, less), out);
+            std::ptr::copy_nonoverlapping(out, to.add(start), len);
+        }
+        if summed {
+            add_to::<T>(&mut sums, to, rest);
         }
     }
     if summed {
@@ -315,7 +319,7 @@ unsafe fn add_to<T: Num>(sums: &mut [T; SUMS], from: *const T, len: usize) {
 }
 
 #[inline(always)]
-unsafe fn loop2<T: Copy, F: Binary<T>, A: Fma, const X1: bool, const Y1: bool>(
+unsafe fn loop2<T: Num, F: Binary<T>, A: Fma, const X1: bool, const Y1: bool>(
     x: *const T,
     y: *const T,
     dst: *mut T,
@@ -324,24 +328,28 @@ unsafe fn loop2<T: Copy, F: Binary<T>, A: Fma, const X1: bool, const Y1: bool>(
     if n == 0 {
         return;
     }
-    // Numbers that stand for all elements are read before anything is written: the result may lie on them.
-    // SAFETY: there is at least one element.
-    let (x1, y1) = unsafe { (Chunk::of(*x), Chunk::of(*y)) };
-    let (mut a, mut b, mut spare) = (Chunk::room(), Chunk::room(), Chunk::room());
-    let mut start = 0;
-    while start < n {
-        // SAFETY: as in `loop1`.
-        unsafe {
-            let len = (n - start).min(CHUNK);
-            let a = if X1 { x1.get() } else { a.load(x, start, len) };
-            let b = if Y1 { y1.get() } else { b.load(y, start, len) };
-            let whole = len.is_multiple_of(GROUP);
-            let out = if whole { dst.add(start) } else { spare.start() };
-            chunk2::<T, F, A>(a, b, out, len.next_multiple_of(GROUP));
-            if !whole {
-                std::ptr::copy_nonoverlapping(spare.start(), dst.add(start), len);
-            }
-            start += len;
+    let mut rooms = [(); 2].map(|()| Chunk::new());
+    let [a, b] = &mut rooms;
+    // SAFETY: as in `loop1`. Numbers that stand for all elements are read before anything is written: the result may lie on them.
+    unsafe {
+        if X1 {
+            a.fill(*x);
+        }
+        if Y1 {
+            b.fill(*y);
+        }
+        for start in (0..n / CHUNK * CHUNK).step_by(CHUNK) {
+            let a = if X1 { a.get() } else { a.load(x.add(start), None) };
+            let b = if Y1 { b.get() } else { b.load(y.add(start), None) };
+            some2::<T, F, A, CHUNK>(a, b, dst.add(start));
+        }
+        for start in (n / CHUNK * CHUNK..n).step_by(GROUP) {
+            let len = (n - start).min(GROUP);
+            let a = if X1 { a.group() } else { a.load_some(x.add(start), len, None) };
+            let b = if Y1 { b.group() } else { b.load_some(y.add(start), len, None) };
+            let mut results = Chunk::new();
+            some2::<T, F, A, GROUP>(a, b, results.start());
+            std::ptr::copy_nonoverlapping(results.start(), dst.add(start), len);
         }
     }
 }
@@ -350,15 +358,10 @@ unsafe fn loop2<T: Copy, F: Binary<T>, A: Fma, const X1: bool, const Y1: bool>(
 #[repr(C, align(64))]
 struct Chunk<T>(MaybeUninit<[T; CHUNK]>);
 
-impl<T: Copy> Chunk<T> {
+impl<T: Num> Chunk<T> {
     #[inline(always)]
-    fn room() -> Chunk<T> {
+    fn new() -> Chunk<T> {
         Chunk(MaybeUninit::uninit())
-    }
-
-    #[inline(always)]
-    fn of(x: T) -> Chunk<T> {
-        Chunk(MaybeUninit::new([x; CHUNK]))
     }
 
     #[inline(always)]
@@ -373,65 +376,89 @@ impl<T: Copy> Chunk<T> {
         unsafe { self.0.assume_init_ref() }
     }
 
-    /// The `len` elements from `start`, filled up with the first of them.
+    /// The first of it.
     #[inline(always)]
-    unsafe fn load(&mut self, src: *const T, start: usize, len: usize) -> &[T; CHUNK] {
-        // SAFETY: `src` holds `start + len` elements.
+    unsafe fn group(&self) -> &[T; GROUP] {
+        // SAFETY: the caller's word.
+        unsafe { &*self.0.as_ptr().cast() }
+    }
+
+    #[inline(always)]
+    fn fill(&mut self, x: T) {
+        self.0.write([x; CHUNK]);
+    }
+
+    /// A chunk, with a number taken off each.
+    ///
+    /// # Safety
+    /// It is there.
+    #[inline(always)]
+    unsafe fn load(&mut self, from: *const T, less: Option<T>) -> &[T; CHUNK] {
+        let to = self.start();
+        // SAFETY: the caller's. Group by group: a copy of all would be a call.
         unsafe {
-            let src = src.add(start);
-            if len == CHUNK {
-                return self.0.write(*src.cast::<[T; CHUNK]>());
+            for k in (0..CHUNK).step_by(COPIED) {
+                let some = from.add(k).cast::<[T; COPIED]>().read_unaligned();
+                let some = match less {
+                    Some(less) => some.map(|x| x - less),
+                    None => some,
+                };
+                to.add(k).cast::<[T; COPIED]>().write(some);
             }
-            let chunk = self.0.write([*src; CHUNK]);
-            std::ptr::copy_nonoverlapping(src, chunk.as_mut_ptr(), len);
-            chunk
+            self.get()
+        }
+    }
+
+    /// A group, of which `len` elements are there, filled up with the first of them.
+    ///
+    /// # Safety
+    /// They are, and one at least.
+    #[inline(always)]
+    unsafe fn load_some(&mut self, from: *const T, len: usize, less: Option<T>) -> &[T; GROUP] {
+        let to = self.start();
+        // SAFETY: the caller's.
+        unsafe {
+            to.cast::<[T; GROUP]>().write([*from; GROUP]);
+            std::ptr::copy_nonoverlapping(from, to, len);
+            let group = &mut *to.cast::<[T; GROUP]>();
+            if let Some(less) = less {
+                *group = group.map(|x| x - less);
+            }
+            group
         }
     }
 }
 
-impl<T: Num> Chunk<T> {
-    /// The same, with a number taken off each.
-    #[inline(always)]
-    unsafe fn load_less(&mut self, src: *const T, start: usize, len: usize, less: T) -> &[T; CHUNK] {
-        // SAFETY: `src` holds `start + len` elements.
-        unsafe {
-            if len < CHUNK {
-                self.load(src, start, len);
-                let chunk = self.0.assume_init_mut();
-                *chunk = chunk.map(|x| x - less);
-                return chunk;
-            }
-            let src = src.add(start);
-            let chunk = self.0.write([less; CHUNK]);
-            for (k, x) in chunk.iter_mut().enumerate() {
-                *x = *src.add(k) - less;
-            }
-            chunk
-        }
-    }
-}
-
-/// `len` is a multiple of `GROUP`, which spares the vector loops a scalar rest. The loop over the elements that take the
-/// slow way is a second one, so that it does not keep the first from being vectorised.
+/// The loop over the elements that take the slow way is a second one, so that it does not keep the first from being vectorised.
+///
+/// # Safety
+/// `out` holds `N` elements.
 #[inline(always)]
-unsafe fn chunk1<T: Copy, F: Unary<T>, A: Fma>(x: &[T; CHUNK], out: *mut T, len: usize) {
-    let len = (len & !(GROUP - 1)).min(CHUNK);
-    let mut easy = true;
-    for &x in &x[..len] {
-        easy &= F::easy(x);
+unsafe fn some1<T: Num, F: Unary<T>, A: Fma, const N: usize>(x: &[T; N], out: *mut T) {
+    // Counted, and in a number as wide as the elements: a flag would be packed into one of another width, vector by vector.
+    let mut easy = T::Count::default();
+    for &x in x {
+        easy = easy + T::Count::from(F::easy(x));
     }
-    // SAFETY: `out` holds `len` elements, and `len <= CHUNK`.
+    // SAFETY: the caller's.
     unsafe {
-        if easy {
-            for i in 0..len {
-                *out.add(i) = F::fast::<A>(*x.get_unchecked(i));
+        if easy == T::Count::from(N as u8) {
+            if A::PAIRS && N == CHUNK {
+                for i in 0..N / 2 {
+                    *out.add(i) = F::fast::<A>(x[i]);
+                    *out.add(i + N / 2) = F::fast::<A>(x[i + N / 2]);
+                }
+                return;
+            }
+            for (i, &x) in x.iter().enumerate() {
+                *out.add(i) = F::fast::<A>(x);
             }
             return;
         }
-        for i in 0..len {
-            *out.add(i) = F::full::<A>(*x.get_unchecked(i));
+        for (i, &x) in x.iter().enumerate() {
+            *out.add(i) = F::full::<A>(x);
         }
-        for (i, &x) in x[..len].iter().enumerate() {
+        for (i, &x) in x.iter().enumerate() {
             if F::rare(x) {
                 *out.add(i) = F::slow(x);
             }
@@ -439,23 +466,24 @@ unsafe fn chunk1<T: Copy, F: Unary<T>, A: Fma>(x: &[T; CHUNK], out: *mut T, len:
     }
 }
 
+/// # Safety
+/// As `some1`.
 #[inline(always)]
-unsafe fn chunk2<T: Copy, F: Binary<T>, A: Fma>(x: &[T; CHUNK], y: &[T; CHUNK], out: *mut T, len: usize) {
-    let len = (len & !(GROUP - 1)).min(CHUNK);
-    let mut easy = true;
-    for (&x, &y) in x[..len].iter().zip(&y[..len]) {
-        easy &= F::easy(x, y);
+unsafe fn some2<T: Num, F: Binary<T>, A: Fma, const N: usize>(x: &[T; N], y: &[T; N], out: *mut T) {
+    let mut easy = T::Count::default();
+    for (&x, &y) in x.iter().zip(y) {
+        easy = easy + T::Count::from(F::easy(x, y));
     }
-    // SAFETY: as in `chunk1`.
+    // SAFETY: the caller's.
     unsafe {
-        if easy {
-            for i in 0..len {
-                *out.add(i) = F::fast::<A>(*x.get_unchecked(i), *y.get_unchecked(i));
+        if easy == T::Count::from(N as u8) {
+            for i in 0..N {
+                *out.add(i) = F::fast::<A>(x[i], y[i]);
             }
             return;
         }
-        for i in 0..len {
-            *out.add(i) = F::full::<A>(*x.get_unchecked(i), *y.get_unchecked(i));
+        for i in 0..N {
+            *out.add(i) = F::full::<A>(x[i], y[i]);
         }
     }
 }

@@ -176,7 +176,7 @@ impl<const BASE: u8> Unary<f64> for LogTo<BASE> {
 
     #[inline(always)]
     fn easy(x: f64) -> bool {
-        x >= f64::MIN_POSITIVE && x < f64::INFINITY
+        (x >= f64::MIN_POSITIVE) & (x < f64::INFINITY)
     }
 
     #[inline(always)]

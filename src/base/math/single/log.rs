@@ -91,7 +91,7 @@ impl<const BASE: u8> Unary<f32> for LogTo<BASE> {
 
     #[inline(always)]
     fn easy(x: f32) -> bool {
-        x >= f32::MIN_POSITIVE && x < f32::INFINITY
+        (x >= f32::MIN_POSITIVE) & (x < f32::INFINITY)
     }
 
     #[inline(always)]

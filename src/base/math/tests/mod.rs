@@ -4,6 +4,7 @@ mod loops;
 mod special;
 mod truth;
 
+use super::num::Num;
 use super::*;
 
 /// The instruction sets that can be tried here.
@@ -19,7 +20,7 @@ fn on1<T: super::num::Num, F: Unary<T>>(isa: Isa, x: &[T]) -> Vec<T> {
     out
 }
 
-fn on2<T: Copy, F: Binary<T>>(isa: Isa, x: &[T], y: &[T]) -> Vec<T> {
+fn on2<T: Num, F: Binary<T>>(isa: Isa, x: &[T], y: &[T]) -> Vec<T> {
     let mut out = x.to_vec();
     let ins = [x.as_ptr().cast(), y.as_ptr().cast()];
     // SAFETY: as above.
