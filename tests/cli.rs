@@ -501,3 +501,54 @@ fn long_results_are_the_same_past_the_caches() {
         assert_eq!(String::from_utf8_lossy(&out.stdout), "done\n", "{}", String::from_utf8_lossy(&out.stderr));
     }
 }
+
+/// However memory is read, and by however many threads: the same bits.
+#[test]
+fn folds_are_the_same_however_memory_is_read() {
+    let program = r#"
+        x = randn(500_000); m = x[:499_800].reshape(204, 2450); r = x[:499_000].reshape(998, 500)
+        for a in (x, m, r, astype(m, f32), astype(r, f32)) {
+            for f in (sum, prod, max, min, mean, var) {
+                print(f(a), sum(f(a, axis=-1)), max(f(a, axis=0)))
+            }
+        }
+        print(sum((x[:250_000] - x[250_000:])^2), argmax(x), sum(cumsum(x)))
+        x[123_456] = nan
+        print(max(x), min(x), sum(isnan(max(x.reshape(250, 2000), axis=1))))
+    "#;
+    let said: Vec<String> = [("0", "1"), ("1", "1"), ("0", "3"), ("1", "2")]
+        .iter()
+        .map(|(ahead, threads)| {
+            let out = nevel(&["-j", threads, "-e", program]).env("NEVEL_AHEAD", ahead).output().unwrap();
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            String::from_utf8_lossy(&out.stdout).into_owned()
+        })
+        .collect();
+    assert!(said[0].lines().count() > 30 && said.iter().all(|s| *s == said[0]), "{said:#?}");
+}
+
+/// A product's bits do not show how it was shared, and what follows it is done once everywhere.
+#[test]
+fn products_are_the_same_for_any_number_of_threads() {
+    let program = r#"
+        for s in ((70, 300, 90), (257, 129, 700), (2100, 100, 150), (130, 400, 2100), (600, 513, 310)) {
+            m, k, n = s
+            a = randn(m, k); b = randn(k, n)
+            c = a @ b
+            print(sum(c), sum(abs(c)), c[m // 2, n // 3], sum(relu(a @ b + 1)), sum(f32(a).T.T @ f32(b.T).T))
+            t = relu(a @ b + b[0]) - maximum(c + b[0], 0)
+            if max(abs(t)) > 1e-12 { print("what follows differs") }
+            d = sum(a[:7, :, none] * b[none, :, :9], axis=1) - c[:7, :9]
+            if max(abs(d)) > 1e-11 { print("differs from sums of products", max(abs(d))) }
+        }
+    "#;
+    let said: Vec<String> = ["1", "2", "5"]
+        .iter()
+        .map(|threads| {
+            let out = nevel(&["-j", threads, "-e", program]).output().unwrap();
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            String::from_utf8_lossy(&out.stdout).into_owned()
+        })
+        .collect();
+    assert!(said[0].lines().count() == 5 && said.iter().all(|s| *s == said[0]), "{said:#?}");
+}

@@ -11,7 +11,7 @@ use std::process::Command;
 const N: usize = 100_000;
 
 /// Name and program; `N` stands for the number of elements.
-const PROGRAMS: [(&str, &str); 19] = [
+const PROGRAMS: [(&str, &str); 20] = [
     ("multiply_add_f64", "a = ones(N) * 2.5; b = a + 1; force((a, b)); force(a * b + a)"),
     ("multiply_add_f32", "a = f32(ones(N)) * 2.5; b = a + 1; force((a, b)); force(a * b + a)"),
     ("gauss_f64", "x = (ones(N) * 0.7); force(x); force(exp(-((x - 0.3) / 1.7)^2 / 2) / 4.26)"),
@@ -33,6 +33,7 @@ const PROGRAMS: [(&str, &str); 19] = [
     ("cumsum_f64", "x = (ones(N) * 0.7); force(x); force(cumsum(x))"),
     ("pick_f64", "x = (ones(N) * 0.7); i = (arange(N) * 7919) % N; force((x, i)); force(x[i])"),
     ("number_loop", "x = 0.0; for i in 0..N { x = x * 1.000001 + 1 }; x"),
+    ("product_f64", "a = ones(N // 256, 256) * 0.5; b = ones(256, 256) * 0.25; force((a, b)); force(a @ b)"),
     // A hundred elements are one turn of these.
     ("small_product", "b = ones(8, 8) / 8; c = b; for i in 0..N // 100 { c = c @ b }; force(c)"),
     (
@@ -52,6 +53,8 @@ fn count(program: &str, n: usize) -> Option<u64> {
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", env!("CARGO_BIN_EXE_nevel"), "-j", "1", "-e"])
         .arg(&text)
         .env("NEVEL_CPU", "avx2")
+        .env("NEVEL_AHEAD", "1")
+        .env("NEVEL_PAST", "0")
         .output()
         .ok()?;
     let err = String::from_utf8_lossy(&out.stderr);

@@ -11,6 +11,7 @@ pub mod heap;
 pub mod host;
 pub mod interrupt;
 pub mod layout;
+pub mod maker;
 pub mod math;
 pub mod memory;
 pub mod nearest;

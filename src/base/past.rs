@@ -7,42 +7,42 @@
 use std::sync::OnceLock;
 
 use super::ahead::LINE;
+use super::maker::is_intel;
 use super::math::Isa;
 
 /// Bytes of a result from which it pays: measured on an Intel server (2 MB of second-level cache a core), a map with a sum
 /// after it takes 5 % more time at 8 MB, 10 % less at 16 MB, 20 % less at 32 MB and beyond.
 const PAYS: usize = 14 << 20;
 
-/// Whether results of so many bytes should go past the caches, on this CPU. On AMD's they do not: chains of 10M took as long
-/// (6.2 and 6.3 ms on a Zen 5), exponentials of 10M f32 1.4 ms instead of 1.25, for the last cache takes what is written.
-pub fn pays(bytes: usize) -> bool {
-    static HERE: OnceLock<bool> = OnceLock::new();
-    bytes >= PAYS && *HERE.get_or_init(here)
+/// Whether results of so many bytes should go past the caches, on this CPU; `cheap`: they are made by arithmetic, which waits for memory.
+/// On AMD's only those should: of 10M elements on a Zen 3, chains of f64 take 10.5 ms instead of 13.2 with two threads, outer differences
+/// 3.2 instead of 4.8, but exponentials 11.5 instead of 9.2 (on a Zen 5 chains took as long, exponentials longer).
+pub fn pays(bytes: usize, cheap: bool) -> bool {
+    static HERE: OnceLock<For> = OnceLock::new();
+    bytes >= PAYS
+        && match HERE.get_or_init(here) {
+            For::None => false,
+            For::Cheap => cheap,
+            For::All => true,
+        }
+}
+
+/// What should go past the caches.
+enum For {
+    None,
+    Cheap,
+    All,
 }
 
 /// `NEVEL_PAST=0` or `1` decides by hand.
-fn here() -> bool {
+fn here() -> For {
     match std::env::var("NEVEL_PAST").as_deref() {
-        Ok("0") => false,
-        Ok("1") => cfg!(target_arch = "x86_64"),
-        _ => is_intel(),
+        Ok("0") => For::None,
+        _ if cfg!(not(target_arch = "x86_64")) => For::None,
+        Ok("1") => For::All,
+        _ if is_intel() => For::All,
+        _ => For::Cheap,
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn is_intel() -> bool {
-    let leaf = std::arch::x86_64::__cpuid(0);
-    (leaf.ebx, leaf.edx, leaf.ecx) == (word(b"Genu"), word(b"ineI"), word(b"ntel"))
-}
-
-#[cfg(target_arch = "x86_64")]
-const fn word(letters: &[u8; 4]) -> u32 {
-    u32::from_le_bytes(*letters)
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn is_intel() -> bool {
-    false
 }
 
 /// Copies bytes past the caches. `done` must follow before another thread is told of them.
@@ -59,6 +59,7 @@ pub unsafe fn copy(from: *const u8, to: *mut u8, bytes: usize) {
         let lines = bytes / LINE;
         match Isa::chosen() {
             Isa::Avx512 => whole_lines(from, to, lines),
+            Isa::Avx2 => half_lines(from, to, lines),
             _ => quarter_lines(from, to, lines),
         }
         let whole = lines * LINE;
@@ -75,6 +76,17 @@ unsafe fn whole_lines(from: *const u8, to: *mut u8, lines: usize) {
     for k in 0..lines {
         // SAFETY: the caller's; `to` begins a line.
         unsafe { _mm512_stream_si512(to.add(k), _mm512_loadu_si512(from.add(k))) };
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn half_lines(from: *const u8, to: *mut u8, lines: usize) {
+    use std::arch::x86_64::{__m256i, _mm256_loadu_si256, _mm256_stream_si256};
+    let (from, to) = (from.cast::<__m256i>(), to.cast::<__m256i>());
+    for k in 0..2 * lines {
+        // SAFETY: the caller's; `to` begins a line.
+        unsafe { _mm256_stream_si256(to.add(k), _mm256_loadu_si256(from.add(k))) };
     }
 }
 

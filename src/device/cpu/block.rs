@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::step::{Step, allocate, steps};
 use super::tile;
-use crate::base::{DType, Fault, Layout, Result};
+use crate::base::{DType, Fault, Layout, Result, ahead};
 use crate::device::Memory;
 use crate::graph::prim::{Body, PositionFn};
 use crate::plan::kernel::BASE;
@@ -140,7 +140,8 @@ fn mark_far(steps: &mut [Step], operands: &[Operand], n: usize, rows: bool) {
             steps.iter_mut().find(|s| s.sums() && s.far == 0 && s.asks.is_none() && s.sizes[0] == operand.size)
         {
             idle.asks = Some(load as Reg);
-        } else if let Some(first) = steps.iter_mut().find(|s| reads(s).is_some())
+        } else if ahead::reads()
+            && let Some(first) = steps.iter_mut().find(|s| reads(s).is_some())
             && let Some(i) = reads(first)
         {
             first.far |= 1 << i;
@@ -245,6 +246,11 @@ impl Code {
     /// Whether it is one pass, whose lane asks for memory itself.
     pub fn one_pass(&self) -> bool {
         self.one_pass
+    }
+
+    /// Whether the last step is no elementary function.
+    pub fn ends_cheap(&self) -> bool {
+        self.steps.last().is_none_or(|step| !step.sums())
     }
 
     /// Whether the register is what the last step makes.

@@ -1,12 +1,14 @@
 //! Contractions: batched matrix products of any layout, without copying transposes (strides are passed on).
 //!
-//! The products themselves are the crate gemm's, but for small ones (`base::product`). Floor: 2·m·n·k over the machine's multiply-add
+//! The products themselves are the crate gemm's, but for small ones (`base::product`) and, on CPUs with AVX2, large ones (`panels`). Floor: 2·m·n·k over the machine's multiply-add
 //! peak, or the bytes for thin ones. What is done with a product (a bias, an activation) is done piece by piece, while
 //! the piece is in cache.
 
 use gemm::Parallelism;
 
 use super::map::Map;
+use super::panels::{self, Panels};
+use super::simd;
 use super::tasks::{self, Shared};
 use super::{Whole, loads};
 use crate::base::{Buffer, DType, Fault, Layout, Result, Shape, half, product};
@@ -179,6 +181,17 @@ impl Contract {
             let follow = |at: usize, size: (usize, usize)| unsafe {
                 then.inspect(|map| self.follow(map, memory, at, size));
             };
+            if let Some(panels) = whole.in_tiles(self.ins[0].dtype) {
+                // Ctrl-C is looked at by `batches`; who is one of many finds the team busy.
+                // SAFETY: as above.
+                let done = unsafe { panels.run(|(i, j), size| follow(at_c + i * n + j, size)) };
+                match done {
+                    Ok(()) => return,
+                    Err(_) if crate::base::interrupt::asked() => return,
+                    // No room for the panels: the crate packs less at a time.
+                    Err(_) => {}
+                }
+            }
             if alone {
                 let pieces = Pieces::new(m, n, flops, then.map(|_| size_of::<T>()));
                 // Ctrl-C is looked at by `batches`.
@@ -268,7 +281,7 @@ impl Pieces {
 }
 
 /// A float that gemm multiplies.
-trait Float: Copy + Send + Sync + 'static {
+trait Float: panels::Number + Send + Sync + 'static {
     const ONE: Self;
 }
 
@@ -311,6 +324,13 @@ impl<T: Float> Product<T> {
     /// Some of its rows, columns and depth, each from where on and how many.
     fn part(&self, (i, m): (usize, usize), (j, n): (usize, usize), (l, k): (usize, usize)) -> Product<T> {
         Product { a: self.a.from(i, l), b: self.b.from(l, j), c: self.c.from(i, j), sizes: (m, n, k) }
+    }
+
+    /// The product by tiles of our own, where the CPU has them and they are filled.
+    fn in_tiles(&self, dtype: DType) -> Option<Panels<T>> {
+        let (tile, columns) = simd::tile(dtype).filter(|_| panels::suits(self.sizes))?;
+        let side = |side: Side<T>| panels::Side { at: side.at.cast_const(), row: side.row, column: side.column };
+        Some(Panels { tile, columns, a: side(self.a), b: side(self.b), c: self.c.at, sizes: self.sizes })
     }
 
     /// Computes it, or adds it to what lies there.

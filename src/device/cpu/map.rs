@@ -222,7 +222,7 @@ impl Part {
             return Ok(());
         }
         let written = self.outs.iter().map(|o| o.size).sum();
-        let past = past::pays(n * written) && !self.in_place(memory);
+        let past = past::pays(n * written, self.code.ends_cheap()) && !self.in_place(memory);
         // Elements do not depend on each other, so here the cut may follow the number of threads.
         let share = n.div_ceil(4 * tasks::threads()).next_multiple_of(BLOCK).clamp(LEAST, TASK);
         tasks::run(n.div_ceil(share), self.code.estimate(n, written), |i| {

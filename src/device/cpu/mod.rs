@@ -10,6 +10,7 @@ mod fold;
 mod index;
 mod limits;
 mod map;
+mod panels;
 mod rows;
 mod scan;
 mod simd;

@@ -19,7 +19,7 @@ use crate::graph::Fold;
 use crate::plan::Kernel;
 
 /// Elements of a run, and runs that are done side by side: a chain of operations waits for each of its own.
-const RUN: usize = 1024;
+const RUN: usize = 1040;
 const SIDE: usize = 8;
 /// Runs of one task.
 const TASK: usize = 64;

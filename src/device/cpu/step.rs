@@ -63,6 +63,8 @@ enum Work {
         dtype: DType,
         /// An argument that divides.
         divisor: Option<Divisor>,
+        /// Which arguments, each one number, are taken with the other sign.
+        minus: u8,
     },
 }
 
@@ -79,6 +81,8 @@ struct Plain {
     op: Arith,
     args: [Reg; 2],
     dtype: DType,
+    /// Which arguments, each one number, are taken with the other sign.
+    minus: u8,
 }
 
 /// The steps of some instructions (those that are maps) after some loads, which are one number where `single`, and lie as they are
@@ -91,7 +95,7 @@ pub fn steps(
     outputs: &[Reg],
 ) -> Result<Vec<Step>> {
     let loads = single.len();
-    let plain: Vec<Option<Plain>> = code.iter().map(|inst| plain(inst, dtype)).collect();
+    let mut plain: Vec<Option<Plain>> = code.iter().map(|inst| plain(inst, dtype)).collect();
     let mut uses = vec![0u32; loads + code.len()];
     for inst in code {
         inst.args.iter().for_each(|&a| uses[a as usize] += 1);
@@ -102,6 +106,7 @@ pub fn steps(
     let mut first_of: Vec<Option<usize>> = vec![None; code.len()];
     // Not a row's value with an element's: that would be computed for every element.
     let reach = reach(single, code);
+    negate_numbers(loads, &mut plain, &reach, &uses, &mut taken);
     let stage = stages(loads, code);
     let rows = stage.iter().any(|&s| s > 0);
     // What an operation makes of what lies there is made again in a later stage, rather than kept.
@@ -111,12 +116,15 @@ pub fn steps(
         stage[loads + j] < stage[loads + k] && reach[loads + j] == 2 && plain[j].as_ref().is_some_and(fits)
     };
     for (k, inst) in code.iter().enumerate() {
+        if taken[k] {
+            continue;
+        }
         if is_function(inst, dtype) {
             let arg = inst.args[0];
             let Some(j) = (arg as usize).checked_sub(loads).filter(|&j| !taken[j] && first_of[j].is_none()) else {
                 continue;
             };
-            let Some(Plain { op: Arith::Sub, args: [x, less], dtype: d }) = plain[j] else { continue };
+            let Some(Plain { op: Arith::Sub, args: [x, less], dtype: d, .. }) = plain[j] else { continue };
             let one = reach.get(less as usize).is_some_and(|&r| r < 2) && reach[x as usize] == 2;
             // In a kernel of rows the difference may turn out not to be needed elsewhere.
             let free = uses[arg as usize] == 1 || rows && lies(x);
@@ -129,7 +137,7 @@ pub fn steps(
         }
         let Some(outer) = &plain[k] else { continue };
         let squares = outer.args[0] == outer.args[1];
-        for &arg in &inst.args {
+        for arg in outer.args.into_iter().filter(|&a| a != MINUS_ONE) {
             let Some(j) = (arg as usize).checked_sub(loads) else { continue };
             let Some(inner) = &plain[j] else { continue };
             let alone = uses[arg as usize] == if squares { 2 } else { 1 };
@@ -165,6 +173,32 @@ pub fn steps(
         });
     }
     Ok(out)
+}
+
+/// A product or a quotient of a negative and a number for all: the number is taken with the other sign instead, which has the same bits.
+fn negate_numbers(loads: usize, plain: &mut [Option<Plain>], reach: &[u8], uses: &[u32], taken: &mut [bool]) {
+    for k in 0..plain.len() {
+        let Some(Plain { op: Arith::Mul | Arith::Div, args, dtype, minus: 0 }) = plain[k] else { continue };
+        for i in 0..2 {
+            let (arg, number) = (args[i] as usize, args[1 - i] as usize);
+            let Some(j) = arg.checked_sub(loads).filter(|&j| j < k && uses[arg] == 1 && reach[arg] > 0) else {
+                continue;
+            };
+            let negated = match &plain[j] {
+                Some(p) if p.args[1] == MINUS_ONE && p.minus == 0 && p.dtype == dtype => p.args[0],
+                _ => continue,
+            };
+            if reach.get(number) != Some(&0) {
+                continue;
+            }
+            if let Some(p) = &mut plain[k] {
+                p.args[i] = negated;
+                p.minus = 1 << (1 - i);
+            }
+            taken[j] = true;
+            break;
+        }
+    }
 }
 
 /// What each register has a value for: 0 everything, 1 a row (folds, and what is made of them), 2 an element. `single` says
@@ -226,7 +260,7 @@ fn plain(inst: &Inst, dtype: &dyn Fn(Reg) -> DType) -> Option<Plain> {
         Basic::Max => Arith::Max,
         Basic::Min => Arith::Min,
     };
-    fits.then_some(Plain { op, args, dtype: inst.dtype })
+    fits.then_some(Plain { op, args, dtype: inst.dtype, minus: 0 })
 }
 
 /// The operation of arithmetic on floats that an instruction is, with its operands.
@@ -246,8 +280,8 @@ fn alone(p: &Plain, result: Reg) -> Result<Step> {
     } else {
         None
     };
-    let work = Work::Basic { lane: lane(p.op)?, dtype: p.dtype, divisor };
-    let made = (p.args[1] != MINUS_ONE).then_some(Made { op: p.op, args: p.args, squared: false });
+    let work = Work::Basic { lane: lane(p.op)?, dtype: p.dtype, divisor, minus: p.minus };
+    let made = (p.args[1] != MINUS_ONE && p.minus == 0).then_some(Made { op: p.op, args: p.args, squared: false });
     Ok(Step::new(SmallVec::from_slice(&p.args), result, work, smallvec![p.dtype.size(); 3], made))
 }
 
@@ -268,11 +302,13 @@ fn pair(inner: &Plain, outer: &Plain, between: Reg, result: Reg) -> Result<Step>
     } else {
         None
     };
-    let work = Work::Basic { lane: lane(inner.op, then)?, dtype: outer.dtype, divisor };
+    // The outer one's number is the third argument.
+    let minus = inner.minus | if outer.minus == 0 { 0 } else { 1 << 2 };
+    let work = Work::Basic { lane: lane(inner.op, then)?, dtype: outer.dtype, divisor, minus };
     let mut args: SmallVec<[Reg; 3]> = SmallVec::from_slice(&inner.args);
     args.extend(other);
     let sizes = SmallVec::from_elem(outer.dtype.size(), args.len() + 1);
-    let squared = then == Outer::Square && inner.args[1] != MINUS_ONE;
+    let squared = then == Outer::Square && inner.args[1] != MINUS_ONE && minus == 0;
     let made = squared.then_some(Made { op: inner.op, args: inner.args, squared });
     Ok(Step::new(args, result, work, sizes, made))
 }
@@ -430,7 +466,13 @@ impl Step {
                 };
                 then(Call::Function(*lane, *less, mask, ask), at, steps);
             }
-            Work::Basic { lane, dtype, divisor } => {
+            Work::Basic { lane, dtype, divisor, minus } => {
+                let mut flipped = [0u64; 3];
+                for i in (0..3).filter(|i| minus >> i & 1 != 0) {
+                    // SAFETY: one element is there.
+                    flipped[i] = unsafe { negative_of(at[i], *dtype) };
+                    at[i] = (&raw const flipped[i]).cast();
+                }
                 // A negation of a negation has it twice.
                 for i in (0..self.args.len()).filter(|&i| self.args[i] == MINUS_ONE) {
                     at[i] = match dtype {
@@ -458,7 +500,7 @@ impl Step {
                     }
                 }
                 then(Call::Basic(lane, mask), at, steps);
-                let _ = reciprocal;
+                let _ = (reciprocal, flipped);
             }
         }
     }
@@ -518,6 +560,20 @@ unsafe fn function_of(
             None => {}
         }
         lane(&raw const from, to, n, &Around { less: number, sum, ask });
+    }
+}
+
+/// The bits of -x.
+///
+/// # Safety
+/// One element is there.
+unsafe fn negative_of(at: *const u8, dtype: DType) -> u64 {
+    // SAFETY: the caller's.
+    unsafe {
+        match dtype {
+            DType::F32 => u64::from((-at.cast::<f32>().read_unaligned()).to_bits()),
+            _ => (-at.cast::<f64>().read_unaligned()).to_bits(),
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Functions {
     pub segment: Stretch,
     /// The same of elements that lie in memory rather than in cache.
     pub(super) far: Stretch,
+    /// The same of several stretches of memory side by side.
+    pub(super) segments: Option<simd::Segments>,
     /// Folds n elements into n accumulators.
     pub(super) line: Stretch,
     /// Folds several lines at once, with the same bits.
@@ -147,7 +149,7 @@ fn of<T: Copy, F: Combine<T>>() -> Functions {
         Isa::Avx2 | Isa::Avx512 => (segment_avx2::<T, F>, line_avx2::<T, F>),
         _ => (segment::<T, F>, line::<T, F>),
     };
-    Functions { size: size_of::<T>(), start: start::<T, F>, segment, far: segment, line, lines: None }
+    Functions { size: size_of::<T>(), start: start::<T, F>, segment, far: segment, segments: None, line, lines: None }
 }
 
 pub fn functions(fold: Fold, dtype: DType) -> Option<Functions> {
@@ -160,7 +162,8 @@ pub fn functions(fold: Fold, dtype: DType) -> Option<Functions> {
     };
     let mut out = plain_functions(fold, dtype)?;
     if let Some(by) = by_vectors.and_then(|op| simd::fold_lanes(op, dtype)) {
-        (out.segment, out.far, out.line, out.lines) = (by.segment, by.far, by.line, Some(by.lines));
+        (out.segment, out.far, out.segments) = (by.segment, by.far, Some(by.segments));
+        (out.line, out.lines) = (by.line, Some(by.lines));
     }
     Some(out)
 }

@@ -6,9 +6,10 @@ use smallvec::SmallVec;
 
 use super::functions::Functions;
 use super::{CHUNK, Folds};
-use crate::base::Result;
+use crate::base::{Result, ahead};
 use crate::device::Memory;
 use crate::device::cpu::block::{BLOCK, Frame, fill, with_frame};
+use crate::device::cpu::simd::{SIDES, Segments};
 use crate::device::cpu::tasks::{self, Shared};
 
 impl Folds {
@@ -31,7 +32,8 @@ impl Folds {
     unsafe fn some_rows(&self, memory: &Memory, from: usize, to: usize) {
         let n = self.folded;
         with_frame(|frame| {
-            let mut row = from;
+            // SAFETY: within the domain.
+            let mut row = from + unsafe { self.rows_side_by_side(memory, from, to) };
             while row < to {
                 // Short rows share a block; a long one takes several.
                 let together = (BLOCK / n).clamp(1, to - row);
@@ -75,11 +77,55 @@ impl Folds {
         });
     }
 
-    /// What folds a stretch of the domain: memory, if nothing is computed before and it is more than caches hold.
-    fn segment(&self, f: &Functions) -> unsafe fn(*const u8, usize, *mut u8) {
+    /// Folds rows from `from` on that lie in memory as they are, some side by side, as long as there are enough of them up to `to`; how
+    /// many it did.
+    ///
+    /// # Safety
+    /// As `some_rows`.
+    unsafe fn rows_side_by_side(&self, memory: &Memory, from: usize, to: usize) -> usize {
+        let [o] = &self.outs[..] else { return 0 };
+        let (f, n) = (&o.functions, self.folded);
+        let Some((segments, base)) = self.segments(f).zip(self.code.in_place(memory, o.reg)) else { return 0 };
+        let mut row = from;
+        while row + SIDES <= to {
+            // SAFETY: the caller's.
+            unsafe {
+                let rows = base.add(row * n * f.size);
+                let out = memory.pointer(o.slot, f.size).add(row * f.size);
+                if n <= BLOCK {
+                    segments(rows, n * f.size, n, out, f.size);
+                } else {
+                    let mut partials: [SmallVec<[u64; 16]>; SIDES] = Default::default();
+                    for start in (0..n).step_by(BLOCK) {
+                        let mut bits = [0u64; SIDES];
+                        let some = BLOCK.min(n - start);
+                        segments(rows.add(start * f.size), n * f.size, some, bits.as_mut_ptr().cast(), 8);
+                        partials.iter_mut().zip(bits).for_each(|(partials, bits)| partials.push(bits));
+                    }
+                    for (s, partials) in partials.iter_mut().enumerate() {
+                        pairwise(f, partials, out.add(s * f.size));
+                    }
+                }
+            }
+            row += SIDES;
+        }
+        row - from
+    }
+
+    /// Whether what is folded lies in memory as it is, and is more than caches hold.
+    fn is_far(&self, f: &Functions) -> bool {
         const CACHED: usize = 2 << 20;
-        let bytes = self.outer * self.folded * self.inner * f.size;
-        if self.code.steps.is_empty() && bytes > CACHED { f.far } else { f.segment }
+        self.code.steps.is_empty() && self.outer * self.folded * self.inner * f.size > CACHED
+    }
+
+    /// What folds a stretch of the domain.
+    fn segment(&self, f: &Functions) -> unsafe fn(*const u8, usize, *mut u8) {
+        if self.is_far(f) && ahead::reads() { f.far } else { f.segment }
+    }
+
+    /// What folds several stretches, where that is how memory is read fastest.
+    fn segments(&self, f: &Functions) -> Option<Segments> {
+        f.segments.filter(|_| self.is_far(f) && !ahead::reads())
     }
 
     /// Where two loads that lie as needed have position `start`, and which of them are one number.
@@ -132,6 +178,19 @@ impl Folds {
             // Memory is folded where it lies.
             let (f, partial) = (&o.functions, &mut partials[0]);
             let segment = self.segment(f);
+            if let Some(segments) = self.segments(f) {
+                // The same blocks, but in several places at once.
+                let each = (to - from) / BLOCK / SIDES;
+                partial.resize(SIDES * each, 0);
+                for k in 0..each {
+                    let mut bits = [0u64; SIDES];
+                    let at = base.wrapping_add((from + k * BLOCK) * f.size);
+                    // SAFETY: within the array.
+                    unsafe { segments(at, each * BLOCK * f.size, BLOCK, bits.as_mut_ptr().cast(), 8) };
+                    bits.iter().enumerate().for_each(|(s, &bits)| partial[s * each + k] = bits);
+                }
+                start += SIDES * each * BLOCK;
+            }
             while start < to {
                 let n = BLOCK.min(to - start);
                 let mut bits = 0u64;

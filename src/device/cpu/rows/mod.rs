@@ -279,7 +279,7 @@ impl Program for Rows {
         }
         let written = self.staged.outs.iter().filter(|o| !o.row).map(|o| o.size).sum();
         let cost = self.code.estimate(self.rows * self.n, written);
-        let past = self.together == 1 && past::pays(self.rows * self.n * written) && !self.in_place(memory);
+        let past = self.together == 1 && past::pays(self.rows * self.n * written, false) && !self.in_place(memory);
         let per_task = (TASK / self.n).max(1).next_multiple_of(self.together);
         tasks::run(self.rows.div_ceil(per_task), cost, |t| {
             with_frame(|frame| {

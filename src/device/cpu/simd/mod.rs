@@ -10,6 +10,7 @@
 
 mod lanes;
 mod ops;
+mod product;
 mod quotient;
 mod short;
 mod vector;
@@ -17,8 +18,9 @@ mod vector;
 use crate::base::DType;
 use crate::base::math::Isa;
 
-pub use lanes::LANES;
+pub use lanes::{LANES, SIDES};
 use ops::{Add, Div, Made, Max, Min, Mul, Op, Plain, Squared, Sub, Swapped};
+pub use product::{ROWS, Tile};
 pub use short::{Lie, Short};
 use vector::{Four, Vector};
 
@@ -62,14 +64,17 @@ pub type Burn = unsafe fn(turns: usize) -> usize;
 
 /// Folds n elements into one.
 pub type Segment = unsafe fn(from: *const u8, n: usize, out: *mut u8);
+/// Folds `SIDES` stretches of n elements, so many bytes apart, into elements that are `step` bytes apart.
+pub type Segments = unsafe fn(from: *const u8, apart: usize, n: usize, out: *mut u8, step: usize);
 /// Folds n elements into n accumulators.
 pub type Line = unsafe fn(from: *const u8, n: usize, into: *mut u8);
 /// Folds so many lines of n elements into n accumulators; the stride is in bytes.
 pub type Lines = unsafe fn(from: *const u8, stride: isize, count: usize, n: usize, into: *mut u8);
-/// What folds by one operation: a stretch into one element, the same of what lies in memory, a line, several lines.
+/// What folds by one operation: a stretch into one element, the same of what lies in memory, several such, a line, several lines.
 pub struct Folding {
     pub segment: Segment,
     pub far: Segment,
+    pub segments: Segments,
     pub line: Line,
     pub lines: Lines,
 }
@@ -112,6 +117,18 @@ macro_rules! path {
             unsafe fn far<V: Vector, O: Op, const K: usize>(from: *const u8, n: usize, out: *mut u8) {
                 // SAFETY: passed on.
                 unsafe { lanes::segment::<V, O, true>(from, n, V::STARTS[K], out) }
+            }
+
+            $(#[$feature])?
+            unsafe fn segments<V: Vector, O: Op, const K: usize>(
+                from: *const u8,
+                apart: usize,
+                n: usize,
+                out: *mut u8,
+                step: usize,
+            ) {
+                // SAFETY: passed on.
+                unsafe { lanes::side_by_side::<V, O>(from, apart, n, V::STARTS[K], out, step) }
             }
 
             $(#[$feature])?
@@ -182,6 +199,22 @@ macro_rules! path {
             }
 
             $(#[$feature])?
+            unsafe fn tile_of<V: Vector>(depth: usize, a: *const u8, b: *const u8, c: *mut u8, row: usize, adds: bool) {
+                // SAFETY: passed on.
+                unsafe { super::product::tile::<V>(depth, a, b, c, row, adds) }
+            }
+
+            // Of use where six rows of two vectors are what the registers hold.
+            #[allow(dead_code)]
+            pub fn tile(dtype: DType) -> Option<(Tile, usize)> {
+                match dtype {
+                    DType::F64 => Some((tile_of::<$v64>, 2 * <$v64>::N)),
+                    DType::F32 => Some((tile_of::<$v32>, 2 * <$v32>::N)),
+                    _ => None,
+                }
+            }
+
+            $(#[$feature])?
             unsafe fn burning<V: Vector>(turns: usize) -> usize {
                 // SAFETY: passed on.
                 unsafe { super::lanes::burn::<V>(turns) }
@@ -223,7 +256,13 @@ macro_rules! path {
             }
 
             fn folding_by<V: Vector, O: Op, const K: usize>() -> Folding {
-                Folding { segment: segment::<V, O, K>, far: far::<V, O, K>, line: line::<V, O>, lines: lines::<V, O> }
+                Folding {
+                    segment: segment::<V, O, K>,
+                    far: far::<V, O, K>,
+                    segments: segments::<V, O, K>,
+                    line: line::<V, O>,
+                    lines: lines::<V, O>,
+                }
             }
 
             fn folding<V: Vector>(op: Arith) -> Option<Folding> {
@@ -439,6 +478,15 @@ pub fn made_fold_lanes(op: Arith, squared: bool, fold: Arith, dtype: DType) -> O
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2::made_fold_lanes(op, squared, fold, dtype),
         _ => baseline::made_fold_lanes(op, squared, fold, dtype),
+    }
+}
+
+/// A tile of a product, and its columns, for the CPU path whose registers it is made for.
+pub fn tile(dtype: DType) -> Option<(Tile, usize)> {
+    match Isa::chosen() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => avx2::tile(dtype),
+        _ => None,
     }
 }
 

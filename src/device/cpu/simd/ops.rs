@@ -7,6 +7,12 @@ pub trait Op {
     /// Operands in a row may be grouped in any way, to the bit.
     const GROUPS: bool = false;
     unsafe fn wide<V: Vector>(a: V, b: V) -> V;
+    /// The same where neither is a nan.
+    #[inline(always)]
+    unsafe fn quick<V: Vector>(a: V, b: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { Self::wide(a, b) }
+    }
     fn one<T: Float>(a: T, b: T) -> T;
 }
 
@@ -41,7 +47,7 @@ pub struct Max;
 pub struct Min;
 
 macro_rules! most {
-    ($name:ident $method:ident $sign:tt) => {
+    ($name:ident $method:ident $quick:ident $sign:tt) => {
         impl Op for $name {
             // It is the first nan, or else the first of the largest.
             const GROUPS: bool = true;
@@ -51,6 +57,11 @@ macro_rules! most {
                 unsafe { a.$method(b) }
             }
             #[inline(always)]
+            unsafe fn quick<V: Vector>(a: V, b: V) -> V {
+                // SAFETY: the caller's.
+                unsafe { a.$quick(b) }
+            }
+            #[inline(always)]
             #[allow(clippy::eq_op)]
             fn one<T: Float>(a: T, b: T) -> T {
                 if a $sign b || a != a { a } else { b }
@@ -58,8 +69,8 @@ macro_rules! most {
         }
     };
 }
-most!(Max max >=);
-most!(Min min <=);
+most!(Max max quick_max >=);
+most!(Min min quick_min <=);
 impl<O: Op> Op for Swapped<O> {
     #[inline(always)]
     unsafe fn wide<V: Vector>(a: V, b: V) -> V {

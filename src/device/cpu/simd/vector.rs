@@ -17,6 +17,15 @@ pub trait Vector: Copy {
     unsafe fn div(self, o: Self) -> Self;
     unsafe fn max(self, o: Self) -> Self;
     unsafe fn min(self, o: Self) -> Self;
+    /// As `max` and `min`, but of nans nothing is promised.
+    unsafe fn quick_max(self, o: Self) -> Self;
+    unsafe fn quick_min(self, o: Self) -> Self;
+    /// Whether nans were seen, by element.
+    type Nans: Copy;
+    unsafe fn no_nans() -> Self::Nans;
+    /// What was seen, and now in these two.
+    unsafe fn nans(seen: Self::Nans, a: Self, b: Self) -> Self::Nans;
+    unsafe fn is_any(seen: Self::Nans) -> bool;
     /// `self * a + b`, rounded once where the machine can.
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
     /// Whether the magnitudes of all elements are in `Float::DIVIDED`.
@@ -67,7 +76,8 @@ mod x86 {
 
     macro_rules! vector {
         ($v:ty, $t:ty, $n:literal, $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident
-            $max:ident $min:ident $fma:ident |$a:ident, $m:ident| $nan:expr, |$x:ident, $low:ident, $high:ident| $between:expr) => {
+            $max:ident $min:ident $fma:ident |$a:ident, $m:ident| $nan:expr, |$x:ident, $low:ident, $high:ident| $between:expr,
+            $nans:ty, $none:expr, |$seen:ident, $p:ident, $q:ident| $see:expr, $any:expr) => {
             // SAFETY (all): only called from functions that the features are enabled in.
             impl Vector for $v {
                 type T = $t;
@@ -105,6 +115,29 @@ mod x86 {
                     unsafe { $fma(self, a, b) }
                 }
                 #[inline(always)]
+                unsafe fn quick_max(self, o: Self) -> Self {
+                    unsafe { $max(o, self) }
+                }
+                #[inline(always)]
+                unsafe fn quick_min(self, o: Self) -> Self {
+                    unsafe { $min(o, self) }
+                }
+                type Nans = $nans;
+                #[inline(always)]
+                #[allow(unused_unsafe)]
+                unsafe fn no_nans() -> $nans {
+                    unsafe { $none }
+                }
+                #[inline(always)]
+                unsafe fn nans($seen: $nans, $p: Self, $q: Self) -> $nans {
+                    unsafe { $see }
+                }
+                #[inline(always)]
+                #[allow(unused_unsafe)]
+                unsafe fn is_any($seen: $nans) -> bool {
+                    unsafe { $any }
+                }
+                #[inline(always)]
                 unsafe fn between(self) -> bool {
                     let ($x, $low, $high) = (self, <$t as Float>::DIVIDED[0], <$t as Float>::DIVIDED[1]);
                     unsafe { $between }
@@ -130,28 +163,30 @@ mod x86 {
         let x = _mm512_abs_pd(x);
         let there = _mm512_cmp_pd_mask::<_CMP_GE_OQ>(x, _mm512_set1_pd(low));
         _mm512_mask_cmp_pd_mask::<_CMP_LE_OQ>(there, x, _mm512_set1_pd(high)) == u8::MAX
-    });
+    }, __mmask8, 0, |seen, p, q| seen | _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(p, q), seen != 0);
     vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps
     _mm512_max_ps _mm512_min_ps _mm512_fmadd_ps |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a),
     |x, low, high| {
         let x = _mm512_abs_ps(x);
         let there = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(x, _mm512_set1_ps(low));
         _mm512_mask_cmp_ps_mask::<_CMP_LE_OQ>(there, x, _mm512_set1_ps(high)) == u16::MAX
-    });
+    }, __mmask16, 0, |seen, p, q| seen | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(p, q), seen != 0);
     vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd
     _mm256_max_pd _mm256_min_pd _mm256_fmadd_pd |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)),
     |x, low, high| {
         let x = _mm256_andnot_pd(_mm256_set1_pd(-0.0), x);
         let low = _mm256_cmp_pd::<_CMP_GE_OQ>(x, _mm256_set1_pd(low));
         _mm256_movemask_pd(_mm256_and_pd(low, _mm256_cmp_pd::<_CMP_LE_OQ>(x, _mm256_set1_pd(high)))) == 15
-    });
+    }, __m256d, _mm256_setzero_pd(), |seen, p, q| _mm256_or_pd(seen, _mm256_cmp_pd::<_CMP_UNORD_Q>(p, q)),
+    _mm256_movemask_pd(seen) != 0);
     vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps
     _mm256_max_ps _mm256_min_ps _mm256_fmadd_ps |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)),
     |x, low, high| {
         let x = _mm256_andnot_ps(_mm256_set1_ps(-0.0), x);
         let low = _mm256_cmp_ps::<_CMP_GE_OQ>(x, _mm256_set1_ps(low));
         _mm256_movemask_ps(_mm256_and_ps(low, _mm256_cmp_ps::<_CMP_LE_OQ>(x, _mm256_set1_ps(high)))) == 255
-    });
+    }, __m256, _mm256_setzero_ps(), |seen, p, q| _mm256_or_ps(seen, _mm256_cmp_ps::<_CMP_UNORD_Q>(p, q)),
+    _mm256_movemask_ps(seen) != 0);
 }
 
 /// The vector of CPUs without a path of their own: the compiler makes of it what the target always has (SSE2, NEON).
@@ -195,6 +230,27 @@ macro_rules! four {
             #[inline(always)]
             unsafe fn mul_add(self, a: Self, b: Self) -> Self {
                 Four(std::array::from_fn(|k| self.0[k] * a.0[k] + b.0[k]))
+            }
+            #[inline(always)]
+            unsafe fn quick_max(self, o: Self) -> Self {
+                Four(std::array::from_fn(|k| if self.0[k] >= o.0[k] { self.0[k] } else { o.0[k] }))
+            }
+            #[inline(always)]
+            unsafe fn quick_min(self, o: Self) -> Self {
+                Four(std::array::from_fn(|k| if self.0[k] <= o.0[k] { self.0[k] } else { o.0[k] }))
+            }
+            type Nans = [bool; 4];
+            #[inline(always)]
+            unsafe fn no_nans() -> [bool; 4] {
+                [false; 4]
+            }
+            #[inline(always)]
+            unsafe fn nans(seen: [bool; 4], a: Self, b: Self) -> [bool; 4] {
+                std::array::from_fn(|k| seen[k] | a.0[k].is_nan() | b.0[k].is_nan())
+            }
+            #[inline(always)]
+            unsafe fn is_any(seen: [bool; 4]) -> bool {
+                seen.contains(&true)
             }
             #[inline(always)]
             unsafe fn between(self) -> bool {
