@@ -48,7 +48,7 @@
 //! TRIED and left: Horner's rule in one chain for the long polynomials (up to 8 % slower), even and odd terms side by side for
 //! the short ones (up to 6 % slower); two quarter-turn polynomials for sin in f32 (0.78 ns, where one over a half turn takes
 //! 0.64); the check for ordinary arguments counted in a u64 (the masks of f32 were widened for it: exp in f32 took 0.3 ns
-//! on AVX-512, 0.14 since).
+//! on AVX-512, 0.14 since), or kept as a flag (packed vector by vector): it is counted in a number as wide as the element.
 
 // Comparisons are written so that nan falls on the intended side, and so that they become one vector comparison each.
 #![allow(clippy::neg_cmp_op_on_partial_ord, clippy::manual_range_contains)]
