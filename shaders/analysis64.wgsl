@@ -1,6 +1,6 @@
 // Functions of analysis on f64, within 4 units in the last place of the CPU's: its own algorithms in pairs of doubles,
 // without fused multiply-add, so that they are right on devices that have it and on those that have not. Of the driver only
-// + - * / sqrt, round and conversions are used. The polynomials are the CPU's, fitted for what the comments name.
+// + - * / sqrt, floor and conversions are used. The polynomials are the CPU's, fitted for what the comments name.
 
 // The sum as a pair, for |a| >= |b| or a = 0.
 fn fast_sum_d(a: f64, b: f64) -> vec2<f64> {
@@ -55,7 +55,7 @@ fn exp_rest_d(t: f64) -> f64 {
 
 // n and a pair r with x = n ln 2 + r.
 fn reduced_d(x: f64) -> vec3<f64> {
-    let n = round(x * 1.4426950408889634lf);
+    let n = round_f64(x * 1.4426950408889634lf);
     let high = x - n * 0.6931471805598903lf;
     let low = n * 5.497923018708371e-14lf;
     let r = high - low;
@@ -258,7 +258,7 @@ fn zeros_u64(x: u64) -> u32 {
 fn turned_d(x: f64) -> vec3<f64> {
     let a = abs_f64(x);
     if a < 1073741824.0lf {
-        let n = round(a * 0.6366197723675814lf);
+        let n = round_f64(a * 0.6366197723675814lf);
         let first = minus_product_d(a, n, 1.5707963267948966lf);
         let second = product_d(n, 6.123233995736766e-17lf);
         let r = first - second.x;
@@ -598,7 +598,7 @@ fn pow_f64(a: f64, b: f64) -> f64 {
     if isnan_f64(a) || isnan_f64(b) { return nan_d(); }
     let x = abs_f64(a);
     let size = abs_f64(b);
-    let whole = size >= 4503599627370496.0lf || trunc(b) == b;
+    let whole = size >= 4503599627370496.0lf || trunc_f64(b) == b;
     let odd = whole && size < 9007199254740992.0lf && (u64(size) & 1lu) == 1lu;
     let negative = (bitcast<u64>(a) & 0x8000000000000000lu) != 0lu;
     let sign = select(1.0lf, -1.0lf, negative && odd);

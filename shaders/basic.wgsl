@@ -59,8 +59,16 @@ fn round_f32(x: f32) -> f32 { return signed_f32(round(x), x); }
 fn trunc_f32(x: f32) -> f32 { return signed_f32(trunc(x), x); }
 fn floor_f64(x: f64) -> f64 { return signed_f64(floor(x), x); }
 fn ceil_f64(x: f64) -> f64 { return signed_f64(ceil(x), x); }
-fn round_f64(x: f64) -> f64 { return signed_f64(round(x), x); }
-fn trunc_f64(x: f64) -> f64 { return signed_f64(trunc(x), x); }
+// By way of floor: some drivers' round and trunc of f64 are wrong (lavapipe's on CPUs with AVX2 only: 1.5 became 1).
+fn round_f64(x: f64) -> f64 {
+    let a = abs_f64(x);
+    let below = floor(a);
+    let rest = a - below;
+    let odd = below - 2.0lf * floor(below * 0.5lf) == 1.0lf;
+    let up = rest > 0.5lf || (rest == 0.5lf && odd);
+    return signed_f64(select(below, below + 1.0lf, up), x);
+}
+fn trunc_f64(x: f64) -> f64 { return signed_f64(floor(abs_f64(x)), x); }
 fn floor_i64(x: i64) -> i64 { return x; }
 fn ceil_i64(x: i64) -> i64 { return x; }
 fn round_i64(x: i64) -> i64 { return x; }

@@ -32,7 +32,7 @@ fn floor_divide_f64(a: f64, b: f64) -> f64 {
     var q = (a - r) / b;
     if !(r == 0.0lf) && (r < 0.0lf) != (b < 0.0lf) { q = q - 1.0lf; }
     if q == 0.0lf { return signed_f64(0.0lf, a / b); }
-    return round(q);
+    return round_f64(q);
 }
 
 fn remainder_f64(a: f64, b: f64) -> f64 {
