@@ -14,7 +14,7 @@ use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 /// A function of one number. Three ways to compute it, of which a chunk of numbers takes the first that suits all of it.
-pub trait Unary<T: Copy>: Copy {
+pub trait Unary<T: Num>: Copy {
     /// Right wherever `easy` holds. Branch-free.
     fn fast<A: Fma>(x: T) -> T;
 
@@ -22,6 +22,16 @@ pub trait Unary<T: Copy>: Copy {
     fn easy(_x: T) -> bool {
         true
     }
+
+    /// Whether `lanes` is there.
+    const WIDE: bool = false;
+
+    /// `fast` for a chunk, by lanes: each is read before its result is written.
+    ///
+    /// # Safety
+    /// A chunk is there to read, with a number to take off, and room for one.
+    #[inline(always)]
+    unsafe fn lanes<A: Fma>(_from: *const T, _less: Option<T>, _to: *mut T) {}
 
     /// Right wherever `rare` does not hold, and equal to `fast` bit for bit where `easy` holds. Branch-free.
     #[inline(always)]
@@ -113,8 +123,35 @@ type BaseFma = Fused;
 #[cfg(not(any(target_arch = "aarch64", target_feature = "fma")))]
 type BaseFma = Plain;
 
+/// `Unary::fast` and `Unary::lanes` of a function over any lanes of a type. A macro, for a function that is passed would be compiled
+/// without the instructions of who calls it.
+macro_rules! in_lanes {
+    ($float:ident, $computed:ident, $($function:ident)::+, $vectors:literal) => {
+        #[inline(always)]
+        fn fast<A: Fma>(x: $float) -> $float {
+            $($function)::+::<A, $computed>(x as $computed) as $float
+        }
+
+        in_lanes!($float, $computed, $($function)::+, $vectors, by lanes);
+    };
+    ($float:ident, $computed:ident, $($function:ident)::+, $vectors:literal, by lanes) => {
+        const WIDE: bool = true;
+
+        #[inline(always)]
+        unsafe fn lanes<A: Fma>(from: *const $float, less: Option<$float>, to: *mut $float) {
+            use $crate::base::math::num::{Moved, Num};
+            type Wide = <$computed as Num>::Wide<$vectors>;
+            for i in (0..$crate::base::math::drive::CHUNK).step_by(<Wide as Moved<$float>>::COUNT) {
+                // SAFETY: the caller's.
+                unsafe { $($function)::+::<A, Wide>(Wide::load(from.add(i), less)).store(to.add(i)) };
+            }
+        }
+    };
+}
+pub(super) use in_lanes;
+
 /// Elements of a chunk, and how many of them are computed at least. Both are multiples of every vector length.
-const CHUNK: usize = 64;
+pub(super) const CHUNK: usize = 64;
 const GROUP: usize = 16;
 /// Elements that are copied at once.
 const COPIED: usize = 8;
@@ -268,7 +305,9 @@ unsafe fn loop1<T: Num, F: Unary<T>, A: Fma>(src: *const T, dst: *mut T, n: usiz
                 ahead::all_to_read(around.ask.wrapping_add(start * size_of::<T>()), CHUNK * size_of::<T>());
             }
             let out = dst.add(start);
-            some1::<T, F, A, CHUNK>(room.load(src.add(start), less), out);
+            if !(A::PAIRS && F::WIDE && chunk1::<T, F, A>(src.add(start), out, less)) {
+                some1::<T, F, A, CHUNK>(room.load(src.add(start), less), out);
+            }
             if summed {
                 add_to::<T>(&mut sums, out, CHUNK);
             }
@@ -429,6 +468,27 @@ impl<T: Num> Chunk<T> {
     }
 }
 
+/// A chunk in lanes, if all of it is easy: every vector is read before it is written over.
+///
+/// # Safety
+/// A chunk is there, and room for one.
+#[inline(always)]
+unsafe fn chunk1<T: Num, F: Unary<T>, A: Fma>(src: *const T, out: *mut T, less: Option<T>) -> bool {
+    let mut easy = T::Bits::default();
+    // SAFETY: the caller's.
+    unsafe {
+        for i in 0..CHUNK {
+            let x = src.add(i).read_unaligned();
+            easy = easy + T::Bits::from(F::easy(less.map_or(x, |less| x - less)));
+        }
+        if easy != T::Bits::from(CHUNK as u8) {
+            return false;
+        }
+        F::lanes::<A>(src, less, out);
+    }
+    true
+}
+
 /// The loop over the elements that take the slow way is a second one, so that it does not keep the first from being vectorised.
 ///
 /// # Safety
@@ -436,13 +496,13 @@ impl<T: Num> Chunk<T> {
 #[inline(always)]
 unsafe fn some1<T: Num, F: Unary<T>, A: Fma, const N: usize>(x: &[T; N], out: *mut T) {
     // Counted, and in a number as wide as the elements: a flag would be packed into one of another width, vector by vector.
-    let mut easy = T::Count::default();
+    let mut easy = T::Bits::default();
     for &x in x {
-        easy = easy + T::Count::from(F::easy(x));
+        easy = easy + T::Bits::from(F::easy(x));
     }
     // SAFETY: the caller's.
     unsafe {
-        if easy == T::Count::from(N as u8) {
+        if easy == T::Bits::from(N as u8) {
             if A::PAIRS && N == CHUNK {
                 for i in 0..N / 2 {
                     *out.add(i) = F::fast::<A>(x[i]);
@@ -470,13 +530,13 @@ unsafe fn some1<T: Num, F: Unary<T>, A: Fma, const N: usize>(x: &[T; N], out: *m
 /// As `some1`.
 #[inline(always)]
 unsafe fn some2<T: Num, F: Binary<T>, A: Fma, const N: usize>(x: &[T; N], y: &[T; N], out: *mut T) {
-    let mut easy = T::Count::default();
+    let mut easy = T::Bits::default();
     for (&x, &y) in x.iter().zip(y) {
-        easy = easy + T::Count::from(F::easy(x, y));
+        easy = easy + T::Bits::from(F::easy(x, y));
     }
     // SAFETY: the caller's.
     unsafe {
-        if easy == T::Count::from(N as u8) {
+        if easy == T::Bits::from(N as u8) {
             for i in 0..N {
                 *out.add(i) = F::fast::<A>(x[i], y[i]);
             }

@@ -5,9 +5,9 @@
 //! the exponential, `F` and the quotient are pairs, since a relative error of a last place is asked for down to the
 //! smallest numbers. Left of zero it is two less that. f32: the same in f64 with shorter polynomials and without pairs.
 
-use super::drive::Unary;
+use super::drive::{Unary, in_lanes};
 use super::exp::{LOG2_E, exp_of_pair, exp2_short, power, scale};
-use super::num::{Fma, Pair, divide, fast_two_sum, pick, two_mul, two_sum};
+use super::num::{Fma, Lanes, Pair, divide, fast_two_sum, pick, two_mul, two_sum};
 
 /// `erf x / x - 1` in `x²` up to 0.85, first the constant term: 2^-56.3 of erf.
 const NEAR_FIRST: f64 = 0.1283791670955126;
@@ -107,43 +107,47 @@ const TAIL_FIRST: Pair = (1.2329951186255526, -4.509250484149117e-17);
 
 /// `erf x / x - 1` as a pair, from the square: what that left out counts with the derivative, roughly.
 #[inline(always)]
-fn near<A: Fma>((square, low): Pair) -> Pair {
+fn near<A: Fma, T: Lanes<f64>>((square, low): Pair<T>) -> Pair<T> {
     let (high, rest) = two_mul::<A, _>(square, A::poly(square, &NEAR));
-    let (sum, rest2) = two_sum(NEAR_FIRST, high);
-    (sum, rest2 + A::mad(low, -0.3, rest))
+    let (sum, rest2) = two_sum(T::of(NEAR_FIRST), high);
+    (sum, rest2 + A::mad(low, T::of(-0.3), rest))
 }
 
 #[derive(Clone, Copy)]
 pub struct Erf;
 
+#[inline(always)]
+fn erf<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    let a = x.abs();
+    let b = a.at_most(6.0);
+    let (square, low) = two_mul::<A, _>(b, b);
+    let (n, rest) = near::<A, T>((square, low));
+    let near = a + A::mad(a, n, a * rest);
+    let (shifted, e) = exp_of_pair::<A, T>((-square, -low));
+    // Next to 0.85 a rounding of t would move the result by half a last place: its error, times the derivative.
+    let (t, t_low) = divide::<A, _>(fast_two_sum(T::of(-3.0), b), fast_two_sum(T::of(3.0), b));
+    let g = A::mad(t_low, A::mad(t, T::of(1.13), T::of(-0.165)), A::poly(t, &FAR));
+    let g = g * power(shifted);
+    let (high, rest) = fast_two_sum(T::one(), -(e.0 * g));
+    let far = high + A::mad(-e.1, g, rest);
+    a.above(0.85, far, near).signed(x)
+}
+
+#[inline(always)]
+fn erf_f32<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    let a = x.abs();
+    let near = A::mad(a, A::poly(a * a, &NEAR_F32), a);
+    let b = a.at_most(4.0);
+    let far = A::mad(-exp2_short::<A, T>(T::of(-LOG2_E) * b * b), A::poly(b, &FAR_F32), T::one());
+    a.above(1.0, far, near).signed(x)
+}
+
 impl Unary<f64> for Erf {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f64) -> f64 {
-        let a = x.abs();
-        let b = pick(a > 6.0, 6.0, a);
-        let (square, low) = two_mul::<A, _>(b, b);
-        let (n, rest) = near::<A>((square, low));
-        let near = a + A::mad(a, n, a * rest);
-        let (shifted, e) = exp_of_pair::<A>((-square, -low));
-        // Next to 0.85 a rounding of t would move the result by half a last place: its error, times the derivative.
-        let (t, t_low) = divide::<A, _>(fast_two_sum(-3.0, b), fast_two_sum(3.0, b));
-        let g = A::mad(t_low, A::mad(t, 1.13, -0.165), A::poly(t, &FAR));
-        let g = g * power(shifted);
-        let (high, rest) = fast_two_sum(1.0, -(e.0 * g));
-        let far = high + A::mad(-e.1, g, rest);
-        pick(a > 0.85, far, near).copysign(x)
-    }
+    in_lanes!(f64, f64, erf, 2);
 }
 
 impl Unary<f32> for Erf {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f32) -> f32 {
-        let a = x.abs() as f64;
-        let near = A::mad(a, A::poly(a * a, &NEAR_F32), a);
-        let b = pick(a > 4.0, 4.0, a);
-        let far = A::mad(-exp2_short::<A>(-LOG2_E * b * b), A::poly(b, &FAR_F32), 1.0);
-        (pick(a > 1.0, far, near) as f32).copysign(x)
-    }
+    in_lanes!(f32, f64, erf_f32, 4);
 }
 
 #[derive(Clone, Copy)]
@@ -152,7 +156,7 @@ pub struct Erfc;
 /// erfc beyond 0.65, as a pair and a power of two as `n + ROUND`, from a number and its square.
 #[inline(always)]
 fn tail<A: Fma>(a: f64, (square, low): Pair) -> (f64, Pair) {
-    let (shifted, e) = exp_of_pair::<A>((-square, -low));
+    let (shifted, e) = exp_of_pair::<A, _>((-square, -low));
     let e = fast_two_sum(e.0, e.1);
     let t = (a - 4.0) / (a + 4.0);
     let (f, rest) = fast_two_sum(TAIL_FIRST.0, t * A::poly(t, &TAIL));
@@ -169,7 +173,7 @@ impl Unary<f64> for Erfc {
         let (one_less, rest) = fast_two_sum(1.0, -pick(a < 0.65, x, 0.0));
         let b = pick(a > 27.3, 27.3, a);
         let square = two_mul::<A, _>(b, b);
-        let (n, n_low) = near::<A>(square);
+        let (n, n_low) = near::<A, _>(square);
         let near = one_less + A::mad(-x, n, A::mad(-x, n_low, rest));
         let (shifted, (high, low)) = tail::<A>(b, square);
         let far = scale(high + low, shifted);
@@ -183,7 +187,7 @@ impl Unary<f32> for Erfc {
         let x = x as f64;
         let a = pick(x.abs() > 10.5, 10.5, x.abs());
         let t = (a - 2.5) / (a + 2.5);
-        let far = exp2_short::<A>(-LOG2_E * a * a) * A::poly(t, &TAIL_F32) / (1.0 + 2.0 * a);
+        let far = exp2_short::<A, _>(-LOG2_E * a * a) * A::poly(t, &TAIL_F32) / (1.0 + 2.0 * a);
         pick(x < 0.0, 2.0 - far, far) as f32
     }
 }

@@ -6,8 +6,8 @@
 //! f32: the same in f64 with a shorter polynomial, so that the conversion makes the only visible rounding and also
 //! takes care of overflow and subnormal results.
 
-use super::drive::Unary;
-use super::num::{Fma, Pair, fast_two_sum, pick, two_mul};
+use super::drive::{Unary, in_lanes};
+use super::num::{Fma, Lanes, Pair, fast_two_sum, pick, two_mul};
 
 /// Adding it rounds to an integer; the sum's low bits are that integer plus the bias of exponents.
 pub(super) const ROUND: f64 = 6_755_399_441_055_744.0 + 1023.0;
@@ -57,41 +57,41 @@ const EXP2_F32: [f64; 6] = [
 
 /// `2^n` from `n + ROUND`, for exponents of normal numbers.
 #[inline(always)]
-pub(super) fn power(shifted: f64) -> f64 {
-    f64::from_bits(shifted.to_bits() << 52)
+pub(super) fn power<T: Lanes<f64>>(shifted: T) -> T {
+    shifted.left::<52>()
 }
 
 /// `x` as `n ln 2 + r`: `n + ROUND`, and `r` as a pair.
 #[inline(always)]
-pub(super) fn reduce<A: Fma>(x: f64) -> (f64, Pair) {
-    let shifted = A::mad(x, LOG2_E, ROUND);
-    let n = shifted - ROUND;
-    let high = A::mad(-n, LN2_HIGH, x);
-    let low = n * LN2_LOW;
+pub(super) fn reduce<A: Fma, T: Lanes<f64>>(x: T) -> (T, Pair<T>) {
+    let shifted = A::mad(x, T::of(LOG2_E), T::of(ROUND));
+    let n = shifted - T::of(ROUND);
+    let high = A::mad(n, T::of(-LN2_HIGH), x);
+    let low = n * T::of(LN2_LOW);
     let r = high - low;
     (shifted, (r, (high - r) - low))
 }
 
 /// `e^(r + low)` for a small `r`, as a pair.
 #[inline(always)]
-pub(super) fn around_zero<A: Fma>((r, low): Pair) -> Pair {
-    let (high, rest) = fast_two_sum(1.0, r);
-    let half = A::mad(r, A::poly(r, &EXP), 0.5);
+pub(super) fn around_zero<A: Fma, T: Lanes<f64>>((r, low): Pair<T>) -> Pair<T> {
+    let (high, rest) = fast_two_sum(T::of(1.0), r);
+    let half = A::mad(r, A::poly(r, &EXP), T::of(0.5));
     (high, rest + A::mad(r * r, half, low))
 }
 
 /// `e^x` as a pair and a power of two as `n + ROUND`: for `|x|` up to 1080 or so.
 #[inline(always)]
-pub(super) fn exp_pair<A: Fma>(x: f64) -> (f64, Pair) {
-    let (shifted, r) = reduce::<A>(x);
-    (shifted, around_zero::<A>(r))
+pub(super) fn exp_pair<A: Fma, T: Lanes<f64>>(x: T) -> (T, Pair<T>) {
+    let (shifted, r) = reduce::<A, _>(x);
+    (shifted, around_zero::<A, _>(r))
 }
 
 /// The same for a pair whose second part may be more than a rounding.
 #[inline(always)]
-pub(super) fn exp_of_pair<A: Fma>((x, low): Pair) -> (f64, Pair) {
-    let (shifted, (r, rest)) = reduce::<A>(x);
-    (shifted, around_zero::<A>(fast_two_sum(r, rest + low)))
+pub(super) fn exp_of_pair<A: Fma, T: Lanes<f64>>((x, low): Pair<T>) -> (T, Pair<T>) {
+    let (shifted, (r, rest)) = reduce::<A, _>(x);
+    (shifted, around_zero::<A, _>(fast_two_sum(r, rest + low)))
 }
 
 /// `value` times `2^n` given as `n + ROUND`, rounded once, for `n` from -1075 to 1030 and values near one.
@@ -110,16 +110,18 @@ pub(super) fn clamp(x: f64, low: f64, high: f64) -> f64 {
     pick(x < low, low, x)
 }
 
+#[inline(always)]
+fn exp<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    let (shifted, e) = exp_pair::<A, T>(x);
+    (e.0 + e.1) * power(shifted)
+}
+
 /// e to the power of x.
 #[derive(Clone, Copy)]
 pub struct Exp;
 
 impl Unary<f64> for Exp {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f64) -> f64 {
-        let (shifted, e) = exp_pair::<A>(x);
-        (e.0 + e.1) * power(shifted)
-    }
+    in_lanes!(f64, f64, exp, 4);
 
     #[inline(always)]
     fn easy(x: f64) -> bool {
@@ -128,17 +130,17 @@ impl Unary<f64> for Exp {
 
     #[inline(always)]
     fn full<A: Fma>(x: f64) -> f64 {
-        let (shifted, e) = exp_pair::<A>(clamp(x, -746.0, 711.0));
+        let (shifted, e) = exp_pair::<A, _>(clamp(x, -746.0, 711.0));
         scale(e.0 + e.1, shifted)
     }
 }
 
 /// `2^t` to 2^-28.9, for `|t|` up to 1020.
 #[inline(always)]
-pub(super) fn exp2_short<A: Fma>(t: f64) -> f64 {
-    let shifted = t + ROUND;
-    let r = t - (shifted - ROUND);
-    A::mad(r, A::poly(r, &EXP2_F32), 1.0) * power(shifted)
+pub(super) fn exp2_short<A: Fma, T: Lanes<f64>>(t: T) -> T {
+    let shifted = t + T::of(ROUND);
+    let r = t - (shifted - T::of(ROUND));
+    A::mad(r, A::poly(r, &EXP2_F32), T::one()) * power(shifted)
 }
 
 /// 2 to the power of x.
@@ -146,19 +148,21 @@ pub(super) fn exp2_short<A: Fma>(t: f64) -> f64 {
 pub struct Exp2;
 
 #[inline(always)]
-fn exp2_pair<A: Fma>(x: f64) -> (f64, Pair) {
-    let shifted = x + ROUND;
-    let t = x - (shifted - ROUND);
-    let (r, low) = two_mul::<A, _>(t, LN2.0);
-    (shifted, around_zero::<A>((r, A::mad(t, LN2.1, low))))
+fn exp2_pair<A: Fma, T: Lanes<f64>>(x: T) -> (T, Pair<T>) {
+    let shifted = x + T::of(ROUND);
+    let t = x - (shifted - T::of(ROUND));
+    let (r, low) = two_mul::<A, _>(t, T::of(LN2.0));
+    (shifted, around_zero::<A, _>((r, A::mad(t, T::of(LN2.1), low))))
+}
+
+#[inline(always)]
+fn exp2<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    let (shifted, e) = exp2_pair::<A, T>(x);
+    (e.0 + e.1) * power(shifted)
 }
 
 impl Unary<f64> for Exp2 {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f64) -> f64 {
-        let (shifted, e) = exp2_pair::<A>(x);
-        (e.0 + e.1) * power(shifted)
-    }
+    in_lanes!(f64, f64, exp2, 4);
 
     #[inline(always)]
     fn easy(x: f64) -> bool {
@@ -167,7 +171,7 @@ impl Unary<f64> for Exp2 {
 
     #[inline(always)]
     fn full<A: Fma>(x: f64) -> f64 {
-        let (shifted, e) = exp2_pair::<A>(clamp(x, -1080.0, 1025.0));
+        let (shifted, e) = exp2_pair::<A, _>(clamp(x, -1080.0, 1025.0));
         scale(e.0 + e.1, shifted)
     }
 }
@@ -178,33 +182,35 @@ pub struct Expm1;
 
 /// `2^n` and `e^x - 2^n` as a pair, for `|x|` up to 708.
 #[inline(always)]
-pub(super) fn parts<A: Fma>(x: f64) -> (f64, Pair) {
-    let (shifted, (r, low)) = reduce::<A>(x);
+pub(super) fn parts<A: Fma, T: Lanes<f64>>(x: T) -> (T, Pair<T>) {
+    let (shifted, (r, low)) = reduce::<A, _>(x);
     let power = power(shifted);
     let (square, error) = two_mul::<A, _>(r, r);
-    let tail = A::mad(r * square, A::poly(r, &EXPM1), A::mad(0.5, error, low));
-    let (high, rest) = fast_two_sum(r, 0.5 * square);
+    let tail = A::mad(r * square, A::poly(r, &EXPM1), A::mad(T::of(0.5), error, low));
+    let (high, rest) = fast_two_sum(r, T::of(0.5) * square);
     let (high, rest) = fast_two_sum(high, rest + tail);
     (power, (power * high, power * rest))
 }
 
 /// `e^x - 1` as a pair, for `x` from -60 to 708. The sign of zero is lost.
 #[inline(always)]
-pub(super) fn expm1_pair<A: Fma>(x: f64) -> Pair {
-    let (power, (e, low)) = parts::<A>(x);
+pub(super) fn expm1_pair<A: Fma, T: Lanes<f64>>(x: T) -> Pair<T> {
+    let (power, (e, low)) = parts::<A, T>(x);
     // 2^n - 1 is exact up to 2^53 and the 1 is lost beyond; there it would be worth half a unit of the result.
-    let whole = power - 1.0;
-    let lost = (power - whole) - 1.0;
+    let whole = power - T::one();
+    let lost = (power - whole) - T::one();
     let (high, rest) = fast_two_sum(whole, e);
     (high, rest + (low + lost))
 }
 
+#[inline(always)]
+fn expm1<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    let (high, low) = expm1_pair::<A, _>(x.at_least(-60.0));
+    (high + low).signed(x)
+}
+
 impl Unary<f64> for Expm1 {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f64) -> f64 {
-        let (high, low) = expm1_pair::<A>(pick(x < -60.0, -60.0, x));
-        (high + low).copysign(x)
-    }
+    in_lanes!(f64, f64, expm1, 4);
 
     #[inline(always)]
     fn easy(x: f64) -> bool {
@@ -230,9 +236,9 @@ const EXP2M1_F32: [f64; 7] = [
 
 /// `2^t - 1` to the accuracy of f32, for `t` from -60 to 1000.
 #[inline(always)]
-pub(super) fn exp2m1_short<A: Fma>(t: f64) -> f64 {
-    let shifted = t + ROUND;
-    let r = t - (shifted - ROUND);
+pub(super) fn exp2m1_short<A: Fma, T: Lanes<f64>>(t: T) -> T {
+    let shifted = t + T::of(ROUND);
+    let r = t - (shifted - T::of(ROUND));
     let power = power(shifted);
-    A::mad(power * r, A::poly(r, &EXP2M1_F32), power - 1.0)
+    A::mad(power * r, A::poly(r, &EXP2M1_F32), power - T::one())
 }

@@ -4,25 +4,26 @@
 //! pairs; signs come back last. The inverses are log1p of a pair: asinh of `a + (√(1 + a²) - 1)`, acosh of
 //! `d + √(d (x + 1))` with `d = x - 1`, atanh (half of it) of `2a / (1 - a)`. f32: the same in f64 without pairs.
 
-use super::drive::Unary;
+use super::drive::{Unary, in_lanes};
 use super::exp::{LOG2_E, exp_pair, exp2m1_short, parts, scale};
 use super::log::{log_of, log1p_of, log1p_short, split};
-use super::num::{Fma, Pair, divide, fast_two_sum, minus_product, pick, two_mul, two_sum};
+use super::num::{Fma, Lanes, Pair, divide, fast_two_sum, minus_product, pick, two_mul, two_sum};
 
 #[derive(Clone, Copy)]
 pub struct Tanh;
 
+#[inline(always)]
+fn tanh<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    let (power, (e, low)) = parts::<A, T>(T::of(2.0) * x.abs().at_most(20.0));
+    let (above, rest) = fast_two_sum(power - T::one(), e);
+    let (whole, lost) = fast_two_sum(power, T::one());
+    let (below, rest2) = fast_two_sum(whole, e);
+    let (high, low) = divide::<A, _>((above, rest + low), (below, (rest2 + lost) + low));
+    (high + low).signed(x)
+}
+
 impl Unary<f64> for Tanh {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f64) -> f64 {
-        let a = x.abs();
-        let (power, (e, low)) = parts::<A>(2.0 * pick(a > 20.0, 20.0, a));
-        let (above, rest) = fast_two_sum(power - 1.0, e);
-        let (whole, lost) = fast_two_sum(power, 1.0);
-        let (below, rest2) = fast_two_sum(whole, e);
-        let (high, low) = divide::<A, _>((above, rest + low), (below, (rest2 + lost) + low));
-        (high + low).copysign(x)
-    }
+    in_lanes!(f64, f64, tanh, 4);
 }
 
 /// Beyond this, sinh and cosh are half the exponential. (Splitting factors for exact products overflows soon after.)
@@ -30,25 +31,27 @@ const BIG: f64 = 600.0;
 
 #[inline(always)]
 fn half_exp<A: Fma>(a: f64) -> f64 {
-    let (shifted, e) = exp_pair::<A>(pick(a > 712.0, 712.0, a));
+    let (shifted, e) = exp_pair::<A, _>(pick(a > 712.0, 712.0, a));
     scale(e.0 + e.1, shifted - 1.0)
 }
 
 #[derive(Clone, Copy)]
 pub struct Sinh;
 
+#[inline(always)]
+fn sinh<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    let (power, (e, low)) = parts::<A, T>(x.abs());
+    let (whole, lost) = fast_two_sum(power, T::of(-1.0));
+    let (less, rest) = fast_two_sum(whole, e);
+    let less_low = (rest + lost) + low;
+    let (full, rest) = fast_two_sum(power, e);
+    let (q, q_low) = divide::<A, _>((less, less_low), (full, rest + low));
+    let (high, rest) = fast_two_sum(less, q);
+    (T::of(0.5) * (high + (rest + (less_low + q_low)))).signed(x)
+}
+
 impl Unary<f64> for Sinh {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f64) -> f64 {
-        let (power, (e, low)) = parts::<A>(x.abs());
-        let (whole, lost) = fast_two_sum(power, -1.0);
-        let (less, rest) = fast_two_sum(whole, e);
-        let less_low = (rest + lost) + low;
-        let (full, rest) = fast_two_sum(power, e);
-        let (q, q_low) = divide::<A, _>((less, less_low), (full, rest + low));
-        let (high, rest) = fast_two_sum(less, q);
-        (0.5 * (high + (rest + (less_low + q_low)))).copysign(x)
-    }
+    in_lanes!(f64, f64, sinh, 2);
 
     #[inline(always)]
     fn easy(x: f64) -> bool {
@@ -61,27 +64,30 @@ impl Unary<f64> for Sinh {
     }
 }
 
+#[inline(always)]
+fn sinh_f32<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    let e = exp2m1_short::<A, T>(T::of(LOG2_E) * x.abs().at_most(100.0));
+    (T::of(0.5) * (e + e / (e + T::one()))).signed(x)
+}
+
 impl Unary<f32> for Sinh {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f32) -> f32 {
-        let a = x.abs() as f64;
-        let e = exp2m1_short::<A>(LOG2_E * pick(a > 100.0, 100.0, a));
-        ((0.5 * (e + e / (e + 1.0))) as f32).copysign(x)
-    }
+    in_lanes!(f32, f64, sinh_f32, 4);
 }
 
 #[derive(Clone, Copy)]
 pub struct Cosh;
 
+#[inline(always)]
+fn cosh<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    let (power, (e, low)) = parts::<A, T>(x.abs());
+    let (full, rest) = fast_two_sum(power, e);
+    let (q, q_low) = divide::<A, _>((T::one(), T::of(0.0)), (full, rest + low));
+    let (high, rest2) = fast_two_sum(full, q);
+    T::of(0.5) * (high + (rest2 + ((rest + low) + q_low)))
+}
+
 impl Unary<f64> for Cosh {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f64) -> f64 {
-        let (power, (e, low)) = parts::<A>(x.abs());
-        let (full, rest) = fast_two_sum(power, e);
-        let (q, q_low) = divide::<A, _>((1.0, 0.0), (full, rest + low));
-        let (high, rest2) = fast_two_sum(full, q);
-        0.5 * (high + (rest2 + ((rest + low) + q_low)))
-    }
+    in_lanes!(f64, f64, cosh, 2);
 
     #[inline(always)]
     fn easy(x: f64) -> bool {
@@ -94,13 +100,14 @@ impl Unary<f64> for Cosh {
     }
 }
 
+#[inline(always)]
+fn cosh_f32<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    let e = T::one() + exp2m1_short::<A, T>(T::of(LOG2_E) * x.abs().at_most(100.0));
+    T::of(0.5) * (e + T::one() / e)
+}
+
 impl Unary<f32> for Cosh {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f32) -> f32 {
-        let a = x.abs() as f64;
-        let e = 1.0 + exp2m1_short::<A>(LOG2_E * pick(a > 100.0, 100.0, a));
-        (0.5 * (e + 1.0 / e)) as f32
-    }
+    in_lanes!(f32, f64, cosh_f32, 4);
 }
 
 /// The root of a pair as a pair; zero stays zero.
@@ -118,7 +125,7 @@ const HUGE: f64 = 1e150;
 #[inline(always)]
 fn log_double<A: Fma>(x: f64) -> f64 {
     let (k, m) = split(x);
-    pick(x < f64::INFINITY, log_of::<A>(k + 1.0, m - 1.0, 0.0), x)
+    pick(x < f64::INFINITY, log_of::<A, _>(k + 1.0, m - 1.0, 0.0), x)
 }
 
 #[derive(Clone, Copy)]
@@ -133,7 +140,7 @@ impl Unary<f64> for Asinh {
         let (root, root_low) = root::<A>((sum, rest + low));
         let (above, rest) = two_sum(root, -1.0);
         let (u, rest2) = two_sum(a, above);
-        log1p_of::<A>((u, rest2 + (rest + root_low))).copysign(x)
+        log1p_of::<A, _>((u, rest2 + (rest + root_low))).copysign(x)
     }
 
     #[inline(always)]
@@ -180,7 +187,7 @@ impl Unary<f64> for Acosh {
         let (product, low) = two_mul::<A, _>(d, s);
         let (root, root_low) = root::<A>((product, low + A::mad(d, s_low, d_low * s)));
         let (u, rest) = fast_two_sum(root, d);
-        log1p_of::<A>((u, rest + (d_low + root_low)))
+        log1p_of::<A, _>((u, rest + (d_low + root_low)))
     }
 
     #[inline(always)]
@@ -222,7 +229,7 @@ impl Unary<f64> for Atanh {
     fn fast<A: Fma>(x: f64) -> f64 {
         let a = x.abs();
         let u = divide::<A, _>((a + a, 0.0), fast_two_sum(1.0, -a));
-        (0.5 * log1p_of::<A>(u)).copysign(x)
+        (0.5 * log1p_of::<A, _>(u)).copysign(x)
     }
 
     #[inline(always)]

@@ -6,9 +6,9 @@
 //! functions take `log_pair`, which keeps `s`, the cubic term and the sum in pairs: some 66 bits.
 //! f32: in f64, where the series to `s^9` suffices and every f32 but zero is normal.
 
-use super::drive::Unary;
+use super::drive::{Unary, in_lanes};
 use super::exp::{LN2_HIGH, LN2_LOW};
-use super::num::{Fma, Pair, divide, fast_two_sum, pick, two_mul, two_sum};
+use super::num::{Fma, Lanes, Pair, divide, fast_two_sum, pick, two_mul, two_sum};
 
 /// `(2 atanh(s) / s - 2) / s²` in `s²`: 2^-59 of the logarithm.
 const ATANH: [f64; 7] = [
@@ -50,15 +50,14 @@ const INTEGER_BIAS: f64 = 4_503_599_627_370_496.0 + 1023.0;
 
 /// `k` and `m` with `x = 2^k m` and `m` between the roots of 1/2 and 2: for positive normal numbers.
 #[inline(always)]
-pub(super) fn split(x: f64) -> (f64, f64) {
-    let bits = x.to_bits().wrapping_add(TO_ONE);
-    (exponent(x), f64::from_bits((bits & 0x000f_ffff_ffff_ffff).wrapping_add(ROOT_HALF)))
+pub(super) fn split<T: Lanes<f64>>(x: T) -> (T, T) {
+    (exponent(x), x.plus_bits(TO_ONE).and_bits(0x000f_ffff_ffff_ffff).plus_bits(ROOT_HALF))
 }
 
 /// The `k` of `split`.
 #[inline(always)]
-pub(super) fn exponent(x: f64) -> f64 {
-    f64::from_bits((x.to_bits().wrapping_add(TO_ONE) >> 52) | INTEGER) - INTEGER_BIAS
+pub(super) fn exponent<T: Lanes<f64>>(x: T) -> T {
+    x.plus_bits(TO_ONE).right::<52>().or_bits(INTEGER) - T::of(INTEGER_BIAS)
 }
 
 /// `split` for all positive finite numbers.
@@ -71,38 +70,38 @@ pub(super) fn split_any(x: f64) -> (f64, f64) {
 
 /// `k ln 2 + log(1 + f + low)`.
 #[inline(always)]
-pub(super) fn log_of<A: Fma>(k: f64, f: f64, low: f64) -> f64 {
-    let s = f / (2.0 + f);
+pub(super) fn log_of<A: Fma, T: Lanes<f64>>(k: T, f: T, low: T) -> T {
+    let s = f / (T::of(2.0) + f);
     let z = s * s;
-    let half = 0.5 * f * f;
-    let (high, rest) = fast_two_sum(k * LN2_HIGH, f);
-    let tail = A::mad(s, A::mad(z, A::poly(z, &ATANH), half), A::mad(k, LN2_LOW, low));
-    high + (rest - A::mad(0.5 * f, f, -tail))
+    let half = T::of(0.5) * f * f;
+    let (high, rest) = fast_two_sum(k * T::of(LN2_HIGH), f);
+    let tail = A::mad(s, A::mad(z, A::poly(z, &ATANH), half), A::mad(k, T::of(LN2_LOW), low));
+    high + (rest - A::mad(T::of(0.5) * f, f, -tail))
 }
 
 /// `log(1 + f)` as a pair: some 66 bits.
 #[inline(always)]
-pub(super) fn log_pair<A: Fma>((f, low): Pair) -> Pair {
-    let (below, rest) = fast_two_sum(2.0, f);
+pub(super) fn log_pair<A: Fma, T: Lanes<f64>>((f, low): Pair<T>) -> Pair<T> {
+    let (below, rest) = fast_two_sum(T::of(2.0), f);
     let (s, s_low) = divide::<A, _>((f, low), (below, rest + low));
     let (z, z_low) = two_mul::<A, _>(s, s);
-    let z_low = A::mad(2.0 * s, s_low, z_low);
-    let (c, c_rest) = fast_two_sum(TWO_THIRDS.0, z * A::poly(z, &ATANH_LONG));
-    let c_low = c_rest + TWO_THIRDS.1;
+    let z_low = A::mad(T::of(2.0) * s, s_low, z_low);
+    let (c, c_rest) = fast_two_sum(T::of(TWO_THIRDS.0), z * A::poly(z, &ATANH_LONG));
+    let c_low = c_rest + T::of(TWO_THIRDS.1);
     let (u, u_low) = two_mul::<A, _>(s, z);
     let u_low = u_low + A::mad(s, z_low, s_low * z);
     let (v, v_low) = two_mul::<A, _>(u, c);
     let v_low = v_low + A::mad(u, c_low, u_low * c);
-    let (high, rest) = fast_two_sum(2.0 * s, v);
-    (high, rest + A::mad(2.0, s_low, v_low))
+    let (high, rest) = fast_two_sum(T::of(2.0) * s, v);
+    (high, rest + A::mad(T::of(2.0), s_low, v_low))
 }
 
 /// `k ln 2 + log(1 + f)` as a pair.
 #[inline(always)]
-pub(super) fn log_pair_of<A: Fma>(k: f64, f: Pair) -> Pair {
-    let (log, low) = log_pair::<A>(f);
-    let (high, rest) = fast_two_sum(k * LN2_HIGH, log);
-    (high, rest + A::mad(k, LN2_LOW, low))
+pub(super) fn log_pair_of<A: Fma, T: Lanes<f64>>(k: T, f: Pair<T>) -> Pair<T> {
+    let (log, low) = log_pair::<A, T>(f);
+    let (high, rest) = fast_two_sum(k * T::of(LN2_HIGH), log);
+    (high, rest + A::mad(k, T::of(LN2_LOW), low))
 }
 
 /// Puts in what a logarithm is at the ends of its domain.
@@ -130,22 +129,28 @@ pub type Log2 = LogTo<2>;
 pub type Log10 = LogTo<10>;
 
 impl<const BASE: u8> LogTo<BASE> {
+    #[inline(always)]
+    fn log<A: Fma, T: Lanes<f64>>(x: T) -> T {
+        let (k, m) = split(x);
+        Self::sum::<A, T>(k, m)
+    }
+
     /// The logarithm of `2^k m`.
     #[inline(always)]
-    fn sum<A: Fma>(k: f64, m: f64) -> f64 {
-        let f = m - 1.0;
+    fn sum<A: Fma, T: Lanes<f64>>(k: T, m: T) -> T {
+        let f = m - T::one();
         match BASE {
             2 => {
-                let (high, low) = in_units::<A>(log_pair::<A>((f, 0.0)), INV_LN2);
+                let (high, low) = in_units::<A, T>(log_pair::<A, T>((f, T::of(0.0))), INV_LN2);
                 let (sum, rest) = fast_two_sum(k, high);
                 sum + (rest + low)
             }
             10 => {
-                let (high, low) = in_units::<A>(log_pair::<A>((f, 0.0)), INV_LN10);
-                let (sum, rest) = fast_two_sum(k * LOG10_2.0, high);
-                sum + (rest + A::mad(k, LOG10_2.1, low))
+                let (high, low) = in_units::<A, T>(log_pair::<A, T>((f, T::of(0.0))), INV_LN10);
+                let (sum, rest) = fast_two_sum(k * T::of(LOG10_2.0), high);
+                sum + (rest + A::mad(k, T::of(LOG10_2.1), low))
             }
-            _ => log_of::<A>(k, f, 0.0),
+            _ => log_of::<A, T>(k, f, T::of(0.0)),
         }
     }
 
@@ -162,17 +167,14 @@ impl<const BASE: u8> LogTo<BASE> {
 
 /// The product of two pairs.
 #[inline(always)]
-fn in_units<A: Fma>(a: Pair, unit: Pair) -> Pair {
+fn in_units<A: Fma, T: Lanes<f64>>(a: Pair<T>, unit: Pair) -> Pair<T> {
+    let unit = (T::of(unit.0), T::of(unit.1));
     let (high, low) = two_mul::<A, _>(a.0, unit.0);
     (high, A::mad(a.0, unit.1, A::mad(a.1, unit.0, low)))
 }
 
 impl<const BASE: u8> Unary<f64> for LogTo<BASE> {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f64) -> f64 {
-        let (k, m) = split(x);
-        Self::sum::<A>(k, m)
-    }
+    in_lanes!(f64, f64, Self::log, 4);
 
     #[inline(always)]
     fn easy(x: f64) -> bool {
@@ -182,7 +184,7 @@ impl<const BASE: u8> Unary<f64> for LogTo<BASE> {
     #[inline(always)]
     fn full<A: Fma>(x: f64) -> f64 {
         let (k, m) = split_any(x);
-        ends(x, Self::sum::<A>(k, m))
+        ends(x, Self::sum::<A, f64>(k, m))
     }
 }
 
@@ -192,24 +194,24 @@ pub struct Log1p;
 
 /// `1 + u` for `u > -1` as `2^k (1 + f)`: `k`, and `f` as a pair; for `k = 0` the pair is `u` unrounded.
 #[inline(always)]
-pub(super) fn split_1p((u, u_low): Pair) -> (f64, Pair) {
-    let (y, rest) = two_sum(1.0, u);
-    let bits = y.to_bits().wrapping_add(TO_ONE);
-    let biased = bits >> 52;
-    let k = f64::from_bits(biased | INTEGER) - INTEGER_BIAS;
-    let m = f64::from_bits((bits & 0x000f_ffff_ffff_ffff).wrapping_add(ROOT_HALF));
+pub(super) fn split_1p<T: Lanes<f64>>((u, u_low): Pair<T>) -> (T, Pair<T>) {
+    let (y, rest) = two_sum(T::one(), u);
+    let bits = y.plus_bits(TO_ONE);
+    let biased = bits.right::<52>();
+    let k = biased.or_bits(INTEGER) - T::of(INTEGER_BIAS);
+    let m = bits.and_bits(0x000f_ffff_ffff_ffff).plus_bits(ROOT_HALF);
     // 2^(1-k); for k = 1024 it comes out as zero, and then so is the rest.
-    let unscale = 0.5 * f64::from_bits(2047u64.wrapping_sub(biased) << 52);
-    let (f, low) = fast_two_sum(m - 1.0, rest * unscale);
+    let unscale = T::of(0.5) * biased.bits_from(2047).left::<52>();
+    let (f, low) = fast_two_sum(m - T::one(), rest * unscale);
     (k, (f, u_low * unscale + low))
 }
 
 /// log1p of a pair, rounded once or so, for `-1 < u < 2^1023`.
 #[inline(always)]
-pub(super) fn log1p_of<A: Fma>(u: Pair) -> f64 {
+pub(super) fn log1p_of<A: Fma, T: Lanes<f64>>(u: Pair<T>) -> T {
     let (k, (f, low)) = split_1p(u);
     // The derivative 1 / (1 + f), to the few bits that the low part needs.
-    log_of::<A>(k, f, low * (1.0 - A::mad(-f, f, f)))
+    log_of::<A, T>(k, f, low * (T::one() - A::mad(-f, f, f)))
 }
 
 /// log1p to 2^-36, for `-1 < u < 2^1023`. In f64, `1 + u` is rounded, but its error is known.
@@ -219,11 +221,13 @@ pub(super) fn log1p_short<A: Fma>(u: f64) -> f64 {
     A::mad(k, std::f64::consts::LN_2, log_short::<A>(f) + low)
 }
 
+#[inline(always)]
+fn log1p<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    log1p_of::<A, T>((x, T::of(0.0))).signed(x)
+}
+
 impl Unary<f64> for Log1p {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f64) -> f64 {
-        log1p_of::<A>((x, 0.0)).copysign(x)
-    }
+    in_lanes!(f64, f64, log1p, 4);
 
     #[inline(always)]
     fn easy(x: f64) -> bool {

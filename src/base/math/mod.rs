@@ -64,6 +64,8 @@ mod power;
 mod root;
 mod single;
 mod trig;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 
 pub use arc::{Acos, Asin, Atan, Atan2};
 pub use drive::{Around, AroundKernel, Binary, Isa, Kernel, SUMS, Unary, kernel1, kernel1_around, kernel2};

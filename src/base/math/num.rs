@@ -3,42 +3,205 @@
 //! In: scalars. Out: scalars. The idea: every helper is branch-free and inlined, so that a loop around it becomes vector
 //! code of whatever width the enclosing function is compiled for.
 
+#[cfg(target_arch = "x86_64")]
+use super::wide::{Doubles, Singles};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// A float: f64, or f32 where it suffices.
-pub trait Num:
+/// What arithmetic is done with: a float, or several of them side by side.
+pub trait Arith:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
-    const ZERO: Self;
-    const ONE: Self;
-    /// `2^k + 1`, with `k` half of the bits of a number: its product splits a number into halves.
-    const SPLIT: Self;
-    /// A whole number of as many bits: what is counted beside numbers fills vectors as they do.
-    type Count: Copy + Default + PartialEq + From<bool> + From<u8> + Add<Output = Self::Count>;
+    /// `self * b + c`, rounded once.
     fn fused(self, b: Self, c: Self) -> Self;
+    /// `2^k + 1`, with `k` half of the bits of a number: its product splits a number into halves.
+    fn splitter() -> Self;
+    fn one() -> Self;
 }
 
-impl Num for f64 {
-    const ZERO: f64 = 0.0;
-    const ONE: f64 = 1.0;
-    const SPLIT: f64 = 134_217_729.0;
-    type Count = u64;
-    #[inline(always)]
-    fn fused(self, b: f64, c: f64) -> f64 {
-        self.mul_add(b, c)
-    }
+/// Floats of the type `T` that are computed side by side: a float itself, which is one of them, or some vectors.
+pub trait Lanes<T: Num>: Arith {
+    /// The same number in every lane.
+    fn of(x: T) -> Self;
+    fn abs(self) -> Self;
+    /// The sign of the other.
+    fn signed(self, sign: Self) -> Self;
+    /// The bound where a number is above it.
+    fn at_most(self, bound: T) -> Self;
+    /// The bound where a number is below it.
+    fn at_least(self, bound: T) -> Self;
+    /// The first where `self` is above the bound, else the other.
+    fn above(self, bound: T, yes: Self, no: Self) -> Self;
+    /// The first where `self` is the number, else the other.
+    fn equal(self, number: T, yes: Self, no: Self) -> Self;
+    /// The first where the lowest bit is set, else the other.
+    fn odd(self, yes: Self, no: Self) -> Self;
+    /// The bits as an integer: a number added to it, and it taken from a number; and so on.
+    fn plus_bits(self, bits: T::Bits) -> Self;
+    fn bits_from(self, bits: T::Bits) -> Self;
+    fn and_bits(self, bits: T::Bits) -> Self;
+    fn or_bits(self, bits: T::Bits) -> Self;
+    fn xor(self, bits: Self) -> Self;
+    fn left<const BY: i32>(self) -> Self;
+    fn right<const BY: i32>(self) -> Self;
 }
 
-impl Num for f32 {
-    const ZERO: f32 = 0.0;
-    const ONE: f32 = 1.0;
-    const SPLIT: f32 = 4097.0;
-    type Count = u32;
-    #[inline(always)]
-    fn fused(self, b: f32, c: f32) -> f32 {
-        self.mul_add(b, c)
-    }
+/// Lanes that are read from numbers of a type and written as such, which may be a narrower one.
+pub trait Moved<T>: Copy {
+    const COUNT: usize;
+    /// As many as there are lanes, with a number taken off each.
+    ///
+    /// # Safety
+    /// They are there.
+    unsafe fn load(from: *const T, less: Option<T>) -> Self;
+    /// # Safety
+    /// There is room for them.
+    unsafe fn store(self, to: *mut T);
 }
+
+/// A float: f64, or f32 where it suffices.
+pub trait Num: Lanes<Self> + Moved<Self> {
+    const ZERO: Self;
+    /// A whole number of as many bits: what is counted beside numbers fills vectors as they do.
+    type Bits: Copy + Default + PartialEq + From<bool> + From<u8> + Add<Output = Self::Bits>;
+    /// Several of them, where a machine computes those faster than the compiler's loop over one.
+    type Wide<const N: usize>: Lanes<Self> + Moved<Self>;
+}
+
+/// A float is one lane.
+macro_rules! float {
+    ($float:ident, $bits:ident, $splitter:expr, $wide:ident) => {
+        impl Arith for $float {
+            #[inline(always)]
+            fn fused(self, b: $float, c: $float) -> $float {
+                self.mul_add(b, c)
+            }
+
+            #[inline(always)]
+            fn splitter() -> $float {
+                $splitter
+            }
+
+            #[inline(always)]
+            fn one() -> $float {
+                1.0
+            }
+        }
+
+        impl Lanes<$float> for $float {
+            #[inline(always)]
+            fn of(x: $float) -> $float {
+                x
+            }
+
+            #[inline(always)]
+            fn abs(self) -> $float {
+                $float::abs(self)
+            }
+
+            #[inline(always)]
+            fn signed(self, sign: $float) -> $float {
+                self.copysign(sign)
+            }
+
+            #[inline(always)]
+            fn at_most(self, bound: $float) -> $float {
+                pick(self > bound, bound, self)
+            }
+
+            #[inline(always)]
+            fn at_least(self, bound: $float) -> $float {
+                pick(self < bound, bound, self)
+            }
+
+            #[inline(always)]
+            fn above(self, bound: $float, yes: $float, no: $float) -> $float {
+                pick(self > bound, yes, no)
+            }
+
+            #[inline(always)]
+            fn equal(self, number: $float, yes: $float, no: $float) -> $float {
+                pick(self == number, yes, no)
+            }
+
+            #[inline(always)]
+            fn odd(self, yes: $float, no: $float) -> $float {
+                pick(self.to_bits() & 1 != 0, yes, no)
+            }
+
+            #[inline(always)]
+            fn plus_bits(self, bits: $bits) -> $float {
+                $float::from_bits(self.to_bits().wrapping_add(bits))
+            }
+
+            #[inline(always)]
+            fn bits_from(self, bits: $bits) -> $float {
+                $float::from_bits(bits.wrapping_sub(self.to_bits()))
+            }
+
+            #[inline(always)]
+            fn and_bits(self, bits: $bits) -> $float {
+                $float::from_bits(self.to_bits() & bits)
+            }
+
+            #[inline(always)]
+            fn or_bits(self, bits: $bits) -> $float {
+                $float::from_bits(self.to_bits() | bits)
+            }
+
+            #[inline(always)]
+            fn xor(self, bits: $float) -> $float {
+                $float::from_bits(self.to_bits() ^ bits.to_bits())
+            }
+
+            #[inline(always)]
+            fn left<const BY: i32>(self) -> $float {
+                $float::from_bits(self.to_bits() << BY)
+            }
+
+            #[inline(always)]
+            fn right<const BY: i32>(self) -> $float {
+                $float::from_bits(self.to_bits() >> BY)
+            }
+        }
+
+        impl Num for $float {
+            const ZERO: $float = 0.0;
+            type Bits = $bits;
+            #[cfg(target_arch = "x86_64")]
+            type Wide<const N: usize> = $wide<N>;
+            #[cfg(not(target_arch = "x86_64"))]
+            type Wide<const N: usize> = $float;
+        }
+    };
+}
+
+float!(f64, u64, 134_217_729.0, Doubles);
+float!(f32, u32, 4097.0, Singles);
+
+macro_rules! moved {
+    ($float:ident, $stored:ident) => {
+        impl Moved<$stored> for $float {
+            const COUNT: usize = 1;
+
+            #[inline(always)]
+            unsafe fn load(from: *const $stored, less: Option<$stored>) -> $float {
+                // SAFETY: the caller's.
+                let x = unsafe { from.read_unaligned() };
+                less.map_or(x, |less| x - less) as $float
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $stored) {
+                // SAFETY: the caller's.
+                unsafe { to.write_unaligned(self as $stored) }
+            }
+        }
+    };
+}
+
+moved!(f64, f64);
+moved!(f64, f32);
+moved!(f32, f32);
 
 /// Whether the code is compiled for a machine with fused multiply-add. Without one, `f64::mul_add` is a library call of
 /// some 40 ns, so the choice is made by the type.
@@ -50,27 +213,31 @@ pub trait Fma: Copy + 'static {
 
     /// `a * b + c`, rounded once or twice.
     #[inline(always)]
-    fn mad<T: Num>(a: T, b: T, c: T) -> T {
+    fn mad<T: Arith>(a: T, b: T, c: T) -> T {
         if Self::FMA { a.fused(b, c) } else { a * b + c }
     }
 
     /// `c[0] + c[1] x + c[2] x² + …` by Horner's rule; from seven terms on the even and the odd ones side by side, since
     /// one chain is then so long that too few of the next elements fit the processor's window to keep it busy.
     #[inline(always)]
-    fn poly<T: Num, const N: usize>(x: T, c: &[T; N]) -> T {
+    fn poly<C: Num, T: Lanes<C>, const N: usize>(x: T, c: &[C; N]) -> T {
         if N < 7 {
-            return c.iter().rev().skip(1).fold(c[N - 1], |sum, &c| Self::mad(sum, x, c));
+            let mut sum = T::of(c[N - 1]);
+            for k in (0..N - 1).rev() {
+                sum = Self::mad(sum, x, T::of(c[k]));
+            }
+            return sum;
         }
         let square = x * x;
         let (mut i, mut j) = ((N - 1) & !1, (N - 2) | 1);
-        let (mut even, mut odd) = (c[i], c[j]);
+        let (mut even, mut odd) = (T::of(c[i]), T::of(c[j]));
         while i >= 2 {
             i -= 2;
-            even = Self::mad(even, square, c[i]);
+            even = Self::mad(even, square, T::of(c[i]));
         }
         while j >= 3 {
             j -= 2;
-            odd = Self::mad(odd, square, c[j]);
+            odd = Self::mad(odd, square, T::of(c[j]));
         }
         Self::mad(odd, x, even)
     }
@@ -106,14 +273,14 @@ pub(super) type Pair<T = f64> = (T, T);
 
 /// `a + b` with its error, for `|a| >= |b|` or `a == 0`.
 #[inline(always)]
-pub(super) fn fast_two_sum<T: Num>(a: T, b: T) -> Pair<T> {
+pub(super) fn fast_two_sum<T: Arith>(a: T, b: T) -> Pair<T> {
     let sum = a + b;
     (sum, (a - sum) + b)
 }
 
 /// `a + b` with its error.
 #[inline(always)]
-pub(super) fn two_sum<T: Num>(a: T, b: T) -> Pair<T> {
+pub(super) fn two_sum<T: Arith>(a: T, b: T) -> Pair<T> {
     let sum = a + b;
     let from_b = sum - a;
     (sum, (a - (sum - from_b)) + (b - from_b))
@@ -121,7 +288,7 @@ pub(super) fn two_sum<T: Num>(a: T, b: T) -> Pair<T> {
 
 /// `a * b` with its error. Without fused multiply-add the factors must stay below 2^996 (2^115 in f32).
 #[inline(always)]
-pub(super) fn two_mul<A: Fma, T: Num>(a: T, b: T) -> Pair<T> {
+pub(super) fn two_mul<A: Fma, T: Arith>(a: T, b: T) -> Pair<T> {
     let product = a * b;
     if A::FMA {
         return (product, a.fused(b, -product));
@@ -132,15 +299,15 @@ pub(super) fn two_mul<A: Fma, T: Num>(a: T, b: T) -> Pair<T> {
 
 /// Two summands of half the bits each.
 #[inline(always)]
-fn halves<T: Num>(a: T) -> Pair<T> {
-    let c = T::SPLIT * a;
+fn halves<T: Arith>(a: T) -> Pair<T> {
+    let c = T::splitter() * a;
     let high = c - (c - a);
     (high, a - high)
 }
 
 /// `c - a * b` with one rounding at most, where the result is known to need no more bits than a number has.
 #[inline(always)]
-pub(super) fn minus_product<A: Fma, T: Num>(c: T, a: T, b: T) -> T {
+pub(super) fn minus_product<A: Fma, T: Arith>(c: T, a: T, b: T) -> T {
     if A::FMA {
         return (-a).fused(b, c);
     }
@@ -150,8 +317,8 @@ pub(super) fn minus_product<A: Fma, T: Num>(c: T, a: T, b: T) -> T {
 
 /// The quotient of two pairs as a pair: good to some 2^-100 in its sum.
 #[inline(always)]
-pub(super) fn divide<A: Fma, T: Num>(a: Pair<T>, b: Pair<T>) -> Pair<T> {
-    let inverse = T::ONE / b.0;
+pub(super) fn divide<A: Fma, T: Arith>(a: Pair<T>, b: Pair<T>) -> Pair<T> {
+    let inverse = T::one() / b.0;
     let high = a.0 * inverse;
     let rest = minus_product::<A, T>(a.0, high, b.0) + A::mad(-high, b.1, a.1);
     (high, rest * inverse)

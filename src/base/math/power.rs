@@ -17,7 +17,7 @@ pub struct Pow;
 /// `y log(2^k m)` as a pair.
 #[inline(always)]
 fn exponent_of<A: Fma>(k: f64, m: f64, y: f64) -> Pair {
-    let (log, log_low) = log_pair_of::<A>(k, (m - 1.0, 0.0));
+    let (log, log_low) = log_pair_of::<A, _>(k, (m - 1.0, 0.0));
     let (high, low) = two_mul::<A, _>(y, log);
     (high, A::mad(y, log_low, low))
 }
@@ -51,7 +51,7 @@ impl Binary<f64> for Pow {
     fn fast<A: Fma>(x: f64, y: f64) -> f64 {
         let (k, m) = split(x);
         let (high, low) = exponent_of::<A>(k, m, y);
-        let (shifted, e) = exp_of_pair::<A>((high, low));
+        let (shifted, e) = exp_of_pair::<A, _>((high, low));
         (e.0 + e.1) * power(shifted)
     }
 
@@ -68,7 +68,7 @@ impl Binary<f64> for Pow {
         // Beyond 2^70 every x but one is out of range in one direction.
         let (high, low) = exponent_of::<A>(k, m, clamp(y, -1.2e21, 1.2e21));
         let low = pick(high.abs() > 750.0, 0.0, low);
-        let (shifted, e) = exp_of_pair::<A>((clamp(high, -750.0, 712.0), low));
+        let (shifted, e) = exp_of_pair::<A, _>((clamp(high, -750.0, 712.0), low));
         special(x, y, scale(e.0 + e.1, shifted))
     }
 }
@@ -77,7 +77,7 @@ impl Binary<f32> for Pow {
     #[inline(always)]
     fn fast<A: Fma>(x: f32, y: f32) -> f32 {
         let (k, m) = split(x as f64);
-        exp2_short::<A>(clamp(y as f64 * Log2::sum_f32::<A>(k, m), -200.0, 200.0)) as f32
+        exp2_short::<A, _>(clamp(y as f64 * Log2::sum_f32::<A>(k, m), -200.0, 200.0)) as f32
     }
 
     #[inline(always)]
@@ -89,7 +89,7 @@ impl Binary<f32> for Pow {
     fn full<A: Fma>(x: f32, y: f32) -> f32 {
         let (k, m) = split(x.abs() as f64);
         let log = Log2::sum_f32::<A>(k, m);
-        let plain = exp2_short::<A>(clamp(clamp(y as f64, -1e30, 1e30) * log, -200.0, 200.0));
+        let plain = exp2_short::<A, _>(clamp(clamp(y as f64, -1e30, 1e30) * log, -200.0, 200.0));
         special(x as f64, y as f64, plain) as f32
     }
 }

@@ -5,8 +5,8 @@
 //! largest terms last and with their errors) and the low bits of `n` choose. Beyond `LIMIT` the standard library.
 //! f32: in f64 with two parts of `π/2` and half as many terms.
 
-use super::drive::Unary;
-use super::num::{Fma, Pair, divide, fast_two_sum, minus_product, pick, two_mul};
+use super::drive::{Unary, in_lanes};
+use super::num::{Fma, Lanes, Pair, divide, fast_two_sum, minus_product, two_mul};
 
 /// Adding it rounds to an integer, which are then the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -55,22 +55,22 @@ const SIN_HALF_TURN: [f64; 5] = [
 
 /// `n` as the low bits of a number, and `r` as a pair: for `|x|` up to `LIMIT`.
 #[inline(always)]
-fn reduce<A: Fma>(x: f64) -> (u64, Pair) {
-    let shifted = A::mad(x, std::f64::consts::FRAC_2_PI, ROUND);
-    let n = shifted - ROUND;
-    let first = minus_product::<A, _>(x, n, HALF_PI[0]);
-    let (second, error) = two_mul::<A, _>(n, HALF_PI[1]);
+fn reduce<A: Fma, T: Lanes<f64>>(x: T) -> (T, Pair<T>) {
+    let shifted = A::mad(x, T::of(std::f64::consts::FRAC_2_PI), T::of(ROUND));
+    let n = shifted - T::of(ROUND);
+    let first = minus_product::<A, _>(x, n, T::of(HALF_PI[0]));
+    let (second, error) = two_mul::<A, _>(n, T::of(HALF_PI[1]));
     let r = first - second;
     let rest = (first - r) - second;
-    (shifted.to_bits(), (r, rest - A::mad(n, HALF_PI[2], error)))
+    (shifted, (r, rest - A::mad(n, T::of(HALF_PI[2]), error)))
 }
 
 /// sin and cos of a pair of up to π/4, each as a pair whose first part may be off by the second.
 #[inline(always)]
-fn sin_cos<A: Fma>((r, low): Pair) -> (Pair, Pair) {
+fn sin_cos<A: Fma, T: Lanes<f64>>((r, low): Pair<T>) -> (Pair<T>, Pair<T>) {
     let z = r * r;
-    let half = 0.5 * z;
-    let (one, rest) = fast_two_sum(1.0, -half);
+    let half = T::of(0.5) * z;
+    let (one, rest) = fast_two_sum(T::one(), -half);
     let sin = A::mad(low, one, r * z * A::poly(z, &SIN));
     let cos = A::mad(z * z, A::poly(z, &COS), A::mad(-r, low, rest));
     ((r, sin), (one, cos))
@@ -78,154 +78,117 @@ fn sin_cos<A: Fma>((r, low): Pair) -> (Pair, Pair) {
 
 /// The sine of `x + quarters π/2`.
 #[inline(always)]
-fn turn<A: Fma>(x: f64, quarters: u64) -> f64 {
-    let (n, r) = reduce::<A>(x);
-    let n = n.wrapping_add(quarters);
-    let (sin, cos) = sin_cos::<A>(r);
-    let value = pick(n & 1 == 0, sin.0 + sin.1, cos.0 + cos.1);
-    f64::from_bits(value.to_bits() ^ ((n & 2) << 62))
+fn turn<A: Fma, T: Lanes<f64>>(x: T, quarters: u64) -> T {
+    let (n, r) = reduce::<A, T>(x);
+    let n = n.plus_bits(quarters);
+    let (sin, cos) = sin_cos::<A, T>(r);
+    let value = n.odd(cos.0 + cos.1, sin.0 + sin.1);
+    value.xor(n.and_bits(2).left::<62>())
+}
+
+#[inline(always)]
+fn sin<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    // The sum loses the sign of zero.
+    x.equal(0.0, x, turn::<A, T>(x, 0))
+}
+
+#[inline(always)]
+fn cos<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    turn::<A, T>(x, 1)
+}
+
+#[inline(always)]
+fn tan<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    let (n, r) = reduce::<A, T>(x);
+    let (sin, cos) = sin_cos::<A, T>(r);
+    let (sin, cos) = (fast_two_sum(sin.0, sin.1), fast_two_sum(cos.0, cos.1));
+    let above = (n.odd(cos.0, sin.0), n.odd(cos.1, sin.1));
+    let below = (n.odd(-sin.0, cos.0), n.odd(-sin.1, cos.1));
+    let (high, low) = divide::<A, _>(above, below);
+    x.equal(0.0, x, high + low)
 }
 
 /// The sine of `x + half π`, where `half` is 0 or 1/2, to the accuracy of f32: one polynomial over a half turn is
 /// cheaper than two over a quarter.
 #[inline(always)]
-fn half_turn_f32<A: Fma>(x: f64, half: f64) -> f32 {
-    let shifted = A::mad(x, std::f64::consts::FRAC_1_PI, half) + ROUND;
-    let n = (shifted - ROUND) - half;
-    let r = A::mad(-n, PI_F32.1, A::mad(-n, PI_F32.0, x));
+fn half_turn_f32<A: Fma, T: Lanes<f64>>(x: T, half: f64) -> T {
+    let shifted = A::mad(x, T::of(std::f64::consts::FRAC_1_PI), T::of(half)) + T::of(ROUND);
+    let n = (shifted - T::of(ROUND)) - T::of(half);
+    let r = A::mad(n, T::of(-PI_F32.1), A::mad(n, T::of(-PI_F32.0), x));
     let z = r * r;
-    let sin = r * A::mad(z, A::poly(z, &SIN_HALF_TURN), 1.0);
-    f64::from_bits(sin.to_bits() ^ (shifted.to_bits() << 63)) as f32
+    let sin = r * A::mad(z, A::poly(z, &SIN_HALF_TURN), T::one());
+    sin.xor(shifted.left::<63>())
 }
 
 #[inline(always)]
-fn reduce_f32<A: Fma>(x: f64) -> (u64, f64) {
-    let shifted = A::mad(x, std::f64::consts::FRAC_2_PI, ROUND);
-    let n = shifted - ROUND;
-    (shifted.to_bits(), A::mad(-n, HALF_PI_F32.1, A::mad(-n, HALF_PI_F32.0, x)))
+fn sin_f32<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    half_turn_f32::<A, T>(x, 0.0)
 }
 
 #[inline(always)]
-fn sin_cos_f32<A: Fma>(r: f64) -> (f64, f64) {
-    let z = r * r;
-    let sin = r * A::mad(z, A::poly(z, &SIN_F32), 1.0);
-    let cos = A::mad(z, A::mad(z, A::poly(z, &COS_F32), -0.5), 1.0);
-    (sin, cos)
+fn cos_f32<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    half_turn_f32::<A, T>(x, 0.5)
 }
 
-/// The three functions, without the arguments beyond the limit.
-trait Periodic: Copy {
-    fn near<A: Fma>(x: f64) -> f64;
-    fn near_f32<A: Fma>(x: f64) -> f32;
-    fn far(x: f64) -> f64;
+#[inline(always)]
+fn tan_f32<A: Fma, T: Lanes<f64>>(x: T) -> T {
+    let shifted = A::mad(x, T::of(std::f64::consts::FRAC_2_PI), T::of(ROUND));
+    let n = shifted - T::of(ROUND);
+    let r = A::mad(n, T::of(-HALF_PI_F32.1), A::mad(n, T::of(-HALF_PI_F32.0), x));
+    let z = r * r;
+    let sin = r * A::mad(z, A::poly(z, &SIN_F32), T::one());
+    let cos = A::mad(z, A::mad(z, A::poly(z, &COS_F32), T::of(-0.5)), T::one());
+    shifted.odd(-cos, sin) / shifted.odd(sin, cos)
 }
 
 #[derive(Clone, Copy)]
 pub struct Sin;
-
-impl Periodic for Sin {
-    #[inline(always)]
-    fn near<A: Fma>(x: f64) -> f64 {
-        // The sum loses the sign of zero.
-        pick(x == 0.0, x, turn::<A>(x, 0))
-    }
-
-    #[inline(always)]
-    fn near_f32<A: Fma>(x: f64) -> f32 {
-        half_turn_f32::<A>(x, 0.0)
-    }
-
-    fn far(x: f64) -> f64 {
-        x.sin()
-    }
-}
-
 #[derive(Clone, Copy)]
 pub struct Cos;
-
-impl Periodic for Cos {
-    #[inline(always)]
-    fn near<A: Fma>(x: f64) -> f64 {
-        turn::<A>(x, 1)
-    }
-
-    #[inline(always)]
-    fn near_f32<A: Fma>(x: f64) -> f32 {
-        half_turn_f32::<A>(x, 0.5)
-    }
-
-    fn far(x: f64) -> f64 {
-        x.cos()
-    }
-}
-
 #[derive(Clone, Copy)]
 pub struct Tan;
 
-impl Periodic for Tan {
-    #[inline(always)]
-    fn near<A: Fma>(x: f64) -> f64 {
-        let (n, r) = reduce::<A>(x);
-        let (sin, cos) = sin_cos::<A>(r);
-        let (sin, cos) = (fast_two_sum(sin.0, sin.1), fast_two_sum(cos.0, cos.1));
-        let odd = n & 1 != 0;
-        let above = (pick(odd, cos.0, sin.0), pick(odd, cos.1, sin.1));
-        let below = (pick(odd, -sin.0, cos.0), pick(odd, -sin.1, cos.1));
-        let (high, low) = divide::<A, _>(above, below);
-        pick(x == 0.0, x, high + low)
-    }
+/// A function up to the limit, and beyond that the standard library's.
+macro_rules! periodic {
+    ($name:ident, $near:ident, $near_f32:ident, $far:expr) => {
+        impl Unary<f64> for $name {
+            in_lanes!(f64, f64, $near, 2);
 
-    #[inline(always)]
-    fn near_f32<A: Fma>(x: f64) -> f32 {
-        let (n, r) = reduce_f32::<A>(x);
-        let (sin, cos) = sin_cos_f32::<A>(r);
-        let odd = n & 1 != 0;
-        (pick(odd, -cos, sin) / pick(odd, sin, cos)) as f32
-    }
+            #[inline(always)]
+            fn easy(x: f64) -> bool {
+                !(x.abs() > LIMIT)
+            }
 
-    fn far(x: f64) -> f64 {
-        x.tan()
-    }
+            #[inline(always)]
+            fn rare(x: f64) -> bool {
+                x.abs() > LIMIT
+            }
+
+            fn slow(x: f64) -> f64 {
+                $far(x)
+            }
+        }
+
+        impl Unary<f32> for $name {
+            in_lanes!(f32, f64, $near_f32, 4);
+
+            #[inline(always)]
+            fn easy(x: f32) -> bool {
+                !(x.abs() > LIMIT_F32)
+            }
+
+            #[inline(always)]
+            fn rare(x: f32) -> bool {
+                x.abs() > LIMIT_F32
+            }
+
+            fn slow(x: f32) -> f32 {
+                $far(x as f64) as f32
+            }
+        }
+    };
 }
 
-impl<F: Periodic> Unary<f64> for F {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f64) -> f64 {
-        F::near::<A>(x)
-    }
-
-    #[inline(always)]
-    fn easy(x: f64) -> bool {
-        !(x.abs() > LIMIT)
-    }
-
-    #[inline(always)]
-    fn rare(x: f64) -> bool {
-        x.abs() > LIMIT
-    }
-
-    fn slow(x: f64) -> f64 {
-        F::far(x)
-    }
-}
-
-impl<F: Periodic> Unary<f32> for F {
-    #[inline(always)]
-    fn fast<A: Fma>(x: f32) -> f32 {
-        F::near_f32::<A>(x as f64)
-    }
-
-    #[inline(always)]
-    fn easy(x: f32) -> bool {
-        !(x.abs() > LIMIT_F32)
-    }
-
-    #[inline(always)]
-    fn rare(x: f32) -> bool {
-        x.abs() > LIMIT_F32
-    }
-
-    fn slow(x: f32) -> f32 {
-        F::far(x as f64) as f32
-    }
-}
+periodic!(Sin, sin, sin_f32, f64::sin);
+periodic!(Cos, cos, cos_f32, f64::cos);
+periodic!(Tan, tan, tan_f32, f64::tan);

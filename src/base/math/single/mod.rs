@@ -12,7 +12,7 @@ mod exp;
 mod hyper;
 mod log;
 
-use super::num::pick;
+use super::num::{Lanes, pick};
 
 /// Adding it rounds to an integer; the sum's low bits are that integer plus the bias of exponents.
 const ROUND: f32 = 12_582_912.0 + 127.0;
@@ -23,8 +23,8 @@ const LN2_LOW: f32 = 1.428_606_8e-6;
 
 /// `2^n` from `n + ROUND`, for exponents of normal numbers.
 #[inline(always)]
-fn power(shifted: f32) -> f32 {
-    f32::from_bits(shifted.to_bits() << 23)
+fn power<T: Lanes<f32>>(shifted: T) -> T {
+    shifted.left::<23>()
 }
 
 /// `value` times `2^n` given as `n + ROUND`, rounded once, for `n` from -152 to 130 and values near one.
