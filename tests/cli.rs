@@ -541,6 +541,13 @@ fn products_are_the_same_for_any_number_of_threads() {
             d = sum(a[:7, :, none] * b[none, :, :9], axis=1) - c[:7, :9]
             if max(abs(d)) > 1e-11 { print("differs from sums of products", max(abs(d))) }
         }
+        for s in ((1, 300_001), (5, 70_000), (300, 4100), (3000, 90), (40_001, 33)) {
+            m, k = s
+            a = randn(m, k); v = randn(k); w = randn(m); t = copy(a.T)
+            for b in (a @ v, v @ t, w @ a, t @ w, relu(a @ v - 1), f32(w) @ f32(a) + 1) { print(sum(b), sum(abs(b)), b[size(b) // 2]) }
+            if max(abs(a @ v - sum(a * v, axis=1))) > 1e-9 { print("differs from sums of rows") }
+            if max(abs(w @ a - sum(w[:, none] * a, axis=0))) > 1e-9 { print("differs from sums of lines") }
+        }
     "#;
     let said: Vec<String> = ["1", "2", "5"]
         .iter()
@@ -550,5 +557,5 @@ fn products_are_the_same_for_any_number_of_threads() {
             String::from_utf8_lossy(&out.stdout).into_owned()
         })
         .collect();
-    assert!(said[0].lines().count() == 5 && said.iter().all(|s| *s == said[0]), "{said:#?}");
+    assert!(said[0].lines().count() == 35 && said.iter().all(|s| *s == said[0]), "{said:#?}");
 }

@@ -10,6 +10,7 @@ use super::map::Map;
 use super::panels::{self, Panels};
 use super::simd;
 use super::tasks::{self, Shared};
+use super::thin::Thin;
 use super::{Whole, loads};
 use crate::base::{Buffer, DType, Fault, Layout, Result, Shape, half, product};
 use crate::device::{Bound, Memory, Program};
@@ -181,6 +182,17 @@ impl Contract {
             let follow = |at: usize, size: (usize, usize)| unsafe {
                 then.inspect(|map| self.follow(map, memory, at, size));
             };
+            if let Some(thin) = whole.thin()
+                && let Some(lanes) = simd::thin(self.ins[0].dtype)
+            {
+                let size = |count: usize| if n == 1 { (count, 1) } else { (1, count) };
+                // SAFETY: as above.
+                let done = unsafe { thin.run(lanes, |at, count| follow(at_c + at, size(count))) };
+                // As for the panels: without room the crate does it.
+                if done.is_ok() || crate::base::interrupt::asked() {
+                    return;
+                }
+            }
             if let Some(panels) = whole.in_tiles(self.ins[0].dtype) {
                 // Ctrl-C is looked at by `batches`; who is one of many finds the team busy.
                 // SAFETY: as above.
@@ -309,6 +321,11 @@ impl<T> Side<T> {
         let by = row as isize * self.row + column as isize * self.column;
         Side { at: self.at.wrapping_offset(by), ..self }
     }
+
+    /// Columns for rows.
+    fn turned(self) -> Side<T> {
+        Side { at: self.at, row: self.column, column: self.row }
+    }
 }
 
 /// `c = a @ b`, with m rows, n columns and a depth of k.
@@ -324,6 +341,18 @@ impl<T: Float> Product<T> {
     /// Some of its rows, columns and depth, each from where on and how many.
     fn part(&self, (i, m): (usize, usize), (j, n): (usize, usize), (l, k): (usize, usize)) -> Product<T> {
         Product { a: self.a.from(i, l), b: self.b.from(l, j), c: self.c.from(i, j), sizes: (m, n, k) }
+    }
+
+    /// The product of a matrix and a vector, on either side.
+    fn thin(&self) -> Option<Thin<T>> {
+        let (m, n, depth) = self.sizes;
+        let (matrix, vector, step, rows) = match (m, n) {
+            (_, 1) => (self.a, self.b.at, self.b.row, m),
+            (1, _) => (self.b.turned(), self.a.at, self.a.column, n),
+            _ => return None,
+        };
+        let matrix = panels::Side { at: matrix.at.cast_const(), row: matrix.row, column: matrix.column };
+        Some(Thin { matrix, vector, step, out: self.c.at, rows, depth }).filter(Thin::suits)
     }
 
     /// The product by tiles of our own, where the CPU has them and they are filled.

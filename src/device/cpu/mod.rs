@@ -17,6 +17,7 @@ mod simd;
 mod step;
 mod tasks;
 mod team;
+mod thin;
 mod tile;
 
 use super::{Device, Memory, Program};

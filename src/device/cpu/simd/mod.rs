@@ -13,6 +13,7 @@ mod ops;
 mod product;
 mod quotient;
 mod short;
+mod thin;
 mod vector;
 
 use crate::base::DType;
@@ -22,6 +23,7 @@ pub use lanes::{LANES, SIDES};
 use ops::{Add, Div, Made, Max, Min, Mul, Op, Plain, Squared, Sub, Swapped};
 pub use product::{ROWS, Tile};
 pub use short::{Lie, Short};
+pub use thin::{Dots, Weighted};
 use vector::{Four, Vector};
 
 /// Computes `n` elements from two or three operands; bit i of the mask says that operand i is one number. `out` may be an
@@ -210,6 +212,34 @@ macro_rules! path {
                 match dtype {
                     DType::F64 => Some((tile_of::<$v64>, 2 * <$v64>::N)),
                     DType::F32 => Some((tile_of::<$v32>, 2 * <$v32>::N)),
+                    _ => None,
+                }
+            }
+
+            $(#[$feature])?
+            unsafe fn dots_of<V: Vector>(rows: usize, depth: usize, a: *const u8, row: isize, v: *const u8, out: *mut u8) {
+                // SAFETY: passed on.
+                unsafe { thin::dots::<V>(rows, depth, a, row, v, out) }
+            }
+
+            $(#[$feature])?
+            unsafe fn weighted_of<V: Vector>(
+                depth: usize,
+                n: usize,
+                a: *const u8,
+                line: isize,
+                v: *const u8,
+                step: isize,
+                out: *mut u8,
+            ) {
+                // SAFETY: passed on.
+                unsafe { thin::weighted::<V>(depth, n, a, line, v, step, out) }
+            }
+
+            pub fn thin(dtype: DType) -> Option<(Dots, Weighted)> {
+                match dtype {
+                    DType::F64 => Some((dots_of::<$v64>, weighted_of::<$v64>)),
+                    DType::F32 => Some((dots_of::<$v32>, weighted_of::<$v32>)),
                     _ => None,
                 }
             }
@@ -487,6 +517,17 @@ pub fn tile(dtype: DType) -> Option<(Tile, usize)> {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2::tile(dtype),
         _ => None,
+    }
+}
+
+/// What multiplies a matrix by a vector: sums along rows, and sums of lines.
+pub fn thin(dtype: DType) -> Option<(Dots, Weighted)> {
+    match Isa::chosen() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => avx512::thin(dtype),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => avx2::thin(dtype),
+        _ => baseline::thin(dtype),
     }
 }
 
