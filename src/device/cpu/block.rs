@@ -51,6 +51,13 @@ pub(super) struct Operand {
     pub(super) single: bool,
 }
 
+impl Operand {
+    /// Whether what lies on the innermost axis is read in place, or is one number.
+    fn along(&self) -> bool {
+        matches!(self.strides[..], [.., 0 | 1])
+    }
+}
+
 enum Source {
     Slot(usize),
     Position { fill: PositionFn, ins: SmallVec<[(usize, usize); 2]> },
@@ -243,6 +250,39 @@ impl Code {
         Some(unsafe { memory.pointer(slot, load.size).offset(load.offset * load.size as isize) })
     }
 
+    /// Whether a load lies along the innermost axis, or is one number on all of it.
+    pub(super) fn lies_along(&self, reg: Reg) -> bool {
+        self.loads.get(reg as usize).is_some_and(|l| matches!(l.from, Source::Slot(_)) && l.along())
+    }
+
+    /// Where such a load has position `start`, and whether it is one number on the rest of that line.
+    pub(super) fn along(&self, memory: &Memory, reg: Reg, start: usize) -> (*const u8, bool) {
+        let load = &self.loads[reg as usize];
+        let Source::Slot(slot) = load.from else { return (std::ptr::null(), true) };
+        let at =
+            if load.contiguous { start as isize } else { self.place(load, start / self.row(), start % self.row()) };
+        // SAFETY: layouts stay inside their arrays.
+        let at = unsafe { memory.pointer(slot, load.size).offset((load.offset + at) * load.size as isize) };
+        (at, load.strides.last() == Some(&0))
+    }
+
+    /// Bytes from one line of a load to the next, of the lines along the innermost axis.
+    pub(super) fn line_stride(&self, reg: Reg) -> isize {
+        let load = &self.loads[reg as usize];
+        load.strides.iter().rev().nth(1).map_or(0, |s| s * load.size as isize)
+    }
+
+    /// Elements from a load's first to that in a line and column.
+    fn place(&self, load: &Operand, mut line: usize, column: usize) -> isize {
+        let last = self.dims.len() - 1;
+        let mut at = column as isize * load.strides[last];
+        for k in (0..last).rev() {
+            at += (line % self.dims[k]) as isize * load.strides[k];
+            line /= self.dims[k];
+        }
+        at
+    }
+
     /// Whether it is one pass, whose lane asks for memory itself.
     pub fn one_pass(&self) -> bool {
         self.one_pass
@@ -355,13 +395,8 @@ impl Code {
             if load.contiguous {
                 return (base.add(start * load.size), false);
             }
-            if column + n <= row && matches!(load.strides[last], 0 | 1) {
-                let mut at = column as isize * load.strides[last];
-                let mut line = line;
-                for k in (0..last).rev() {
-                    at += (line % self.dims[k]) as isize * load.strides[k];
-                    line /= self.dims[k];
-                }
+            if column + n <= row && load.along() {
+                let at = self.place(load, line, column);
                 return (base.offset(at * load.size as isize), load.strides[last] == 0);
             }
             if n == tile::SIDE * tile::SIDE && start % n == 0 && self.dims.ends_with(&[tile::SIDE; 2]) {

@@ -68,6 +68,15 @@ impl Folds {
         Ok(())
     }
 
+    /// Bytes from one line of a load to the next.
+    fn line_bytes(&self, reg: u16) -> isize {
+        // Lines of what lies in one piece may have been merged into one.
+        match self.code.loads[reg as usize].contiguous {
+            true => (self.inner * self.code.size_of(reg)) as isize,
+            false => self.code.line_stride(reg),
+        }
+    }
+
     /// Folds some lines of `width` columns into accumulators, in levels of `RADIX` lines.
     ///
     /// # Safety
@@ -91,7 +100,7 @@ impl Folds {
                 // SAFETY: within the arrays.
                 unsafe {
                     let (ins, single) = self.operands(memory, made.args, (n * at + line) * inner + first);
-                    let strides = made.args.map(|r| inner * self.code.size_of(r));
+                    let strides = made.args.map(|r| self.line_bytes(r));
                     levels[0].add_made(made, ins, strides, single, lines.end - line);
                 }
                 line = lines.end;
@@ -220,7 +229,7 @@ impl Levels {
         }
     }
 
-    /// Takes what `count` lines of two operands make.
+    /// Takes what `count` lines of two operands make, so many bytes from one line to the next.
     ///
     /// # Safety
     /// Each line holds `width` elements, or one where single.
@@ -228,11 +237,10 @@ impl Levels {
         &mut self,
         made: &MadeFold,
         mut ins: [*const u8; 2],
-        strides: [usize; 2],
+        strides: [isize; 2],
         single: u8,
         mut count: usize,
     ) {
-        let strides = [0, 1].map(|i| if single & 1 << i == 0 { strides[i] as isize } else { 0 });
         while count > 0 {
             let at = self.at(0);
             let some = count.min(RADIX - self.counts[0]);

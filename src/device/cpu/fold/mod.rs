@@ -92,7 +92,7 @@ impl Folds {
             Ok(Target { reg: o.reg, slot: o.slot, fold: o.fold, dtype, functions })
         };
         let outs: Vec<Target> = outs.iter().map(target).collect::<Result<_>>()?;
-        let made = made(&code, &outs);
+        let made = made(&code, &outs, folded, inner);
         Ok(Folds { code, packs, short, made, outs, outer, folded, inner })
     }
 
@@ -101,11 +101,18 @@ impl Folds {
     }
 }
 
-/// The fold of what one step makes of operands that lie as needed: then no block is stored between.
-fn made(code: &Code, outs: &[Target]) -> Option<MadeFold> {
+/// The fold of what one step makes of operands that lie as needed: then no block is stored between. They do where every run that is
+/// folded, or every line, lies along the innermost axis.
+fn made(code: &Code, outs: &[Target], folded: usize, inner: usize) -> Option<MadeFold> {
     let ([step], [out]) = (&code.steps[..], outs) else { return None };
     let made = step.made.filter(|_| step.result == out.reg)?;
-    let lies = |r: u16| code.loads.get(r as usize).is_some_and(|l| l.contiguous || l.single);
+    let runs = match code.dims[..] {
+        [.., last] if inner == 1 => last % folded.max(1) == 0,
+        [.., lines, last] => last == inner && lines % folded.max(1) == 0,
+        _ => false,
+    };
+    let whole = |r: u16| code.loads.get(r as usize).is_some_and(|l| l.contiguous || l.single);
+    let lies = |r: u16| whole(r) || runs && code.lies_along(r);
     made_fold(out.fold, &made, out.dtype).filter(|f| f.args.iter().all(|&r| lies(r)))
 }
 

@@ -128,21 +128,10 @@ impl Folds {
         f.segments.filter(|_| self.is_far(f) && !ahead::reads())
     }
 
-    /// Where two loads that lie as needed have position `start`, and which of them are one number.
-    ///
-    /// # Safety
-    /// Within the domain.
-    pub(super) unsafe fn operands(&self, memory: &Memory, args: [u16; 2], start: usize) -> ([*const u8; 2], u8) {
-        let mut single = 0;
-        let ins = [0, 1].map(|i| match self.code.in_place(memory, args[i]) {
-            // SAFETY: the caller's.
-            Some(base) => unsafe { base.add(start * self.code.size_of(args[i])) },
-            None => {
-                single |= 1 << i;
-                self.code.single_at(memory, args[i] as usize)
-            }
-        });
-        (ins, single)
+    /// Where two loads that lie as needed have position `start`, and which of them are one number from there on.
+    pub(super) fn operands(&self, memory: &Memory, args: [u16; 2], start: usize) -> ([*const u8; 2], u8) {
+        let [a, b] = args.map(|r| self.code.along(memory, r, start));
+        ([a.0, b.0], a.1 as u8 | (b.1 as u8) << 1)
     }
 
     /// Folds positions `from .. to` into one value per output: per block, then pairwise over the blocks.

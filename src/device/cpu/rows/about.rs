@@ -107,8 +107,8 @@ impl About {
         let pivots = to.pivots.as_ptr().cast::<u8>();
         // SAFETY: the caller's; the pivots are the same line again and again.
         unsafe {
-            to.sums.add_made(&self.sums, [from, pivots], [stride, 0], 0, count);
-            to.squares.add_made(&self.squares, [from, pivots], [stride, 0], 0, count);
+            to.sums.add_made(&self.sums, [from, pivots], [stride as isize, 0], 0, count);
+            to.squares.add_made(&self.squares, [from, pivots], [stride as isize, 0], 0, count);
         }
         to.lines += count;
     }

@@ -220,7 +220,8 @@ impl Columns {
                         let ins = made.args.map(at);
                         let single = made.args.map(|r| matches!(self.staged.level[r as usize], Level::One(_)));
                         let mask = single[0] as u8 | (single[1] as u8) << 1;
-                        levels.add_made(made, ins.map(|i| i.0), ins.map(|i| i.1), mask, lines.len());
+                        let strides = [0, 1].map(|i| if single[i] { 0 } else { ins[i].1 as isize });
+                        levels.add_made(made, ins.map(|i| i.0), strides, mask, lines.len());
                     }
                     None => {
                         let (from, stride) = at(f.arg);
@@ -256,7 +257,10 @@ impl Columns {
                     if let Some(made) = &f.made {
                         let single = made.args.map(|r| frame.single[r as usize]);
                         let mask = single[0] as u8 | (single[1] as u8) << 1;
-                        let strides = made.args.map(|r| tile.width * self.code.size_of(r));
+                        let strides = [0, 1].map(|i| {
+                            let bytes = tile.width * self.code.size_of(made.args[i]);
+                            if single[i] { 0 } else { bytes as isize }
+                        });
                         levels.add_made(made, made.args.map(|r| frame.at[r as usize]), strides, mask, count);
                         continue;
                     }
