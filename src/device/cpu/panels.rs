@@ -11,6 +11,7 @@
 
 use super::simd::{ROWS, Tile};
 use super::tasks::{self, Shared};
+use crate::base::ahead::{self, LINE};
 use crate::base::{Buffer, Result};
 
 /// The most steps of depth in a panel: what a tile reads of the second side is then 20 KB.
@@ -18,10 +19,13 @@ const DEPTH: usize = 320;
 /// The most rows and columns whose panels are packed at once: 5 MB of f64 a side.
 const SIDE: usize = 2040;
 /// Bytes of the first side's panel that a block of the result goes through again and again: part of a second-level cache.
-const BLOCK: usize = 200 << 10;
+const BLOCK: usize = 300 << 10;
 /// Rows and columns of a block at least: what is read of the second side should be used a few times, and a row of a block is gone
 /// through by what follows the product.
 const LEAST: (usize, usize) = (4 * ROWS, 256);
+
+/// Strips that are packed together: lines of the cache that lie in a row.
+const BESIDE: usize = 4;
 
 /// A matrix in memory: its first element, and how many elements the next row and the next column are away.
 #[derive(Clone, Copy)]
@@ -107,16 +111,22 @@ impl<T: Number> Panels<T> {
     /// # Safety
     /// They are there, and so is the room.
     unsafe fn pack(&self, side: Side<T>, (l, k): Part, (i, m): Part, together: usize, to: Shared<T>) -> Result<()> {
-        // Some 32 KB a task.
-        let some = ((32 << 10) / (together * k * size_of::<T>())).max(1) * together;
+        // Some 64 KB a task.
+        let some = ((64 << 10) / (together * k * size_of::<T>())).max(BESIDE) * together;
         tasks::run(m.div_ceil(some), m * k / 2, |t| {
             // Whole, not field by field.
             let (to, side) = (to, side);
-            for at in (t * some..((t + 1) * some).min(m)).step_by(together) {
+            let (mut at, end) = (t * some, ((t + 1) * some).min(m));
+            while at < end {
                 // SAFETY: the caller's; each strip is one task's.
                 unsafe {
                     let from = side.at.offset((i + at) as isize * side.row + l as isize * side.column);
-                    strip(Side { at: from, ..side }, together.min(m - at), together, k, to.get().add(at * k));
+                    let (from, to) = (Side { at: from, ..side }, to.get().add(at * k));
+                    at += match (together, end - at >= BESIDE * together && side.row == 1) {
+                        (8, true) => strips::<T, 8>(from, k, to),
+                        (16, true) => strips::<T, 16>(from, k, to),
+                        _ => strip(from, together.min(m - at), together, k, to),
+                    };
                 }
             }
         })
@@ -146,8 +156,13 @@ impl<T: Number> Panels<T> {
         tasks::run(down.len() * across.len(), work / 40, |p| {
             let (a, b) = (a, b);
             let ((i, m), (j, n)) = (down[p / across.len()], across[p % across.len()]);
+            let strip = k * self.columns * size_of::<T>();
+            let share = strip.div_ceil(m.div_ceil(ROWS)).next_multiple_of(LINE);
             for y in (j..j + n).step_by(self.columns) {
-                for x in (i..i + m).step_by(ROWS) {
+                let next = b.get().wrapping_add((y + self.columns) * k).cast::<u8>();
+                for (t, x) in (i..i + m).step_by(ROWS).enumerate() {
+                    // Each tile asks for its share of what the next ones read of the second side.
+                    ahead::all_to_read(next.wrapping_add(t * share), share.min(strip.saturating_sub(t * share)));
                     // SAFETY: the caller's; each block is one task's.
                     unsafe {
                         let size = (ROWS.min(rows.1 - x), self.columns.min(columns.1 - y));
@@ -201,11 +216,32 @@ impl<T> Side<T> {
     }
 }
 
-/// Packs `m` rows, filled up to `together`.
+/// Packs `BESIDE` strips of rows that lie side by side, and asks for what lies some steps on: a row of the matrix from one step to the next is
+/// further than a CPU looks ahead by itself. How many rows it packed.
+///
+/// # Safety
+/// As `strip`, for each.
+unsafe fn strips<T: Number, const R: usize>(side: Side<T>, k: usize, to: *mut T) -> usize {
+    const STEPS: isize = 16;
+    for l in 0..k {
+        let from = side.at.wrapping_offset(l as isize * side.column);
+        ahead::all_to_read(from.wrapping_offset(STEPS * side.column).cast(), BESIDE * R * size_of::<T>());
+        for s in 0..BESIDE {
+            // SAFETY: the caller's.
+            unsafe {
+                let some = from.add(s * R).cast::<[T; R]>().read_unaligned();
+                to.add((s * k + l) * R).cast::<[T; R]>().write_unaligned(some);
+            }
+        }
+    }
+    BESIDE * R
+}
+
+/// Packs `m` rows, filled up to `together`; how many that makes.
 ///
 /// # Safety
 /// The rows have `k` elements, and there is room for as many columns of `together`.
-unsafe fn strip<T: Number>(side: Side<T>, m: usize, together: usize, k: usize, to: *mut T) {
+unsafe fn strip<T: Number>(side: Side<T>, m: usize, together: usize, k: usize, to: *mut T) -> usize {
     // SAFETY: the caller's.
     unsafe {
         match together {
@@ -222,6 +258,7 @@ unsafe fn strip<T: Number>(side: Side<T>, m: usize, together: usize, k: usize, t
             }
         }
     }
+    together
 }
 
 /// # Safety
