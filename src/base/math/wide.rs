@@ -1,8 +1,10 @@
-//! Four vectors of 256 bits side by side, for machines that have sixteen registers of them.
+//! Two or four vectors of 256 bits side by side, for machines that have sixteen registers of them.
+//!
+//! In and out: lanes, as the functions are written over them.
 //!
 //! A function of one vector is a chain of operations that wait for each other, and so long a one that too little of the next vector's
 //! fits the processor's window. The compiler's loop over two vectors is no better: it orders their operations one chain after the other, to
-//! save registers. Here an operation is done on four vectors before the next one is begun, and `kept` holds the compiler to it.
+//! save registers. Here an operation is done on all of them before the next one is begun, and `kept` holds the compiler to it.
 
 use super::num::{Arith, Lanes, Moved};
 use std::arch::asm;
@@ -35,7 +37,7 @@ macro_rules! wide {
         pub struct $name<const N: usize>([$vector; N]);
 
         impl<const N: usize> $name<N> {
-            /// The compiler must have all of it before it goes on.
+            /// The compiler must have all of it before it goes on. Of other numbers of vectors nothing is promised.
             #[target_feature(enable = "avx2,fma")]
             #[inline]
             unsafe fn kept(self) -> Self {

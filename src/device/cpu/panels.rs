@@ -7,7 +7,7 @@
 //! threads nor the place of an element shows in its bits.
 //!
 //! Floor: 2·m·n·k over the multiply-add peak. On a Zen 3, one thread, GFLOP/s, f64 and f32 of 49 and 98: 256 columns 39 and 80 (the crate
-//! gemm 33 to 40 and 73), 1024 41 and 82 (37 and 74), 2048 38 and 77 (32 and 64); NumPy's OpenBLAS 38 and 79.
+//! gemm 33 to 40 and 73), 1024 41 and 82 (37 and 74), 2048 38 and 77 (32 and 64); NumPy's OpenBLAS 38 and 79. Medians on a noisy day: see docs/performance.md.
 
 use super::simd::{ROWS, Tile};
 use super::tasks::{self, Shared};

@@ -4,8 +4,8 @@
 //! (`simd::thin`); where sums lie side by side, lines are added up, each times its number. Work is cut by shape where that shows in the
 //! bits, so these are the same for any number of threads.
 //!
-//! Floor: the matrix's bytes over the memory's bandwidth. 5000 by 4000 f64 on a Zen 3, GB/s with one thread and with two, beside a
-//! sum over the same (14 and 30): see docs/performance.md.
+//! Floor: the matrix's bytes over the memory's bandwidth. 5000 by 4000 f64 on a Zen 3, GB/s with one thread and with two: along rows 15.6 and
+//! 27.7, lines 15.4 and 26.1, a sum over the same 16.0 and 26.7; the crate gemm 12.5 and 21, 7.6 and 12.4.
 
 use super::panels::Side;
 use super::simd::{Dots, Weighted};
