@@ -8,7 +8,7 @@
 //! The copy begins on a line of the cache. Where the stack happened to be otherwise, every vector of it lay across two
 //! lines, and the exponential of an array took 14.4 ms instead of 7.2: the depth of the calls around it decided.
 
-use super::num::{Fma, Fused, FusedPairs, Num, Plain};
+use super::num::{Easy, Fma, Fused, FusedPairs, Num, Plain};
 use crate::base::ahead;
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
@@ -18,20 +18,22 @@ pub trait Unary<T: Num>: Copy {
     /// Right wherever `easy` holds. Branch-free.
     fn fast<A: Fma>(x: T) -> T;
 
+    /// Which numbers are easy, where so simple a rule says it.
+    const EASY: Easy<T> = Easy::All;
+
     #[inline(always)]
-    fn easy(_x: T) -> bool {
-        true
+    fn easy(x: T) -> bool {
+        x.is_easy(Self::EASY)
     }
 
-    /// Whether `lanes` is there.
-    const WIDE: bool = false;
-
-    /// `fast` for a chunk, by lanes: each is read before its result is written.
+    /// `fast` for a chunk, by lanes, as far as all is easy; how far that was. Each is read before its result is written.
     ///
     /// # Safety
     /// A chunk is there to read, with a number to take off, and room for one.
     #[inline(always)]
-    unsafe fn lanes<A: Fma>(_from: *const T, _less: Option<T>, _to: *mut T) {}
+    unsafe fn lanes<A: Fma>(_from: *const T, _less: Option<T>, _to: *mut T) -> usize {
+        0
+    }
 
     /// Right wherever `rare` does not hold, and equal to `fast` bit for bit where `easy` holds. Branch-free.
     #[inline(always)]
@@ -135,16 +137,26 @@ macro_rules! in_lanes {
         in_lanes!($float, $computed, $($function)::+, $vectors, by lanes);
     };
     ($float:ident, $computed:ident, $($function:ident)::+, $vectors:literal, by lanes) => {
-        const WIDE: bool = true;
-
         #[inline(always)]
-        unsafe fn lanes<A: Fma>(from: *const $float, less: Option<$float>, to: *mut $float) {
-            use $crate::base::math::num::{Moved, Num};
+        unsafe fn lanes<A: Fma>(from: *const $float, less: Option<$float>, to: *mut $float) -> usize {
+            use $crate::base::math::drive::CHUNK;
+            use $crate::base::math::num::{Easy, Lanes, Moved, Num};
             type Wide = <$computed as Num>::Wide<$vectors>;
-            for i in (0..$crate::base::math::drive::CHUNK).step_by(<Wide as Moved<$float>>::COUNT) {
+            let easy: Easy<$computed> = match <Self as Unary<$float>>::EASY {
+                Easy::All => Easy::All,
+                Easy::Magnitude(most) => Easy::Magnitude(most as $computed),
+                Easy::Between(low, high) => Easy::Between(low as $computed, high as $computed),
+            };
+            for i in (0..CHUNK).step_by(<Wide as Moved<$float>>::COUNT) {
                 // SAFETY: the caller's.
-                unsafe { $($function)::+::<A, Wide>(Wide::load(from.add(i), less)).store(to.add(i)) };
+                let x = unsafe { Wide::load(from.add(i), less) };
+                if !x.is_easy(easy) {
+                    return i;
+                }
+                // SAFETY: the caller's.
+                unsafe { $($function)::+::<A, Wide>(x).store(to.add(i)) };
             }
+            CHUNK
         }
     };
 }
@@ -300,29 +312,32 @@ unsafe fn loop1<T: Num, F: Unary<T>, A: Fma>(src: *const T, dst: *mut T, n: usiz
     let mut room = Chunk::<T>::new();
     // SAFETY: all of these elements are there.
     unsafe {
-        for start in (0..n / CHUNK * CHUNK).step_by(CHUNK) {
-            if !around.ask.is_null() {
-                ahead::all_to_read(around.ask.wrapping_add(start * size_of::<T>()), CHUNK * size_of::<T>());
+        for start in (0..n).step_by(CHUNK) {
+            let (from, to, len) = (src.add(start), dst.add(start), (n - start).min(CHUNK));
+            let mut done = 0;
+            if len == CHUNK {
+                if !around.ask.is_null() {
+                    ahead::all_to_read(around.ask.wrapping_add(start * size_of::<T>()), CHUNK * size_of::<T>());
+                }
+                if A::PAIRS {
+                    done = F::lanes::<A>(from, less, to);
+                }
+                if done == 0 {
+                    some1::<T, F, A, CHUNK>(room.load(from, less), to);
+                    done = CHUNK;
+                }
             }
-            let out = dst.add(start);
-            if !(A::PAIRS && F::WIDE && chunk1::<T, F, A>(src.add(start), out, less)) {
-                some1::<T, F, A, CHUNK>(room.load(src.add(start), less), out);
+            // The end, and what follows something that is not easy.
+            while done < len {
+                let some = (len - done).min(GROUP);
+                let mut results = Chunk::<T>::new();
+                some1::<T, F, A, GROUP>(room.load_some(from.add(done), some, less), results.start());
+                std::ptr::copy_nonoverlapping(results.start(), to.add(done), some);
+                done += some;
             }
             if summed {
-                add_to::<T>(&mut sums, out, CHUNK);
+                add_to::<T>(&mut sums, to, len);
             }
-        }
-        let rest = n % CHUNK;
-        let (from, to) = (src.add(n - rest), dst.add(n - rest));
-        for start in (0..rest).step_by(GROUP) {
-            let len = (rest - start).min(GROUP);
-            let mut results = Chunk::<T>::new();
-            let out = results.start();
-            some1::<T, F, A, GROUP>(room.load_some(from.add(start), len, less), out);
-            std::ptr::copy_nonoverlapping(out, to.add(start), len);
-        }
-        if summed {
-            add_to::<T>(&mut sums, to, rest);
         }
     }
     if summed {
@@ -466,27 +481,6 @@ impl<T: Num> Chunk<T> {
             group
         }
     }
-}
-
-/// A chunk in lanes, if all of it is easy: every vector is read before it is written over.
-///
-/// # Safety
-/// A chunk is there, and room for one.
-#[inline(always)]
-unsafe fn chunk1<T: Num, F: Unary<T>, A: Fma>(src: *const T, out: *mut T, less: Option<T>) -> bool {
-    let mut easy = T::Bits::default();
-    // SAFETY: the caller's.
-    unsafe {
-        for i in 0..CHUNK {
-            let x = src.add(i).read_unaligned();
-            easy = easy + T::Bits::from(F::easy(less.map_or(x, |less| x - less)));
-        }
-        if easy != T::Bits::from(CHUNK as u8) {
-            return false;
-        }
-        F::lanes::<A>(src, less, out);
-    }
-    true
 }
 
 /// The loop over the elements that take the slow way is a second one, so that it does not keep the first from being vectorised.

@@ -7,7 +7,7 @@
 //! takes care of overflow and subnormal results.
 
 use super::drive::{Unary, in_lanes};
-use super::num::{Fma, Lanes, Pair, fast_two_sum, pick, two_mul};
+use super::num::{Easy, Fma, Lanes, Pair, fast_two_sum, pick, two_mul};
 
 /// Adding it rounds to an integer; the sum's low bits are that integer plus the bias of exponents.
 pub(super) const ROUND: f64 = 6_755_399_441_055_744.0 + 1023.0;
@@ -123,10 +123,7 @@ pub struct Exp;
 impl Unary<f64> for Exp {
     in_lanes!(f64, f64, exp, 4);
 
-    #[inline(always)]
-    fn easy(x: f64) -> bool {
-        !(x.abs() > 708.0)
-    }
+    const EASY: Easy<f64> = Easy::Magnitude(708.0);
 
     #[inline(always)]
     fn full<A: Fma>(x: f64) -> f64 {
@@ -164,10 +161,7 @@ fn exp2<A: Fma, T: Lanes<f64>>(x: T) -> T {
 impl Unary<f64> for Exp2 {
     in_lanes!(f64, f64, exp2, 4);
 
-    #[inline(always)]
-    fn easy(x: f64) -> bool {
-        !(x.abs() > 1020.0)
-    }
+    const EASY: Easy<f64> = Easy::Magnitude(1020.0);
 
     #[inline(always)]
     fn full<A: Fma>(x: f64) -> f64 {
@@ -212,10 +206,7 @@ fn expm1<A: Fma, T: Lanes<f64>>(x: T) -> T {
 impl Unary<f64> for Expm1 {
     in_lanes!(f64, f64, expm1, 4);
 
-    #[inline(always)]
-    fn easy(x: f64) -> bool {
-        !(x > 708.0)
-    }
+    const EASY: Easy<f64> = Easy::Magnitude(708.0);
 
     #[inline(always)]
     fn full<A: Fma>(x: f64) -> f64 {

@@ -7,7 +7,7 @@
 use super::drive::{Unary, in_lanes};
 use super::exp::{LOG2_E, exp_pair, exp2m1_short, parts, scale};
 use super::log::{log_of, log1p_of, log1p_short, split};
-use super::num::{Fma, Lanes, Pair, divide, fast_two_sum, minus_product, pick, two_mul, two_sum};
+use super::num::{Easy, Fma, Lanes, Pair, divide, fast_two_sum, minus_product, pick, two_mul, two_sum};
 
 #[derive(Clone, Copy)]
 pub struct Tanh;
@@ -53,10 +53,7 @@ fn sinh<A: Fma, T: Lanes<f64>>(x: T) -> T {
 impl Unary<f64> for Sinh {
     in_lanes!(f64, f64, sinh, 2);
 
-    #[inline(always)]
-    fn easy(x: f64) -> bool {
-        !(x.abs() > BIG)
-    }
+    const EASY: Easy<f64> = Easy::Magnitude(BIG);
 
     #[inline(always)]
     fn full<A: Fma>(x: f64) -> f64 {
@@ -89,10 +86,7 @@ fn cosh<A: Fma, T: Lanes<f64>>(x: T) -> T {
 impl Unary<f64> for Cosh {
     in_lanes!(f64, f64, cosh, 2);
 
-    #[inline(always)]
-    fn easy(x: f64) -> bool {
-        !(x.abs() > BIG)
-    }
+    const EASY: Easy<f64> = Easy::Magnitude(BIG);
 
     #[inline(always)]
     fn full<A: Fma>(x: f64) -> f64 {

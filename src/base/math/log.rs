@@ -8,7 +8,7 @@
 
 use super::drive::{Unary, in_lanes};
 use super::exp::{LN2_HIGH, LN2_LOW};
-use super::num::{Fma, Lanes, Pair, divide, fast_two_sum, pick, two_mul, two_sum};
+use super::num::{Easy, Fma, Lanes, Pair, divide, fast_two_sum, pick, two_mul, two_sum};
 
 /// `(2 atanh(s) / s - 2) / s²` in `s²`: 2^-59 of the logarithm.
 const ATANH: [f64; 7] = [
@@ -176,10 +176,7 @@ fn in_units<A: Fma, T: Lanes<f64>>(a: Pair<T>, unit: Pair) -> Pair<T> {
 impl<const BASE: u8> Unary<f64> for LogTo<BASE> {
     in_lanes!(f64, f64, Self::log, 4);
 
-    #[inline(always)]
-    fn easy(x: f64) -> bool {
-        (x >= f64::MIN_POSITIVE) & (x < f64::INFINITY)
-    }
+    const EASY: Easy<f64> = Easy::Between(f64::MIN_POSITIVE, f64::MAX);
 
     #[inline(always)]
     fn full<A: Fma>(x: f64) -> f64 {
@@ -229,10 +226,7 @@ fn log1p<A: Fma, T: Lanes<f64>>(x: T) -> T {
 impl Unary<f64> for Log1p {
     in_lanes!(f64, f64, log1p, 4);
 
-    #[inline(always)]
-    fn easy(x: f64) -> bool {
-        x > -1.0 && x < f64::INFINITY
-    }
+    const EASY: Easy<f64> = Easy::Between(-1.0 + f64::EPSILON / 2.0, f64::MAX);
 
     #[inline(always)]
     fn full<A: Fma>(x: f64) -> f64 {

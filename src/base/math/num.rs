@@ -18,6 +18,16 @@ pub trait Arith:
     fn one() -> Self;
 }
 
+/// The numbers that a function's quick way is right for.
+#[derive(Clone, Copy)]
+pub enum Easy<T> {
+    All,
+    /// Those of this magnitude at most, and nans.
+    Magnitude(T),
+    /// These and what lies between, and no nans.
+    Between(T, T),
+}
+
 /// Floats of the type `T` that are computed side by side: a float itself, which is one of them, or some vectors.
 pub trait Lanes<T: Num>: Arith {
     /// The same number in every lane.
@@ -31,6 +41,8 @@ pub trait Lanes<T: Num>: Arith {
     fn at_least(self, bound: T) -> Self;
     /// The first where `self` is above the bound, else the other.
     fn above(self, bound: T, yes: Self, no: Self) -> Self;
+    /// Whether all of them are.
+    fn is_easy(self, easy: Easy<T>) -> bool;
     /// The first where `self` is the number, else the other.
     fn equal(self, number: T, yes: Self, no: Self) -> Self;
     /// The first where the lowest bit is set, else the other.
@@ -116,6 +128,15 @@ macro_rules! float {
             #[inline(always)]
             fn above(self, bound: $float, yes: $float, no: $float) -> $float {
                 pick(self > bound, yes, no)
+            }
+
+            #[inline(always)]
+            fn is_easy(self, easy: Easy<$float>) -> bool {
+                match easy {
+                    Easy::All => true,
+                    Easy::Magnitude(most) => !($float::abs(self) > most),
+                    Easy::Between(low, high) => (self >= low) & (self <= high),
+                }
             }
 
             #[inline(always)]

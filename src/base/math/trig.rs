@@ -6,7 +6,7 @@
 //! f32: in f64 with two parts of `π/2` and half as many terms.
 
 use super::drive::{Unary, in_lanes};
-use super::num::{Fma, Lanes, Pair, divide, fast_two_sum, minus_product, two_mul};
+use super::num::{Easy, Fma, Lanes, Pair, divide, fast_two_sum, minus_product, two_mul};
 
 /// Adding it rounds to an integer, which are then the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -154,10 +154,7 @@ macro_rules! periodic {
         impl Unary<f64> for $name {
             in_lanes!(f64, f64, $near, 2);
 
-            #[inline(always)]
-            fn easy(x: f64) -> bool {
-                !(x.abs() > LIMIT)
-            }
+            const EASY: Easy<f64> = Easy::Magnitude(LIMIT);
 
             #[inline(always)]
             fn rare(x: f64) -> bool {
@@ -172,10 +169,7 @@ macro_rules! periodic {
         impl Unary<f32> for $name {
             in_lanes!(f32, f64, $near_f32, 4);
 
-            #[inline(always)]
-            fn easy(x: f32) -> bool {
-                !(x.abs() > LIMIT_F32)
-            }
+            const EASY: Easy<f32> = Easy::Magnitude(LIMIT_F32);
 
             #[inline(always)]
             fn rare(x: f32) -> bool {

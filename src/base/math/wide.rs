@@ -6,7 +6,7 @@
 //! fits the processor's window. The compiler's loop over two vectors is no better: it orders their operations one chain after the other, to
 //! save registers. Here an operation is done on all of them before the next one is begun, and `kept` holds the compiler to it.
 
-use super::num::{Arith, Lanes, Moved};
+use super::num::{Arith, Easy, Lanes, Moved};
 use std::arch::asm;
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -32,7 +32,7 @@ macro_rules! sides {
 macro_rules! wide {
     ($name:ident, $vector:ident, $float:ident, $bits:ident, $int:ident, $lanes:literal, $set:ident, $set_bits:ident, $to_bits:ident, $of_bits:ident,
      $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fused:ident, $and:ident, $andnot:ident, $or:ident, $xor:ident,
-     $min:ident, $max:ident, $compare:ident, $blend:ident, $plus:ident, $minus:ident, $left:ident, $right:ident) => {
+     $min:ident, $max:ident, $compare:ident, $signs:ident, $blend:ident, $plus:ident, $minus:ident, $left:ident, $right:ident) => {
         #[derive(Clone, Copy)]
         pub struct $name<const N: usize>([$vector; N]);
 
@@ -154,6 +154,27 @@ macro_rules! wide {
             }
 
             #[inline(always)]
+            fn is_easy(self, easy: Easy<$float>) -> bool {
+                // SAFETY: as in `sides`.
+                unsafe {
+                    let mut hard = $set(0.0);
+                    for x in self.0 {
+                        hard = match easy {
+                            Easy::All => hard,
+                            Easy::Magnitude(most) => {
+                                $or(hard, $compare::<_CMP_GT_OQ>($andnot($set(-0.0), x), $set(most)))
+                            }
+                            Easy::Between(low, high) => {
+                                let outside = $or($compare::<_CMP_NGE_UQ>(x, $set(low)), $compare::<_CMP_NLE_UQ>(x, $set(high)));
+                                $or(hard, outside)
+                            }
+                        };
+                    }
+                    $signs(hard) == 0
+                }
+            }
+
+            #[inline(always)]
             fn equal(self, number: $float, yes: Self, no: Self) -> Self {
                 sides!($name: a in self, y in yes, n in no => $blend(n, y, $compare::<_CMP_EQ_OQ>(a, $set(number))))
             }
@@ -256,6 +277,7 @@ wide!(
     _mm256_min_pd,
     _mm256_max_pd,
     _mm256_cmp_pd,
+    _mm256_movemask_pd,
     _mm256_blendv_pd,
     _mm256_add_epi64,
     _mm256_sub_epi64,
@@ -287,6 +309,7 @@ wide!(
     _mm256_min_ps,
     _mm256_max_ps,
     _mm256_cmp_ps,
+    _mm256_movemask_ps,
     _mm256_blendv_ps,
     _mm256_add_epi32,
     _mm256_sub_epi32,

@@ -4,7 +4,7 @@
 
 use super::super::drive::{Unary, in_lanes};
 use super::super::exp::{Exp, Exp2, Expm1, exp2m1_short};
-use super::super::num::{Fma, Lanes, Pair, fast_two_sum, pick, two_mul};
+use super::super::num::{Easy, Fma, Lanes, Pair, fast_two_sum, pick, two_mul};
 use super::{LN2_HIGH, LN2_LOW, LOG2_E, ROUND, clamp, power, scale};
 
 /// `(e^r - 1 - r) / r²` on half of ln 2 either side of zero: 2^-28.2 of `e^r`.
@@ -31,10 +31,7 @@ fn exp<A: Fma, T: Lanes<f32>>(x: T) -> T {
 impl Unary<f32> for Exp {
     in_lanes!(f32, f32, exp, 4);
 
-    #[inline(always)]
-    fn easy(x: f32) -> bool {
-        !(x.abs() > 87.0)
-    }
+    const EASY: Easy<f32> = Easy::Magnitude(87.0);
 
     #[inline(always)]
     fn full<A: Fma>(x: f32) -> f32 {
@@ -65,10 +62,7 @@ fn exp2<A: Fma, T: Lanes<f32>>(x: T) -> T {
 impl Unary<f32> for Exp2 {
     in_lanes!(f32, f32, exp2, 4);
 
-    #[inline(always)]
-    fn easy(x: f32) -> bool {
-        !(x.abs() > 125.0)
-    }
+    const EASY: Easy<f32> = Easy::Magnitude(125.0);
 
     #[inline(always)]
     fn full<A: Fma>(x: f32) -> f32 {
@@ -107,10 +101,7 @@ impl Unary<f32> for Expm1 {
 
     in_lanes!(f32, f32, expm1, 4, by lanes);
 
-    #[inline(always)]
-    fn easy(x: f32) -> bool {
-        !(x.abs() > 87.0)
-    }
+    const EASY: Easy<f32> = Easy::Magnitude(87.0);
 
     #[inline(always)]
     fn full<A: Fma>(x: f32) -> f32 {

@@ -5,7 +5,7 @@
 
 use super::super::drive::{Unary, in_lanes};
 use super::super::log::{Log1p, LogTo};
-use super::super::num::{Fma, Lanes, Pair, fast_two_sum, pick, two_mul, two_sum};
+use super::super::num::{Easy, Fma, Lanes, Pair, fast_two_sum, pick, two_mul, two_sum};
 use super::{LN2_HIGH, LN2_LOW};
 
 /// `(log(1 + f) - f) / f²` beyond its constant -1/2, over `f`: 2^-30 of the logarithm.
@@ -93,10 +93,7 @@ impl<const BASE: u8> LogTo<BASE> {
 impl<const BASE: u8> Unary<f32> for LogTo<BASE> {
     in_lanes!(f32, f32, Self::log_single, 4);
 
-    #[inline(always)]
-    fn easy(x: f32) -> bool {
-        (x >= f32::MIN_POSITIVE) & (x < f32::INFINITY)
-    }
+    const EASY: Easy<f32> = Easy::Between(f32::MIN_POSITIVE, f32::MAX);
 
     #[inline(always)]
     fn full<A: Fma>(x: f32) -> f32 {
@@ -122,10 +119,7 @@ fn log1p<A: Fma, T: Lanes<f32>>(x: T) -> T {
 impl Unary<f32> for Log1p {
     in_lanes!(f32, f32, log1p, 4);
 
-    #[inline(always)]
-    fn easy(x: f32) -> bool {
-        x > -1.0 && x < f32::INFINITY
-    }
+    const EASY: Easy<f32> = Easy::Between(-1.0 + f32::EPSILON / 2.0, f32::MAX);
 
     #[inline(always)]
     fn full<A: Fma>(x: f32) -> f32 {
