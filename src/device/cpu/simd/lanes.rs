@@ -120,14 +120,14 @@ pub unsafe fn pair<V: Vector, I: Op, O: Op>(ins: *const *const u8, single: u8, o
 pub const LANES: usize = crate::base::math::SUMS;
 
 /// What is folded, by position.
-trait Source<V: Vector>: Copy {
+pub(super) trait Source<V: Vector>: Copy {
     unsafe fn wide(self, k: usize) -> V;
     unsafe fn one(self, k: usize) -> V::T;
 }
 
 /// Elements that lie in memory, or in cache where not `FAR`.
 #[derive(Clone, Copy)]
-struct There<T, const FAR: bool>(*const T);
+pub(super) struct There<T, const FAR: bool>(pub(super) *const T);
 
 impl<V: Vector, const FAR: bool> Source<V> for There<V::T, FAR> {
     #[inline(always)]
@@ -207,66 +207,13 @@ pub unsafe fn segment_of<V: Vector, M: Made, O: Op>(
 }
 
 #[inline(always)]
-unsafe fn folded<V: Vector, O: Op>(from: impl Source<V>, n: usize, start: V::T) -> V::T {
+pub(super) unsafe fn folded<V: Vector, O: Op>(from: impl Source<V>, n: usize, start: V::T) -> V::T {
     // SAFETY: passed on.
     unsafe {
         match LANES / V::N {
             2 => running::<V, O, 2>(from, n, start),
             4 => running::<V, O, 4>(from, n, start),
             _ => running::<V, O, 8>(from, n, start),
-        }
-    }
-}
-
-/// Stretches that `side_by_side` folds.
-pub const SIDES: usize = 2;
-
-/// Folds `SIDES` stretches of n elements, `apart` bytes from one to the next, each into an element, these `step` bytes apart: some of
-/// one, some of the next. To the bit what `segment` makes of each. Memory is read faster in more than one place.
-///
-/// # Safety
-/// The stretches and the results are there.
-#[inline(always)]
-pub unsafe fn side_by_side<V: Vector, O: Op>(
-    from: *const u8,
-    apart: usize,
-    n: usize,
-    start: V::T,
-    out: *mut u8,
-    step: usize,
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        match LANES / V::N {
-            2 => running_beside::<V, O, 2>(from, apart, n, start, out, step),
-            4 => running_beside::<V, O, 4>(from, apart, n, start, out, step),
-            _ => running_beside::<V, O, 8>(from, apart, n, start, out, step),
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn running_beside<V: Vector, O: Op, const R: usize>(
-    from: *const u8,
-    apart: usize,
-    n: usize,
-    start: V::T,
-    out: *mut u8,
-    step: usize,
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        let at: [There<V::T, false>; SIDES] = std::array::from_fn(|s| There(from.add(s * apart).cast()));
-        let mut running = [Running::<V, R>::new(start); SIDES];
-        let some = if O::GROUPS && !in_sequence::<V>() { 4 } else { 1 };
-        let all = n / LANES;
-        for first in (0..all).step_by(some) {
-            for (running, at) in running.iter_mut().zip(at) {
-                running.advance::<O>(at, first, (first + some).min(all));
-            }
-        }
-        for (s, (running, at)) in running.into_iter().zip(at).enumerate() {
-            out.add(s * step).cast::<V::T>().write_unaligned(running.finish::<O>(at, n, start));
         }
     }
 }
@@ -412,14 +359,14 @@ unsafe fn running<V: Vector, O: Op, const R: usize>(from: impl Source<V>, n: usi
 
 /// The running values of a stretch, and whether nans were seen in it, where that is looked for apart.
 #[derive(Clone, Copy)]
-struct Running<V: Vector, const R: usize> {
+pub(super) struct Running<V: Vector, const R: usize> {
     sums: [V; R],
     nans: V::Nans,
 }
 
 /// Whether extremes are joined one after the other: of vectors up to 256 bits there are enough that nothing waits, and reading four
 /// places in turn, as groups do, kept a Zen 3 from reading ahead (max of 80 MB 5.1 ms, the sum 2.9).
-const fn in_sequence<V>() -> bool {
+pub(super) const fn in_sequence<V>() -> bool {
     size_of::<V>() <= 32
 }
 
@@ -427,7 +374,7 @@ impl<V: Vector, const R: usize> Running<V, R> {
     /// # Safety
     /// `R` vectors are `LANES` elements.
     #[inline(always)]
-    unsafe fn new(start: V::T) -> Running<V, R> {
+    pub(super) unsafe fn new(start: V::T) -> Running<V, R> {
         // SAFETY: the CPU has the vectors.
         unsafe { Running { sums: [V::splat(start); R], nans: V::no_nans() } }
     }
@@ -437,7 +384,7 @@ impl<V: Vector, const R: usize> Running<V, R> {
     /// # Safety
     /// They are there.
     #[inline(always)]
-    unsafe fn advance<O: Op>(&mut self, from: impl Source<V>, mut first: usize, last: usize) {
+    pub(super) unsafe fn advance<O: Op>(&mut self, from: impl Source<V>, mut first: usize, last: usize) {
         // SAFETY: the caller's.
         unsafe {
             // A nan wins; to look for them apart takes half the time.
@@ -477,7 +424,7 @@ impl<V: Vector, const R: usize> Running<V, R> {
     /// # Safety
     /// As `advance`, which did all `n / LANES`.
     #[inline(always)]
-    unsafe fn finish<O: Op>(mut self, from: impl Source<V>, n: usize, start: V::T) -> V::T {
+    pub(super) unsafe fn finish<O: Op>(mut self, from: impl Source<V>, n: usize, start: V::T) -> V::T {
         // SAFETY: the caller's.
         unsafe {
             if O::GROUPS && V::is_any(self.nans) {
@@ -552,88 +499,4 @@ pub unsafe fn burn<V: Vector>(turns: usize) -> usize {
         std::hint::black_box(&chains);
     }
     turns * CHAINS * V::N * 2
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Arith, Folding, fold_lanes};
-    use super::*;
-    use crate::base::DType;
-
-    /// Numbers, and in some places nans, zeros of both signs and infinities.
-    fn numbers(n: usize, nans: bool) -> Vec<f64> {
-        let mut seed = 88172645463325252u64 + n as u64;
-        let mut bits = || {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            seed
-        };
-        let special = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
-        let all = if nans { 5 } else { 2 };
-        (0..n)
-            .map(|_| match bits() % 97 {
-                0 => special[(bits() % all) as usize],
-                _ => (bits() >> 11) as f64 / (1u64 << 53) as f64 - 0.5,
-            })
-            .collect()
-    }
-
-    fn check(f: &Folding, bytes: &[u8], size: usize, n: usize, name: &str) {
-        let mut each = [0u64; SIDES];
-        let mut far = [0u64; SIDES];
-        let mut beside = [0u64; SIDES];
-        // SAFETY: all stretches lie in the bytes.
-        unsafe {
-            for s in 0..SIDES {
-                let from = bytes.as_ptr().add(s * n * size);
-                (f.segment)(from, n, (&raw mut each[s]).cast());
-                (f.far)(from, n, (&raw mut far[s]).cast());
-            }
-            (f.segments)(bytes.as_ptr(), n * size, n, beside.as_mut_ptr().cast(), 8);
-        }
-        assert_eq!((each, each), (far, beside), "{name} of {n}");
-    }
-
-    #[test]
-    fn stretches_side_by_side_have_the_bits_of_each_alone() {
-        for op in [Arith::Add, Arith::Mul, Arith::Max, Arith::Min] {
-            for n in [0, 1, 31, 32, 33, 100, 128, 160, 511, 1000, 1024] {
-                for nans in [false, true] {
-                    let wide = numbers(SIDES * n, nans);
-                    let narrow: Vec<f32> = wide.iter().map(|&x| x as f32).collect();
-                    let wide: Vec<u8> = wide.iter().flat_map(|x| x.to_ne_bytes()).collect();
-                    let narrow: Vec<u8> = narrow.iter().flat_map(|x| x.to_ne_bytes()).collect();
-                    check(&fold_lanes(op, DType::F64).unwrap(), &wide, 8, n, "f64");
-                    check(&fold_lanes(op, DType::F32).unwrap(), &narrow, 4, n, "f32");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn an_extreme_is_a_nan_where_there_is_one() {
-        for n in [1, 40, 127, 128, 129, 300, 1024] {
-            for at in [None, Some(0), Some(n / 2), Some(n - 1)] {
-                let mut x = numbers(n, false);
-                if let Some(at) = at {
-                    x[at] = f64::NAN;
-                }
-                for (op, best) in [
-                    (Arith::Max, x.iter().copied().fold(f64::MIN, f64::max)),
-                    (Arith::Min, x.iter().copied().fold(f64::MAX, f64::min)),
-                ] {
-                    let mut out = 0f64;
-                    // SAFETY: n elements, and room for one.
-                    unsafe {
-                        (fold_lanes(op, DType::F64).unwrap().segment)(x.as_ptr().cast(), n, (&raw mut out).cast())
-                    };
-                    assert!(
-                        if at.is_some() { out.is_nan() } else { out == best },
-                        "{op:?} of {n}, nan at {at:?}: {out}"
-                    );
-                }
-            }
-        }
-    }
 }

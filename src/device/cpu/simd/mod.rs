@@ -8,6 +8,7 @@
 //! Operands that are one number are repeated in a vector that is read again and again (a step of 0): one function serves
 //! vectors and numbers alike, at the price of a load that always hits the first-level cache.
 
+mod beside;
 mod lanes;
 mod ops;
 mod product;
@@ -19,7 +20,8 @@ mod vector;
 use crate::base::DType;
 use crate::base::math::Isa;
 
-pub use lanes::{LANES, SIDES};
+pub use beside::SIDES;
+pub use lanes::LANES;
 use ops::{Add, Div, Made, Max, Min, Mul, Op, Plain, Squared, Sub, Swapped};
 pub use product::{ROWS, Tile};
 pub use short::{Lie, Short};
@@ -130,7 +132,7 @@ macro_rules! path {
                 step: usize,
             ) {
                 // SAFETY: passed on.
-                unsafe { lanes::side_by_side::<V, O>(from, apart, n, V::STARTS[K], out, step) }
+                unsafe { beside::side_by_side::<V, O>(from, apart, n, V::STARTS[K], out, step) }
             }
 
             $(#[$feature])?
