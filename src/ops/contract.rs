@@ -60,8 +60,20 @@ fn inner_differ(a: &Shape, b: &Shape, inner: usize, other: usize) -> Fault {
         }
         (2, 1) if a[0] == other => fault.hint("transpose the left side: {0}.mT @ {1}"),
         (1, 2) if b[1] == inner => fault.hint("transpose the right side: {0} @ {1}.mT"),
-        _ => fault.hint("the last axis of the left side must have the size of the second to last of the right side"),
+        _ => fault.hint(first_fit(a.rank(), b.rank(), inner, other)),
     }
+}
+
+/// How to take as much of the larger side as fits.
+fn first_fit(a: usize, b: usize, inner: usize, other: usize) -> String {
+    let (words, edit) = match (inner > other, a, b) {
+        (true, 1, _) => (format!("{other} elements of the left"), format!("{{0}}[:{other}] @ {{1}}")),
+        (true, ..) => (format!("{other} columns of the left"), format!("{{0}}[..., :{other}] @ {{1}}")),
+        (false, _, 1) => (format!("{inner} elements of the right"), format!("{{0}} @ {{1}}[:{inner}]")),
+        (false, _, 2) => (format!("{inner} rows of the right"), format!("{{0}} @ {{1}}[:{inner}]")),
+        (false, ..) => (format!("{inner} rows of the right"), format!("{{0}} @ {{1}}[..., :{inner}, :]")),
+    };
+    format!("they must be the same; the first {words} side fit: {edit}")
 }
 
 /// The last two axes exchanged.

@@ -9,7 +9,8 @@ use std::cell::RefCell;
 
 use smallvec::SmallVec;
 
-use super::step::{Step, allocate, steps};
+use super::step::{Step, allocate, reach, steps};
+use super::straight::is_straight;
 use super::tile;
 use crate::base::{DType, Fault, Layout, Result, ahead};
 use crate::device::Memory;
@@ -29,14 +30,18 @@ pub struct Code {
     /// Bytes of an element of each register.
     pub(super) sizes: Vec<usize>,
     /// Scratch register of each register that has one.
-    scratch_of: Vec<Option<usize>>,
-    scratch: usize,
+    pub(super) scratch_of: Vec<Option<usize>>,
+    pub(super) scratch: usize,
+    /// Bytes of an element of the widest register that has one for each element.
+    pub(super) widest: usize,
     /// Estimated tenths of a nanosecond per element, loads from cache included.
     pub cost: usize,
     /// Bytes that are read per element.
     pub bytes: usize,
     /// One pass that reads memory where it lies and can write its result where it belongs: a block of any length will do.
     one_pass: bool,
+    /// `straight` can run it.
+    straight: bool,
 }
 
 pub(super) struct Operand {
@@ -210,7 +215,11 @@ impl Code {
         let sizes = (0..registers).map(|r| dtype(r as Reg).size()).collect();
         let one_pass = matches!(&steps[..], [step] if step.takes_any_length())
             && operands.iter().all(|o| o.contiguous || o.single);
-        Ok(Code { dims, loads: operands, steps, sizes, scratch_of, scratch, cost, bytes, one_pass })
+        let in_order: Vec<bool> = operands.iter().map(|o| o.contiguous).collect();
+        let straight = is_straight(&single, &in_order, code, outputs);
+        let reach = reach(&single, code);
+        let widest = (0..registers).filter(|&r| reach[r] == 2).map(|r| dtype(r as Reg).size()).max().unwrap_or(8);
+        Ok(Code { dims, loads: operands, steps, sizes, scratch_of, scratch, widest, cost, bytes, one_pass, straight })
     }
 
     /// Estimated nanoseconds for `n` elements: what does not fit the caches comes from memory, at some 15 GB/s a core.
@@ -286,6 +295,11 @@ impl Code {
     /// Whether it is one pass, whose lane asks for memory itself.
     pub fn one_pass(&self) -> bool {
         self.one_pass
+    }
+
+    /// Whether all loads lie as the domain walks them, or are one number, and each output is made of elements.
+    pub fn is_straight(&self) -> bool {
+        self.straight
     }
 
     /// Whether the last step is no elementary function.

@@ -7,7 +7,7 @@
 use gemm::Parallelism;
 
 use super::map::Map;
-use super::panels::{self, Panels};
+use super::panels::{self, Panels, Side};
 use super::simd;
 use super::tasks::{self, Shared};
 use super::thin::Thin;
@@ -305,29 +305,6 @@ impl Float for f64 {
     const ONE: f64 = 1.0;
 }
 
-/// A matrix in memory: its first element, and how many elements the next row and the next column are away.
-#[derive(Clone, Copy)]
-struct Side<T> {
-    at: *mut T,
-    row: isize,
-    column: isize,
-}
-
-// SAFETY: a place only; who reads or writes there promises to be the only one.
-unsafe impl<T> Sync for Side<T> {}
-
-impl<T> Side<T> {
-    fn from(self, row: usize, column: usize) -> Side<T> {
-        let by = row as isize * self.row + column as isize * self.column;
-        Side { at: self.at.wrapping_offset(by), ..self }
-    }
-
-    /// Columns for rows.
-    fn turned(self) -> Side<T> {
-        Side { at: self.at, row: self.column, column: self.row }
-    }
-}
-
 /// `c = a @ b`, with m rows, n columns and a depth of k.
 #[derive(Clone, Copy)]
 struct Product<T> {
@@ -351,15 +328,13 @@ impl<T: Float> Product<T> {
             (1, _) => (self.b.turned(), self.a.at, self.a.column, n),
             _ => return None,
         };
-        let matrix = panels::Side { at: matrix.at.cast_const(), row: matrix.row, column: matrix.column };
         Some(Thin { matrix, vector, step, out: self.c.at, rows, depth }).filter(Thin::suits)
     }
 
     /// The product by tiles of our own, where the CPU has them and they are filled.
     fn in_tiles(&self, dtype: DType) -> Option<Panels<T>> {
         let (tile, columns) = simd::tile(dtype).filter(|_| panels::suits(self.sizes))?;
-        let side = |side: Side<T>| panels::Side { at: side.at.cast_const(), row: side.row, column: side.column };
-        Some(Panels { tile, columns, a: side(self.a), b: side(self.b), c: self.c.at, sizes: self.sizes })
+        Some(Panels { tile, columns, a: self.a, b: self.b, c: self.c.at, sizes: self.sizes })
     }
 
     /// Computes it, or adds it to what lies there.

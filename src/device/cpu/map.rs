@@ -102,20 +102,26 @@ impl Part {
             // SAFETY: the offset lies in the output.
             .map(|o| unsafe { memory.pointer(o.slot, o.size).offset(o.offset * o.size as isize) })
             .collect();
+        // What is written is on its way while it is computed, where there is more than a core's caches hold.
+        let far = (to - from) * self.outs.iter().map(|o| o.size).sum::<usize>() >= ASKED;
+        let straight = self.code.is_straight() && self.outs.iter().all(|o| o.contiguous);
         with_frame(|frame| {
+            if straight && !past {
+                let outs: SmallVec<[_; 4]> = self.outs.iter().zip(&bases).map(|(o, &b)| (o.reg, b, o.size)).collect();
+                // SAFETY: the domain is the outputs'.
+                return unsafe { self.code.run_straight(memory, frame, (from, to), &outs, far) };
+            }
             let mut start = from;
             let mut direct: SmallVec<[(Reg, *mut u8); 4]> = SmallVec::new();
-            // What is written is on its way while it is computed, where there is more than a core's caches hold.
-            let far = (to - from) * self.outs.iter().map(|o| o.size).sum::<usize>() >= ASKED;
-            let straight = matches!(&self.outs[..], [o] if o.contiguous && o.reg as usize >= self.code.loads.len());
+            let direct_only = matches!(&self.outs[..], [o] if o.contiguous && o.reg as usize >= self.code.loads.len());
             // The last step's result on its way past the caches; others are brought there from a block.
-            let on_its_way = past && straight && self.code.is_last(self.outs[0].reg);
+            let on_its_way = past && direct_only && self.code.is_last(self.outs[0].reg);
             let blocks = past && !on_its_way;
             if past {
                 frame.prepare_for(0, 0, self.outs.len() * BLOCK);
             }
             while start < to {
-                let n = if straight { self.code.direct_block(start, to) } else { self.code.block(start, to) };
+                let n = if direct_only { self.code.direct_block(start, to) } else { self.code.block(start, to) };
                 let n = if blocks { n.min(BLOCK) } else { n };
                 direct.clear();
                 for (k, (o, &base)) in self.outs.iter().zip(&bases).enumerate() {
@@ -223,8 +229,11 @@ impl Part {
         }
         let written = self.outs.iter().map(|o| o.size).sum();
         let past = past::pays(n * written, self.code.ends_cheap()) && !self.in_place(memory);
-        // Elements do not depend on each other, so here the cut may follow the number of threads.
-        let share = n.div_ceil(4 * tasks::threads()).next_multiple_of(BLOCK).clamp(LEAST, TASK);
+        // Elements do not depend on each other, so here the cut may follow the number of threads: the same for each, four times where
+        // there is enough.
+        let threads = tasks::threads();
+        let turns = if threads == 1 { 1 } else { threads * (n / threads / LEAST).clamp(1, 4) };
+        let share = n.div_ceil(turns).next_multiple_of(BLOCK).clamp(LEAST, TASK);
         tasks::run(n.div_ceil(share), self.code.estimate(n, written), |i| {
             // SAFETY: tasks write disjoint elements.
             unsafe { self.piece(memory, i * share, ((i + 1) * share).min(n), past) };

@@ -5,6 +5,7 @@
 //! the number of threads.
 
 pub mod block;
+mod call;
 mod contract;
 mod fold;
 mod index;
@@ -15,6 +16,7 @@ mod rows;
 mod scan;
 mod simd;
 mod step;
+mod straight;
 mod tasks;
 mod team;
 mod thin;

@@ -30,13 +30,26 @@ const BESIDE: usize = 4;
 /// A matrix in memory: its first element, and how many elements the next row and the next column are away.
 #[derive(Clone, Copy)]
 pub struct Side<T> {
-    pub at: *const T,
+    pub at: *mut T,
     pub row: isize,
     pub column: isize,
 }
 
-// SAFETY: a place only, which is read.
+// SAFETY: a place only; who reads or writes there promises to be the only one who writes.
 unsafe impl<T> Sync for Side<T> {}
+
+impl<T> Side<T> {
+    /// What begins at a row and a column.
+    pub fn from(self, row: usize, column: usize) -> Side<T> {
+        let by = row as isize * self.row + column as isize * self.column;
+        Side { at: self.at.wrapping_offset(by), ..self }
+    }
+
+    /// Columns for rows.
+    pub fn turned(self) -> Side<T> {
+        Side { at: self.at, row: self.column, column: self.row }
+    }
+}
 
 /// `c = a @ b`: m rows, n columns, a depth of k. `c` is row-major, its rows `n` apart.
 #[derive(Clone, Copy)]
@@ -120,8 +133,7 @@ impl<T: Number> Panels<T> {
             while at < end {
                 // SAFETY: the caller's; each strip is one task's.
                 unsafe {
-                    let from = side.at.offset((i + at) as isize * side.row + l as isize * side.column);
-                    let (from, to) = (Side { at: from, ..side }, to.get().add(at * k));
+                    let (from, to) = (side.from(i + at, l), to.get().add(at * k));
                     at += match (together, end - at >= BESIDE * together && side.row == 1) {
                         (8, true) => strips::<T, 8>(from, k, to),
                         (16, true) => strips::<T, 16>(from, k, to),
@@ -209,13 +221,6 @@ impl<T: Number> Panels<T> {
     }
 }
 
-impl<T> Side<T> {
-    /// Columns for rows.
-    fn turned(self) -> Side<T> {
-        Side { at: self.at, row: self.column, column: self.row }
-    }
-}
-
 /// Packs `BESIDE` strips of rows that lie side by side, and asks for what lies some steps on: a row of the matrix from one step to the next is
 /// further than a CPU looks ahead by itself. How many rows it packed.
 ///
@@ -273,7 +278,7 @@ unsafe fn whole_strip<T: Number, const R: usize>(side: Side<T>, k: usize, to: *m
             }
             return;
         }
-        let rows: [*const T; R] = std::array::from_fn(|r| side.at.offset(r as isize * side.row));
+        let rows: [*const T; R] = std::array::from_fn(|r| side.at.offset(r as isize * side.row).cast_const());
         for l in 0..k {
             to.add(l).write(rows.map(|row| row.offset(l as isize * side.column).read()));
         }
@@ -302,7 +307,7 @@ mod tests {
         let (a, b) = (lay(m, k, lies[0], 0), lay(k, n, lies[1], 3));
         let side = |at: &[T], rows: usize, columns: usize, turned: bool| {
             let (row, column) = if turned { (1, rows as isize) } else { (columns as isize, 1) };
-            Side { at: at.as_ptr(), row, column }
+            Side { at: at.as_ptr().cast_mut(), row, column }
         };
         let mut c = vec![T::from(99); m * n];
         let seen = std::sync::Mutex::new(vec![0u8; m * n]);

@@ -1,17 +1,15 @@
 //! Steps: the instructions of a kernel as calls of lanes, some of them two at a time.
 //!
 //! In: instructions. Out: steps, each with the registers it reads and the one it writes, and which scratch each
-//! register gets. Two operations of arithmetic in a row, the first needed by nobody else, become one step: the value
+//! register gets (`call` runs them). Two operations of arithmetic in a row, the first needed by nobody else, become one step: the value
 //! between them never leaves the machine's registers. A division by one number that is a power of two is done as a multiplication by its
 //! reciprocal, which is exact and so gives the same bits; by another number, as `simd::quotient` does it.
 
 use smallvec::{SmallVec, smallvec};
 
-use super::block::{BLOCK, Frame, fill};
+use super::block::Frame;
 use super::simd::{self, Arith, BasicLane, Outer, Quotient};
-use crate::base::ahead::{self, LINE};
-use crate::base::math::Around;
-use crate::base::{DType, Fault, Result, past};
+use crate::base::{DType, Fault, Result};
 use crate::graph::prim::{AroundLane, Basic, Body, Lane, MapBody, Operands};
 use crate::plan::{Inst, Reg};
 
@@ -19,7 +17,7 @@ use crate::plan::{Inst, Reg};
 pub struct Step {
     pub args: SmallVec<[Reg; 3]>,
     pub result: Reg,
-    work: Work,
+    pub(super) work: Work,
     /// Bytes of an element of each argument, then of the result.
     pub sizes: SmallVec<[usize; 4]>,
     /// One operation on two registers, or its square.
@@ -38,18 +36,10 @@ pub struct Made {
     pub squared: bool,
 }
 
-/// Bytes that are made at a time on their way past the caches: few enough that their stores wait in the core while the next
-/// ones are computed.
-pub const PIECE: usize = 1024;
-
 /// The argument that stands for the number -1, which negating multiplies by.
-const MINUS_ONE: Reg = Reg::MAX;
-/// Quotients for which a divisor's reciprocal is worth finding.
-const MANY: usize = 64;
-static MINUS_ONE_F64: f64 = -1.0;
-static MINUS_ONE_F32: f32 = -1.0;
+pub(super) const MINUS_ONE: Reg = Reg::MAX;
 
-enum Work {
+pub(super) enum Work {
     Lane {
         vectors: Lane,
         /// Two operands: the lanes for one number on one side.
@@ -70,10 +60,10 @@ enum Work {
 
 /// An argument that divides, and the lanes for where it is one number: what multiplies by it instead, and what divides all by the
 /// same.
-struct Divisor {
-    arg: usize,
-    multiplies: BasicLane,
-    by_one: Option<BasicLane>,
+pub(super) struct Divisor {
+    pub arg: usize,
+    pub multiplies: BasicLane,
+    pub by_one: Option<BasicLane>,
 }
 
 /// An operation of arithmetic on its way to a step.
@@ -350,252 +340,9 @@ impl Step {
         self.reads().all(|(_, a)| frame.single[a as usize])
     }
 
-    /// # Safety
-    /// Registers hold `n` elements, or one where single; `to` holds `n`.
-    pub unsafe fn run(&self, frame: &Frame, to: *mut u8, n: usize, single: bool) {
-        // SAFETY: the caller's.
-        unsafe { self.with_operands(frame, n, single, |call, at, _| call.run(at, to, n)) }
-    }
-
-    /// As `run`, of more than one number, to memory past the caches: piece after piece is made at `here`, which holds `PIECE`
-    /// bytes, and goes on its way while the next one is computed.
-    ///
-    /// # Safety
-    /// As `run`, and `here` is nobody's operand.
-    pub unsafe fn run_past(&self, frame: &Frame, here: *mut u8, to: *mut u8, n: usize) {
-        let size = self.sizes[self.args.len()];
-        let most = (PIECE / size).min(BLOCK);
-        let pieces = |call: Call, mut at: [*const u8; 3], steps: [usize; 3]| {
-            // Pieces end with lines, so that most lines are written whole.
-            let mut some = most - to.addr() % LINE / size;
-            let mut done = 0;
-            while done < n {
-                some = some.min(n - done);
-                // SAFETY: the caller's; operands are walked element by element.
-                unsafe {
-                    self.ask(at, steps, some);
-                    call.run(at, here, some);
-                    past::copy(here, to.add(done * size), some * size);
-                }
-                for (at, step) in at.iter_mut().zip(steps) {
-                    *at = at.wrapping_add(some * step);
-                }
-                done += some;
-                some = most;
-            }
-        };
-        // SAFETY: the caller's.
-        unsafe { self.with_operands(frame, most.min(n), false, pieces) }
-    }
-
-    /// Asks for what follows in memory, where the function does not do so itself.
-    #[inline(always)]
-    fn ask(&self, at: [*const u8; 3], steps: [usize; 3], n: usize) {
-        if self.far != 0 && !matches!(self.work, Work::Function { .. }) {
-            for i in (0..3).filter(|i| self.far >> i & 1 != 0) {
-                ahead::all_to_read(at[i].wrapping_add(ahead::NEXT), n * steps[i]);
-            }
-        }
-    }
-
     /// Whether it can sum its results as it goes.
     pub fn sums(&self) -> bool {
         matches!(self.work, Work::Function { .. })
-    }
-
-    /// `run` for a step that `sums`, where not every operand is one number; the sum goes to `sum`.
-    ///
-    /// # Safety
-    /// As `run`; there is room for the sum.
-    pub unsafe fn run_summing(&self, frame: &Frame, to: *mut u8, n: usize, sum: *mut u8) {
-        let summing = |call: Call, at: [*const u8; 3], _| {
-            if let Call::Function(lane, less, mask, ask) = call {
-                // SAFETY: the caller's.
-                unsafe { function_of(lane, less, mask, at, to, n, (ask, sum)) }
-            }
-        };
-        // SAFETY: the caller's.
-        unsafe { self.with_operands(frame, n, false, summing) }
-    }
-
-    /// The function to call, its operands for the first elements, and the bytes from one element to the next. What must be
-    /// repeated is so for `n` elements.
-    ///
-    /// # Safety
-    /// Registers hold an element.
-    unsafe fn with_operands(
-        &self,
-        frame: &Frame,
-        n: usize,
-        single: bool,
-        then: impl FnOnce(Call, [*const u8; 3], [usize; 3]),
-    ) {
-        let (mut at, mut steps) = ([std::ptr::null::<u8>(); 3], [0; 3]);
-        let mut mask = 0u8;
-        for (i, a) in self.reads() {
-            at[i] = frame.at[a as usize];
-            if frame.single[a as usize] { mask |= 1 << i } else { steps[i] = self.sizes[i] }
-        }
-        match &self.work {
-            Work::Lane { vectors, mixed: Some((first, last)) } => {
-                let lane = match mask {
-                    1 if !single => first,
-                    2 if !single => last,
-                    _ => vectors,
-                };
-                then(Call::Lane(*lane), at, steps);
-            }
-            Work::Lane { vectors, mixed: None } if self.args.len() == 3 && !single && mask != 0 => {
-                let mut stretched = [const { std::mem::MaybeUninit::<[u64; BLOCK]>::uninit() }; 3];
-                for i in (0..3).filter(|i| mask & 1 << i != 0) {
-                    // SAFETY: one element is there; the array holds a block.
-                    unsafe { fill(at[i], stretched[i].as_mut_ptr().cast(), n, self.sizes[i]) };
-                    at[i] = stretched[i].as_ptr().cast();
-                }
-                then(Call::Lane(*vectors), at, steps);
-            }
-            Work::Lane { vectors, mixed: None } => then(Call::Lane(*vectors), at, steps),
-            Work::Function { lane, less } => {
-                let ask = match self.asks {
-                    Some(load) => {
-                        let away = frame.at[load as usize].addr().wrapping_sub(at[0].addr());
-                        away.wrapping_add(BLOCK * steps[0])
-                    }
-                    None if self.far & 1 != 0 => ahead::NEXT,
-                    None => 0,
-                };
-                then(Call::Function(*lane, *less, mask, ask), at, steps);
-            }
-            Work::Basic { lane, dtype, divisor, minus } => {
-                let mut flipped = [0u64; 3];
-                for i in (0..3).filter(|i| minus >> i & 1 != 0) {
-                    // SAFETY: one element is there.
-                    flipped[i] = unsafe { negative_of(at[i], *dtype) };
-                    at[i] = (&raw const flipped[i]).cast();
-                }
-                // A negation of a negation has it twice.
-                for i in (0..self.args.len()).filter(|&i| self.args[i] == MINUS_ONE) {
-                    at[i] = match dtype {
-                        DType::F32 => (&raw const MINUS_ONE_F32).cast(),
-                        _ => (&raw const MINUS_ONE_F64).cast(),
-                    };
-                    mask |= 1 << i;
-                }
-                let mut reciprocal = 0u64;
-                let mut lane = *lane;
-                if let Some(Divisor { arg, multiplies, by_one }) = divisor
-                    && mask & 1 << arg != 0
-                {
-                    // SAFETY: one element is there.
-                    match unsafe { reciprocal_of(at[*arg], *dtype) } {
-                        Some(bits) => {
-                            reciprocal = bits;
-                            (at[*arg], lane) = ((&raw const reciprocal).cast(), *multiplies);
-                        }
-                        // SAFETY: as above.
-                        None if n >= MANY && unsafe { simd::divides_by(at[*arg], *dtype) } => {
-                            lane = by_one.unwrap_or(lane);
-                        }
-                        None => {}
-                    }
-                }
-                then(Call::Basic(lane, mask), at, steps);
-                let _ = (reciprocal, flipped);
-            }
-        }
-    }
-}
-
-/// What a step calls.
-#[derive(Clone, Copy)]
-enum Call {
-    Lane(Lane),
-    /// With the mask of operands that are one number.
-    Basic(BasicLane, u8),
-    /// The same, the lane of a difference before it, and how far from the operand lies what to ask for, or 0.
-    Function(AroundLane, Option<BasicLane>, u8, usize),
-}
-
-impl Call {
-    /// # Safety
-    /// The function fits its operands, which hold n elements where they should; `to` holds n.
-    #[inline(always)]
-    unsafe fn run(self, at: [*const u8; 3], to: *mut u8, n: usize) {
-        // SAFETY: the caller's.
-        unsafe {
-            match self {
-                Call::Lane(lane) => lane(at.as_ptr(), to, n),
-                Call::Basic(lane, mask) => lane(at.as_ptr(), mask, to, n),
-                Call::Function(lane, less, mask, ask) => {
-                    function_of(lane, less, mask, at, to, n, (ask, std::ptr::null_mut()))
-                }
-            }
-        }
-    }
-}
-
-/// An elementary function, of a difference where there is `less`: that is made on the way where it is one number that is taken off.
-///
-/// # Safety
-/// As `Call::run`; there is room for the sum, if that is asked for.
-unsafe fn function_of(
-    lane: AroundLane,
-    less: Option<BasicLane>,
-    mask: u8,
-    at: [*const u8; 3],
-    to: *mut u8,
-    n: usize,
-    (ask, sum): (usize, *mut u8),
-) {
-    let ask = if ask == 0 { std::ptr::null() } else { at[0].wrapping_add(ask) };
-    let (mut from, mut number) = (at[0], std::ptr::null());
-    // SAFETY: the lanes fit their operands.
-    unsafe {
-        match less {
-            Some(_) if mask & 2 != 0 && (n == 1 || mask & 1 == 0) => number = at[1],
-            Some(less) => {
-                less(at.as_ptr(), mask, to, n);
-                from = to;
-            }
-            None => {}
-        }
-        lane(&raw const from, to, n, &Around { less: number, sum, ask });
-    }
-}
-
-/// The bits of -x.
-///
-/// # Safety
-/// One element is there.
-unsafe fn negative_of(at: *const u8, dtype: DType) -> u64 {
-    // SAFETY: the caller's.
-    unsafe {
-        match dtype {
-            DType::F32 => u64::from((-at.cast::<f32>().read_unaligned()).to_bits()),
-            _ => (-at.cast::<f64>().read_unaligned()).to_bits(),
-        }
-    }
-}
-
-/// The bits of 1/x where x is a power of two whose reciprocal is a normal number: then x * (1/x) rounds as division does.
-///
-/// # Safety
-/// One element is there.
-unsafe fn reciprocal_of(at: *const u8, dtype: DType) -> Option<u64> {
-    // SAFETY: the caller's.
-    unsafe {
-        match dtype {
-            DType::F64 => {
-                let x = at.cast::<f64>().read_unaligned();
-                (x.to_bits() << 12 == 0 && x.is_normal() && (1.0 / x).is_normal()).then(|| (1.0 / x).to_bits())
-            }
-            DType::F32 => {
-                let x = at.cast::<f32>().read_unaligned();
-                let plain = x.to_bits() << 9 == 0 && x.is_normal() && (1.0 / x).is_normal();
-                plain.then(|| u64::from((1.0 / x).to_bits()))
-            }
-            _ => None,
-        }
     }
 }
 

@@ -160,7 +160,7 @@ mod tests {
         let (row, column) = if turned { (1, rows as isize) } else { (depth as isize, 1) };
         let mut out = vec![T::from(99); rows];
         let thin = Thin {
-            matrix: Side { at: matrix.as_ptr(), row, column },
+            matrix: Side { at: matrix.as_ptr().cast_mut(), row, column },
             vector: vector.as_ptr(),
             step: step as isize,
             out: out.as_mut_ptr(),

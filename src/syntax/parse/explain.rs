@@ -177,6 +177,9 @@ fn glued_habit(around: &Around) -> Option<String> {
         (Less, Greater) => "write `!=`",
         (Equal, Assign) | (NotEqual, Assign) => "write `==` or `!=`",
         (Colon, Colon) => "a field is `p.name`",
+        (Dot, Star | Slash | Power | Plus | Minus) => {
+            "without the dot: `x * y`, `x ^ 2` go element by element; matrices multiply by `x @ y`"
+        }
         _ => return None,
     };
     Some(hint.into())

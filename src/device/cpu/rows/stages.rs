@@ -6,9 +6,10 @@
 use crate::base::{Fault, Result};
 use crate::device::Memory;
 use crate::device::cpu::block::{BLOCK, Code, Frame, Run, fill};
+use crate::device::cpu::call::PIECE;
 use crate::device::cpu::fold::{Functions, MadeFold, functions, made_fold};
 use crate::device::cpu::simd::Arith;
-use crate::device::cpu::step::{Made, PIECE, Step, allocate, reach, stages};
+use crate::device::cpu::step::{Made, Step, allocate, reach, stages};
 use crate::graph::Fold;
 use crate::graph::prim::Body;
 use crate::plan::kernel::Out;

@@ -43,102 +43,146 @@ impl<V: Vector> By<V> {
         }
     }
 
+    /// The quotients of some vectors: all of them one way.
     #[inline(always)]
-    unsafe fn divide(self, x: V) -> V {
+    unsafe fn divide<const G: usize>(self, x: [V; G]) -> [V; G] {
         // SAFETY: the caller's.
         unsafe {
-            if !x.between() {
-                return x.div(self.number);
+            let mut all = x;
+            if !V::between(&x) {
+                all.iter_mut().for_each(|x| *x = x.div(self.number));
+                return all;
             }
-            let first = self.high.mul_add(x, self.low.mul(x));
-            self.minus.mul_add(first, x).mul_add(self.high, first)
+            for x in &mut all {
+                let first = self.high.mul_add(*x, self.low.mul(*x));
+                *x = self.minus.mul_add(first, *x).mul_add(self.high, first);
+            }
+            all
         }
     }
 }
 
-/// What a pass gives, vector after vector. Not closures: what is called in those is inlined too late for the vectors' functions.
+/// What a pass divides, vector after vector, and what it does with the quotients. Not closures: what is called in those is inlined too
+/// late for the vectors' functions.
 trait Pass<V: Vector> {
     unsafe fn next(&mut self) -> V;
-    /// Element `k` of the next vector.
-    unsafe fn one(&self, k: usize) -> V::T;
+    unsafe fn then(&mut self, quotient: V) -> V;
+    /// Element `k` of what follows, done with.
+    unsafe fn one(&self, k: usize, by: V::T) -> V::T;
+}
+
+/// Vectors that are divided together: one look at whether they can be, and enough of them to wait for each other.
+const GROUP: usize = 4;
+
+#[inline(always)]
+unsafe fn some<V: Vector, const G: usize>(pass: &mut impl Pass<V>, by: By<V>, out: *mut V::T) {
+    // SAFETY: the lane's contract.
+    unsafe {
+        let mut x = [by.number; G];
+        for x in &mut x {
+            *x = pass.next();
+        }
+        for (k, q) in by.divide(x).into_iter().enumerate() {
+            pass.then(q).store(out.add(k * V::N));
+        }
+    }
 }
 
 #[inline(always)]
-unsafe fn store<V: Vector>(mut pass: impl Pass<V>, out: *mut u8, n: usize) {
+unsafe fn store<V: Vector>(mut pass: impl Pass<V>, by: By<V>, out: *mut u8, n: usize) {
     let mut out = out.cast::<V::T>();
     // SAFETY: the lane's contract.
     unsafe {
         let far = n * size_of::<V::T>() >= ahead::FAR;
-        for k in 0..n / V::N {
-            if far && (k * size_of::<V>()).is_multiple_of(ahead::LINE) {
-                ahead::to_write(out.wrapping_byte_add(ahead::WRITES).cast());
+        for _ in 0..n / (GROUP * V::N) {
+            if far {
+                ahead::all_to_write(out.wrapping_byte_add(ahead::WRITES).cast(), GROUP * size_of::<V>());
             }
-            pass.next().store(out);
+            some::<V, GROUP>(&mut pass, by, out);
+            out = out.add(GROUP * V::N);
+        }
+        for _ in 0..n % (GROUP * V::N) / V::N {
+            some::<V, 1>(&mut pass, by, out);
             out = out.add(V::N);
         }
         for k in 0..n % V::N {
-            out.add(k).write_unaligned(pass.one(k));
+            out.add(k).write_unaligned(pass.one(k, by.one));
         }
     }
 }
 
-struct Alone<V: Vector>(By<V>, Reader<V>);
+struct Alone<V: Vector>(Reader<V>);
 impl<V: Vector> Pass<V> for Alone<V> {
     #[inline(always)]
     unsafe fn next(&mut self) -> V {
         // SAFETY: the caller's.
-        unsafe { self.0.divide(self.1.next()) }
+        unsafe { self.0.next() }
     }
     #[inline(always)]
-    unsafe fn one(&self, k: usize) -> V::T {
+    unsafe fn then(&mut self, q: V) -> V {
+        q
+    }
+    #[inline(always)]
+    unsafe fn one(&self, k: usize, by: V::T) -> V::T {
         // SAFETY: the caller's.
-        unsafe { self.1.element(k) / self.0.one }
+        unsafe { self.0.element(k) / by }
     }
 }
 
-struct Squared<V: Vector>(Alone<V>);
+struct Squared<V: Vector>(Reader<V>);
 impl<V: Vector> Pass<V> for Squared<V> {
     #[inline(always)]
     unsafe fn next(&mut self) -> V {
         // SAFETY: the caller's.
-        unsafe {
-            let q = self.0.next();
-            q.mul(q)
-        }
+        unsafe { self.0.next() }
     }
     #[inline(always)]
-    unsafe fn one(&self, k: usize) -> V::T {
+    unsafe fn then(&mut self, q: V) -> V {
         // SAFETY: the caller's.
-        let q = unsafe { self.0.one(k) };
+        unsafe { q.mul(q) }
+    }
+    #[inline(always)]
+    unsafe fn one(&self, k: usize, by: V::T) -> V::T {
+        // SAFETY: the caller's.
+        let q = unsafe { self.0.element(k) / by };
         q * q
     }
 }
 
-struct After<V: Vector, I>(By<V>, Reader<V>, Reader<V>, PhantomData<I>);
+struct After<V: Vector, I>(Reader<V>, Reader<V>, PhantomData<I>);
 impl<V: Vector, I: Op> Pass<V> for After<V, I> {
     #[inline(always)]
     unsafe fn next(&mut self) -> V {
         // SAFETY: the caller's.
-        unsafe { self.0.divide(I::wide(self.1.next(), self.2.next())) }
+        unsafe { I::wide(self.0.next(), self.1.next()) }
     }
     #[inline(always)]
-    unsafe fn one(&self, k: usize) -> V::T {
+    unsafe fn then(&mut self, q: V) -> V {
+        q
+    }
+    #[inline(always)]
+    unsafe fn one(&self, k: usize, by: V::T) -> V::T {
         // SAFETY: the caller's.
-        unsafe { I::one(self.1.element(k), self.2.element(k)) / self.0.one }
+        unsafe { I::one(self.0.element(k), self.1.element(k)) / by }
     }
 }
 
-struct Before<V: Vector, O>(Alone<V>, Reader<V>, PhantomData<O>);
+struct Before<V: Vector, O>(Reader<V>, Reader<V>, PhantomData<O>);
 impl<V: Vector, O: Op> Pass<V> for Before<V, O> {
     #[inline(always)]
     unsafe fn next(&mut self) -> V {
         // SAFETY: the caller's.
-        unsafe { O::wide(self.0.next(), self.1.next()) }
+        unsafe { self.0.next() }
     }
     #[inline(always)]
-    unsafe fn one(&self, k: usize) -> V::T {
+    unsafe fn then(&mut self, q: V) -> V {
         // SAFETY: the caller's.
-        unsafe { O::one(self.0.one(k), self.1.element(k)) }
+        unsafe { O::wide(q, self.1.next()) }
+    }
+    #[inline(always)]
+    unsafe fn one(&self, k: usize, by: V::T) -> V::T {
+        // SAFETY: the caller's.
+        unsafe { O::one(self.0.element(k) / by, self.1.element(k)) }
     }
 }
 
@@ -149,7 +193,7 @@ pub unsafe fn alone<V: Vector>(ins: *const *const u8, single: u8, out: *mut u8, 
     // SAFETY: the lane's contract.
     unsafe {
         let a = Reader::<V>::new(*ins, single & 1 != 0, &mut room);
-        store(Alone(By::<V>::new(*ins.add(1)), a), out, n);
+        store(Alone(a), By::<V>::new(*ins.add(1)), out, n);
     }
 }
 
@@ -163,7 +207,7 @@ pub unsafe fn after<V: Vector, I: Op>(ins: *const *const u8, single: u8, out: *m
         let by = By::<V>::new(*ins.add(2));
         let a = Reader::<V>::new(*ins, single & 1 != 0, ra);
         let b = Reader::<V>::new(*ins.add(1), single & 2 != 0, rb);
-        store(After(by, a, b, PhantomData::<I>), out, n);
+        store(After(a, b, PhantomData::<I>), by, out, n);
     }
 }
 
@@ -177,7 +221,7 @@ pub unsafe fn before<V: Vector, O: Op>(ins: *const *const u8, single: u8, out: *
         let by = By::<V>::new(*ins.add(1));
         let a = Reader::<V>::new(*ins, single & 1 != 0, ra);
         let c = Reader::<V>::new(*ins.add(2), single & 4 != 0, rc);
-        store(Before(Alone(by, a), c, PhantomData::<O>), out, n);
+        store(Before(a, c, PhantomData::<O>), by, out, n);
     }
 }
 
@@ -188,7 +232,7 @@ pub unsafe fn squared<V: Vector>(ins: *const *const u8, single: u8, out: *mut u8
     // SAFETY: the lane's contract.
     unsafe {
         let a = Reader::<V>::new(*ins, single & 1 != 0, &mut room);
-        store(Squared(Alone(By::<V>::new(*ins.add(1)), a)), out, n);
+        store(Squared(a), By::<V>::new(*ins.add(1)), out, n);
     }
 }
 

@@ -28,8 +28,8 @@ pub trait Vector: Copy {
     unsafe fn is_any(seen: Self::Nans) -> bool;
     /// `self * a + b`, rounded once where the machine can.
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
-    /// Whether the magnitudes of all elements are in `Float::DIVIDED`.
-    unsafe fn between(self) -> bool;
+    /// Whether the magnitudes of all elements of all of these are in `Float::DIVIDED`, or a millionth above it.
+    unsafe fn between<const G: usize>(all: &[Self; G]) -> bool;
 }
 
 /// What the rest of a block, shorter than a vector, is computed with.
@@ -138,8 +138,8 @@ mod x86 {
                     unsafe { $any }
                 }
                 #[inline(always)]
-                unsafe fn between(self) -> bool {
-                    let ($x, $low, $high) = (self, <$t as Float>::DIVIDED[0], <$t as Float>::DIVIDED[1]);
+                unsafe fn between<const G: usize>(all: &[Self; G]) -> bool {
+                    let ($x, [$low, $high]) = (all, <$t as Float>::DIVIDED);
                     unsafe { $between }
                 }
                 // The machine's instruction gives its second operand where both are equal or one is a nan: the operands are
@@ -159,32 +159,52 @@ mod x86 {
     }
     vector!(__m512d, f64, 8, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd
     _mm512_max_pd _mm512_min_pd _mm512_fmadd_pd |a, m| _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a),
-    |x, low, high| {
-        let x = _mm512_abs_pd(x);
-        let there = _mm512_cmp_pd_mask::<_CMP_GE_OQ>(x, _mm512_set1_pd(low));
-        _mm512_mask_cmp_pd_mask::<_CMP_LE_OQ>(there, x, _mm512_set1_pd(high)) == u8::MAX
+    |all, low, high| {
+        let mut there = u8::MAX;
+        for x in all {
+            let x = _mm512_abs_pd(*x);
+            there = _mm512_mask_cmp_pd_mask::<_CMP_GE_OQ>(there, x, _mm512_set1_pd(low));
+            there = _mm512_mask_cmp_pd_mask::<_CMP_LE_OQ>(there, x, _mm512_set1_pd(high));
+        }
+        there == u8::MAX
     }, __mmask8, 0, |seen, p, q| seen | _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(p, q), seen != 0);
     vector!(__m512, f32, 16, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps
     _mm512_max_ps _mm512_min_ps _mm512_fmadd_ps |a, m| _mm512_mask_mov_ps(m, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a),
-    |x, low, high| {
-        let x = _mm512_abs_ps(x);
-        let there = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(x, _mm512_set1_ps(low));
-        _mm512_mask_cmp_ps_mask::<_CMP_LE_OQ>(there, x, _mm512_set1_ps(high)) == u16::MAX
+    |all, low, high| {
+        let mut there = u16::MAX;
+        for x in all {
+            let x = _mm512_abs_ps(*x);
+            there = _mm512_mask_cmp_ps_mask::<_CMP_GE_OQ>(there, x, _mm512_set1_ps(low));
+            there = _mm512_mask_cmp_ps_mask::<_CMP_LE_OQ>(there, x, _mm512_set1_ps(high));
+        }
+        there == u16::MAX
     }, __mmask16, 0, |seen, p, q| seen | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(p, q), seen != 0);
     vector!(__m256d, f64, 4, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd
     _mm256_max_pd _mm256_min_pd _mm256_fmadd_pd |a, m| _mm256_blendv_pd(m, a, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a)),
-    |x, low, high| {
-        let x = _mm256_andnot_pd(_mm256_set1_pd(-0.0), x);
-        let low = _mm256_cmp_pd::<_CMP_GE_OQ>(x, _mm256_set1_pd(low));
-        _mm256_movemask_pd(_mm256_and_pd(low, _mm256_cmp_pd::<_CMP_LE_OQ>(x, _mm256_set1_pd(high)))) == 15
+    // Of the upper halves of the bits, how far they are above the lowest, or very far if they are below. Halves are compared, for there is
+    // no maximum of 64 bits.
+    |all, low, high| {
+        let (low, high) = (low.to_bits() >> 32 << 32, high.to_bits() >> 32 << 32);
+        let mut above = _mm256_setzero_si256();
+        for x in all {
+            let x = _mm256_and_si256(_mm256_castpd_si256(*x), _mm256_set1_epi64x(i64::MAX >> 32 << 32));
+            above = _mm256_max_epu32(above, _mm256_sub_epi32(x, _mm256_set1_epi64x(low as i64)));
+        }
+        let most = _mm256_max_epu32(above, _mm256_set1_epi64x((high - low) as i64));
+        _mm256_movemask_epi8(_mm256_cmpeq_epi64(most, _mm256_set1_epi64x((high - low) as i64))) == -1
     }, __m256d, _mm256_setzero_pd(), |seen, p, q| _mm256_or_pd(seen, _mm256_cmp_pd::<_CMP_UNORD_Q>(p, q)),
     _mm256_movemask_pd(seen) != 0);
     vector!(__m256, f32, 8, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps
     _mm256_max_ps _mm256_min_ps _mm256_fmadd_ps |a, m| _mm256_blendv_ps(m, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)),
-    |x, low, high| {
-        let x = _mm256_andnot_ps(_mm256_set1_ps(-0.0), x);
-        let low = _mm256_cmp_ps::<_CMP_GE_OQ>(x, _mm256_set1_ps(low));
-        _mm256_movemask_ps(_mm256_and_ps(low, _mm256_cmp_ps::<_CMP_LE_OQ>(x, _mm256_set1_ps(high)))) == 255
+    |all, low, high| {
+        let (low, high) = (low.to_bits() as i32, high.to_bits() as i32);
+        let mut above = _mm256_setzero_si256();
+        for x in all {
+            let x = _mm256_and_si256(_mm256_castps_si256(*x), _mm256_set1_epi32(i32::MAX));
+            above = _mm256_max_epu32(above, _mm256_sub_epi32(x, _mm256_set1_epi32(low)));
+        }
+        let most = _mm256_max_epu32(above, _mm256_set1_epi32(high - low));
+        _mm256_movemask_epi8(_mm256_cmpeq_epi32(most, _mm256_set1_epi32(high - low))) == -1
     }, __m256, _mm256_setzero_ps(), |seen, p, q| _mm256_or_ps(seen, _mm256_cmp_ps::<_CMP_UNORD_Q>(p, q)),
     _mm256_movemask_ps(seen) != 0);
 }
@@ -253,9 +273,9 @@ macro_rules! four {
                 seen.contains(&true)
             }
             #[inline(always)]
-            unsafe fn between(self) -> bool {
+            unsafe fn between<const G: usize>(all: &[Self; G]) -> bool {
                 let [low, high] = <$t as Float>::DIVIDED;
-                self.0.iter().all(|x| (low..=high).contains(&x.abs()))
+                all.iter().all(|x| x.0.iter().all(|x| (low..=high).contains(&x.abs())))
             }
             #[inline(always)]
             unsafe fn max(self, o: Self) -> Self {
