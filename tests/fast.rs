@@ -123,7 +123,7 @@ impl Writer {
             0..=2 => self.int(depth),
             3..=5 => self.float(depth),
             6 => self.element(),
-            _ => self.dice.pick(&["p", "q", "s", "true"]).into(),
+            _ => self.dice.pick(&["p", "q", "s", "true", "o[0]", "o[1]", "o[-1]", "o[a % 2]"]).into(),
         }
     }
 
@@ -171,7 +171,7 @@ impl Writer {
     }
 
     fn stmt(&mut self, depth: usize, room: usize) {
-        let line = match self.dice.roll(if room == 0 { 14 } else { 20 }) {
+        let line = match self.dice.roll(if room == 0 { 15 } else { 21 }) {
             0..=2 => format!("{} = ({}) % 1000", self.dice.pick(INTS), self.int(2)),
             3 | 4 => {
                 let op = self.dice.pick(&["+=", "-=", "*=", "="]);
@@ -202,7 +202,17 @@ impl Writer {
                 0 => format!("assert {} or a < 1000000", self.condition(0)),
                 _ => format!("z = {}", self.number(2)),
             },
-            14 | 15 => {
+            14 => match self.dice.roll(6) {
+                0 => format!(
+                    "o = {}",
+                    self.dice.pick(&["(o[1], o[0])", "o", "(2, true)", "h", "(o, 1)", "(\"no\", o[1])"])
+                ),
+                1 => format!("x, y = {}", self.dice.pick(&["o", "o", "h"])),
+                2 => "h = o".into(),
+                3 => format!("o, z = {}, {}", self.dice.pick(&["o", "(1, 2)", "h", "a"]), self.number(1)),
+                _ => format!("o = ({}, {})", self.number(1), self.number(1)),
+            },
+            15 | 16 => {
                 let head = format!("if {} {{", self.condition(1));
                 self.line(depth, &head);
                 self.stmts(depth + 1, room - 1);
@@ -220,7 +230,7 @@ impl Writer {
                 }
                 return self.line(depth, "}");
             }
-            16..=18 => return self.range(depth, room),
+            17..=19 => return self.range(depth, room),
             _ => return self.while_true(depth, room),
         };
         self.line(depth, &line);
@@ -267,7 +277,7 @@ impl Writer {
 const BEGIN: &str = "a = 1; b = 2; c = -3; x = 0.5; y = -1.25; z = 3; p = true; q = false
 v = [1.5, -2.0, 0.0, 4.0, 5.5, 6.25]; w = [3, -1, 4, 1, -5, 9]; k = [true, false, true, true, false, false]
 t = tensor([0.5, 1.25, -3.0, 1.1, 2.2, 3.3]); n = zeros(6); m = [[1.0, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]]
-s = v[1]; u = v";
+s = v[1]; u = v; o = (1, 0.5); h = (2, 3)";
 
 const FUNCTIONS: &str = "fib(n) = if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
 half(x) = x / 2
@@ -290,7 +300,7 @@ fn program(seed: u64) -> String {
     w.stmts(1, 3);
     w.range(1, 2);
     if inside {
-        w.text += "  (a, b, c, x, y, z, p, q, v, w, k, t, n, m, s, u)\n}\nanswer = g()\n";
+        w.text += "  (a, b, c, x, y, z, p, q, v, w, k, t, n, m, s, u, o, h)\n}\nanswer = g()\n";
     }
     w.text
 }
@@ -408,6 +418,21 @@ const PROGRAMS: &[&str] = &[
     "s = 0; for k in -3..4 { b = k; for i in 0..60 by k { s += i } }",
     "s = 0; for i in -9223372036854775807..9223372036854775807 { s += 1; if s == 70 { break } }",
     "for i in 0..50 { for j in 0..i { for k in j..i { x = i * 100 + j * 10 + k } } }",
+    // Tuples of numbers.
+    "p = (0, 1); for i in 0..60 { p = (p[1], (p[0] + p[1]) % 1000) }",
+    "p = (0, 1); for _ in 0..60 { p = (p[1], p[0] + p[1]) }; q = p; a, b = q",
+    "p = (0, 1); for i in 0..120 { b = i; p = (p[1], p[0] + p[1]) }",
+    "p = (1, 2.5, true); q = (0, 0, 0); for i in 0..60 { p = (p[1], p[0] + i, not p[2]); q = p; a, b, c = p }",
+    "p = (1, 2); for i in 0..60 { p = (p[1], p[0]); if i % 7 == 0 { p = (p[0] + 0.5, p[1]) }; if i == 50 { p = (1, 2, 3) } }",
+    "p = (1, 2); for i in 0..60 { p = (i, p[-1] + p[-2] % 5); if i == 40 { p = \"text\" } }",
+    "p = (1, 2); for i in 0..60 { b = i; p = (p[1], p[i // 50]) }",
+    "p = (1, 2); for i in 0..60 { b = i; p = (p[0] + 1, p[1 + i // 50]) }",
+    "p = (1, 2); s = 0; for i in 0..60 { s += p[0]; if i == 30 { p = (2, (3, 4)) }; if i == 40 { p = (5, 6) } }",
+    "x = [1.5, 2.5, 3.5]; p = (x[0], 1); for i in 0..60 { p = (x[i % 3], p[0] + p[1]) }",
+    "step(p) = (p[1], p[0] + 1); p = (1, 2); for i in 0..60 { p = step(p) }; k = (3, 4); f(a) = a + k[0]; for i in 0..60 { s = f(i) }",
+    "p = (0.0, 1.0); q = (1.0, 0.0); for i in 0..80 { p, q = (p[0] + q[0] * 0.1, p[1]), q; q = (q[0] - p[0] * 0.1, q[1]) }",
+    "p = (0, 1); i = 0; while p[0] < 500 { i += 1; p = (p[0] + i, p[1]) ; if i == 20 { continue }; q = (i, p[0]) }",
+    "f() = { p = (0, 1); for i in 0..60 { p = (p[1], p[0] + i); for j in 0..3 { p = (p[0] - j, p[1]) } }; p }; r = f()",
     // Ways out.
     "s = 0; for i in 0..90 { if i % 3 == 0 { continue }; if i > 70 { break }; for j in 0..i { if j > 20 { break }; s += j } }",
     "s = 0; k = 0; while k < 90 { k += 1; if k % 2 == 0 { continue }; j = 0; while true { j += 1; if j > k { break } }; s += j }",

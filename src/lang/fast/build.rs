@@ -73,6 +73,7 @@ pub struct Shared<'a> {
     pub interp: &'a Interp,
     pub vars: Vec<Var>,
     pub arrays: Vec<ArrayOf>,
+    pub tuples: Vec<TupleOf>,
     pub callables: Vec<Value>,
     pub lanes: Vec<LaneCall>,
     pub stops: Vec<Stop>,
@@ -127,6 +128,7 @@ impl<'a> Shared<'a> {
             interp,
             vars: vec![],
             arrays: vec![],
+            tuples: vec![],
             callables: vec![],
             lanes: vec![],
             stops: vec![],
@@ -164,6 +166,10 @@ impl<'a> Shared<'a> {
             self.arrays.push(ArrayOf { var: 0, dtype, place, rank, written: false, used: false });
             return Ty::Array((self.arrays.len() - 1) as u16);
         }
+        if let Some(items) = ty::numbers(v) {
+            let items = items.into_iter().map(|(ty, _)| ty).collect();
+            return self.tuple(self.vars.len(), items).unwrap_or(Ty::Other);
+        }
         match v {
             Value::Function(_) | Value::Builtin(_) => {
                 self.callables.push(v.clone());
@@ -171,6 +177,21 @@ impl<'a> Shared<'a> {
             }
             _ => Ty::Other,
         }
+    }
+
+    /// The type of a variable that holds such a tuple. It has registers of its own for each of these.
+    pub fn tuple(&mut self, var: usize, items: Vec<Ty>) -> Option<Ty> {
+        let known = self.tuples.iter().position(|t| t.var == var && t.items == items);
+        let k = match known {
+            Some(k) => k,
+            None => {
+                let first = self.next;
+                self.next = self.next.checked_add(u16::try_from(items.len()).ok()?)?;
+                self.tuples.push(TupleOf { var, items, first });
+                self.tuples.len() - 1
+            }
+        };
+        u16::try_from(k).ok().map(Ty::Tuple)
     }
 
     pub fn may_nest(&self) -> bool {
@@ -467,6 +488,7 @@ pub fn finished(sh: Shared, mut insts: Vec<Inst>, mut stop_of: Vec<u32>, consts:
         exits: sh.exits,
         vars: sh.vars,
         arrays: sh.arrays,
+        tuples: sh.tuples,
         callables: sh.callables.iter().filter_map(Known::of).collect(),
         lanes: sh.lanes,
         units,

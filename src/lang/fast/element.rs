@@ -15,6 +15,11 @@ use crate::lang::value::Value;
 impl<'a> Build<'a, '_> {
     /// `x[i]`, `x[i, j]`, `x[i][j]`
     pub fn read_element(&mut self, x: &'a Index, want: Option<Reg>) -> Option<Val> {
+        if let Some(items) = self.items_of(&x.x) {
+            // Which item it is has to be known: they may be of different types.
+            let [Subscript::At(Code { node: Node::Const(Value::Int(k)), .. })] = &*x.items else { return None };
+            return items.get(position(*k, items.len(), 0, "").ok()?).copied();
+        }
         let (array, items) = match &x.x.node {
             Node::Field(of, name) if &**name == "shape" => return self.axis(of, &x.items, want),
             Node::Index(outer) => {

@@ -153,8 +153,12 @@ impl Interp {
                 let a = &r.arrays[k as usize];
                 ty::array(v) == Some((a.dtype, a.place, a.rank))
             }
+            (Ty::Tuple(k), Some(v)) => ty::numbers(v).is_some_and(|items| {
+                r.tuples[k as usize].items.iter().copied().eq(items.into_iter().map(|(ty, _)| ty))
+            }),
             (Ty::Other, Some(v)) => {
-                !matches!(v, Value::Function(_) | Value::Builtin(_)) && ty::array(v).is_none() && type_of(v).is_none()
+                let known = matches!(v, Value::Function(_) | Value::Builtin(_)) || ty::array(v).is_some();
+                !known && type_of(v).is_none() && ty::numbers(v).is_none()
             }
             (ty, Some(v)) => type_of(v) == Some(ty),
         })
@@ -182,8 +186,13 @@ impl Interp {
             self.machine.regs[reg as usize] = bits;
         }
         for var in &r.vars {
-            if let Some((_, bits)) = self.seen(var.slot).flatten().and_then(ty::number) {
-                self.machine.regs[var.reg as usize] = bits;
+            let Some(v) = self.seen(var.slot).flatten() else { continue };
+            let bits = match var.entry {
+                Ty::Tuple(_) => ty::numbers(v).unwrap_or_default(),
+                _ => ty::number(v).into_iter().collect(),
+            };
+            for ((reg, _), (_, bits)) in r.registers(var, var.entry).zip(bits) {
+                self.machine.regs[reg as usize] = bits;
             }
         }
         // Numbers that arrays are, stretched: they are read through a stride of 0.
@@ -301,7 +310,12 @@ impl Interp {
     fn write_back(&mut self, r: &Routine, types: &[Ty]) {
         for (k, var) in r.vars.iter().enumerate().filter(|(_, v)| v.assigned) {
             let ty = types.get(k).copied().unwrap_or(var.entry);
-            if let Some(v) = ty.value(self.machine.regs[var.reg as usize]) {
+            let mut values = r.registers(var, ty).filter_map(|(reg, ty)| ty.value(self.machine.regs[reg as usize]));
+            let value = match ty {
+                Ty::Tuple(_) => Some(Value::tuple(values.collect())),
+                _ => values.next(),
+            };
+            if let Some(v) = value {
                 self.store(var.slot, v);
             }
         }

@@ -106,6 +106,22 @@ impl<'a> Build<'a, '_> {
         ty.dtype().map(|_| Val::Reg(self.reg_of(var), ty))
     }
 
+    /// The items of a tuple in a variable of the loop.
+    pub fn items_of(&mut self, code: &'a Code) -> Option<Vec<Val>> {
+        let slot = match &code.node {
+            Node::Local(i, _) => Slot::Local(*i),
+            Node::Global(slot, _) => Slot::Global(*slot),
+            _ => return None,
+        };
+        if self.unit.is_some() {
+            return None;
+        }
+        let var = self.sh.var(slot)?;
+        let Ty::Tuple(k) = self.type_of(var) else { return None };
+        let tuple = &self.sh.tuples[k as usize];
+        Some((tuple.first..).zip(&tuple.items).map(|(reg, ty)| Val::Reg(reg, *ty)).collect())
+    }
+
     fn global(&mut self, slot: u32, library: u32) -> Option<Val> {
         let var = self.sh.var(Slot::Global(slot))?;
         let ty = if self.unit.is_some() { self.outer_type(var) } else { self.type_of(var) };

@@ -170,6 +170,13 @@ pub struct ArrayOf {
     pub used: bool,
 }
 
+/// What a variable may hold: numbers in a row of registers.
+pub struct TupleOf {
+    pub var: usize,
+    pub items: Vec<Ty>,
+    pub first: Reg,
+}
+
 /// A primitive on single numbers.
 pub struct LaneCall {
     pub lane: Lane,
@@ -247,6 +254,7 @@ pub struct Routine {
     pub exits: Vec<Vec<Ty>>,
     pub vars: Vec<Var>,
     pub arrays: Vec<ArrayOf>,
+    pub tuples: Vec<TupleOf>,
     pub callables: Vec<Known>,
     pub lanes: Vec<LaneCall>,
     pub units: Vec<Unit>,
@@ -257,4 +265,16 @@ pub struct Routine {
     /// A function: the types of its arguments, which lie from register 0 on, and the register and type of its result.
     pub call: Option<(Vec<Ty>, Reg, Ty)>,
     pub native: Native,
+}
+
+impl Routine {
+    /// The registers that a variable has, where it is of that type, and what each holds.
+    pub fn registers(&self, var: &Var, ty: Ty) -> impl Iterator<Item = (Reg, Ty)> {
+        let (alone, items) = match ty {
+            Ty::Tuple(k) => (None, Some(&self.tuples[k as usize])),
+            ty => (ty.dtype().map(|_| (var.reg, ty)), None),
+        };
+        let items = items.into_iter().flat_map(|t| (t.first..).zip(t.items.iter().copied()));
+        alone.into_iter().chain(items)
+    }
 }

@@ -104,6 +104,17 @@ impl<'a> Build<'a, '_> {
 
     fn op(&mut self, op: &'a Op, list: usize, k: usize) -> Option<Then> {
         match op {
+            Op::Set(slot, code) if self.makes_tuple(code) => {
+                let values = self.tuple_values(code)?;
+                let var = self.assigned(*slot)?;
+                let ty = self.sh.tuple(var, values.iter().map(|(_, ty)| *ty).collect())?;
+                let Ty::Tuple(k) = ty else { return None };
+                for (d, (a, ty)) in (self.sh.tuples[k as usize].first..).zip(values) {
+                    self.put(Val::Reg(a, ty), d)?;
+                }
+                self.set_type(var, ty);
+                Some(Then::Next)
+            }
             Op::Set(slot, code) => {
                 let var = self.assigned(*slot)?;
                 let reg = self.reg_of(var);
@@ -214,10 +225,11 @@ impl<'a> Build<'a, '_> {
 
     /// `a, b = b, a`
     fn unpack(&mut self, targets: &'a [Target], code: &'a Code) -> Option<Then> {
+        let held = self.items_of(code);
         let count = match &code.node {
             Node::Tuple(items) if items.iter().all(|i| !i.spread) => items.len(),
             Node::Const(Value::Tuple(items)) => items.len(),
-            _ => return None,
+            _ => held.as_ref()?.len(),
         };
         if count != targets.len() {
             return None;
@@ -232,7 +244,7 @@ impl<'a> Build<'a, '_> {
             let v = match &code.node {
                 Node::Tuple(items) => self.expr(&items[i].code, Some(reg))?,
                 Node::Const(Value::Tuple(items)) => Val::of(&items[i])?,
-                _ => return None,
+                _ => *held.as_ref()?.get(i)?,
             };
             self.put(v, reg)?;
             values.push((reg, self.type_in(v)));
@@ -242,6 +254,38 @@ impl<'a> Build<'a, '_> {
             self.set_type(var, ty);
         }
         Some(Then::Next)
+    }
+
+    /// Whether an expression is a tuple that registers can hold: of numbers, in a variable of the loop.
+    fn makes_tuple(&mut self, code: &'a Code) -> bool {
+        self.unit.is_none()
+            && match &code.node {
+                Node::Tuple(items) => !items.is_empty() && items.iter().all(|i| !i.spread),
+                Node::Const(v) => super::ty::numbers(v).is_some(),
+                _ => self.items_of(code).is_some(),
+            }
+    }
+
+    /// Its items, each in a register that no assignment changes before all have been read.
+    fn tuple_values(&mut self, code: &'a Code) -> Option<Vec<(Reg, Ty)>> {
+        let held = self.items_of(code);
+        let count = match &code.node {
+            Node::Tuple(items) => items.len(),
+            Node::Const(Value::Tuple(items)) => items.len(),
+            _ => held.as_ref()?.len(),
+        };
+        let mut out = vec![];
+        for i in 0..count {
+            let reg = self.temp()?;
+            let v = match &code.node {
+                Node::Tuple(items) => self.expr(&items[i].code, Some(reg))?,
+                Node::Const(Value::Tuple(items)) => Val::of(&items[i])?,
+                _ => *held.as_ref()?.get(i)?,
+            };
+            self.put(v, reg)?;
+            out.push((reg, self.type_in(v)));
+        }
+        Some(out)
     }
 
     fn for_in(&mut self, f: &'a For, list: usize, k: usize) -> Option<Then> {

@@ -21,7 +21,12 @@ pub enum Ty {
     Array(u16),
     /// The function of that number in the routine's table.
     Callable(u16),
+    /// A tuple of numbers, each in a register: the one of that number in the routine's table.
+    Tuple(u16),
 }
+
+/// Items of the longest tuple that registers hold.
+const WIDEST: usize = 8;
 
 impl Ty {
     /// The dtype of a number's bits.
@@ -102,6 +107,14 @@ pub fn number(v: &Value) -> Option<(Ty, u64)> {
         }
         _ => return None,
     })
+}
+
+/// The items of a tuple of a few numbers.
+pub fn numbers(v: &Value) -> Option<Vec<(Ty, u64)>> {
+    match v {
+        Value::Tuple(items) if (1..=WIDEST).contains(&items.len()) => items.iter().map(number).collect(),
+        _ => None,
+    }
 }
 
 /// An array whose elements can be read one by one: dtype, place, rank.

@@ -68,8 +68,8 @@ impl Making<'_, '_> {
     fn write_back(&mut self, f: &mut Frame, regs: Value, types: &[Ty]) {
         for (k, var) in self.r.vars.iter().enumerate().filter(|(_, v)| v.assigned) {
             let ty = types.get(k).copied().unwrap_or(var.entry);
-            if ty.dtype().is_some() {
-                self.write_register(f, regs, var.reg, is_float(ty));
+            for (reg, ty) in self.r.registers(var, ty) {
+                self.write_register(f, regs, reg, is_float(ty));
             }
         }
     }
