@@ -1,14 +1,15 @@
 //! Contractions: batched matrix products of any layout, without copying transposes (strides are passed on).
 //!
-//! The products themselves are the crate gemm's, but for small ones (`base::product`), those of a matrix and a vector (`thin`) and, on
+//! The products themselves are the crate gemm's, but for small ones (`base::product`), those of a matrix and a vector (`thin`), of a column and a row (`outer`) and, on
 //! CPUs with AVX2, large ones (`panels`). Floor: 2·m·n·k over the machine's multiply-add peak, or the bytes for thin ones. What is done with a product (a bias,
 //! an activation) is done piece by piece, while the piece is in cache.
 
 use gemm::Parallelism;
 
 use super::map::Map;
+use super::outer::OuterProduct;
 use super::panels::{self, Panels, Side};
-use super::simd;
+use super::simd::{self, Arith, BasicLane, Outer};
 use super::tasks::{self, Shared};
 use super::thin::Thin;
 use super::{Whole, loads};
@@ -193,6 +194,14 @@ impl Contract {
                     return;
                 }
             }
+            if let Some((outer, lane)) = whole.outer(self.ins[0].dtype) {
+                let each = then.map(|_| |(i, j): (usize, usize), size| follow(at_c + i * n + j, size));
+                // SAFETY: as above.
+                let done = unsafe { outer.run(lane, each) };
+                if done.is_ok() || crate::base::interrupt::asked() {
+                    return;
+                }
+            }
             if let Some(panels) = whole.in_tiles(self.ins[0].dtype) {
                 // Ctrl-C is looked at by `batches`; who is one of many finds the team busy.
                 // SAFETY: as above.
@@ -329,6 +338,14 @@ impl<T: Float> Product<T> {
             _ => return None,
         };
         Some(Thin { matrix, vector, step, out: self.c.at, rows, depth }).filter(Thin::suits)
+    }
+
+    /// The product of a column and a row, with what multiplies and adds.
+    fn outer(&self, dtype: DType) -> Option<(OuterProduct<T>, BasicLane)> {
+        let (m, n, depth) = self.sizes;
+        let product = OuterProduct { column: self.a, row: self.b, out: self.c.at, sizes: (m, n) };
+        let lane = simd::pair_lane(Arith::Mul, Outer::Left(Arith::Add), dtype)?;
+        (depth == 1 && product.suits()).then_some((product, lane))
     }
 
     /// The product by tiles of our own, where the CPU has them and they are filled.

@@ -11,6 +11,7 @@ mod fold;
 mod index;
 mod limits;
 mod map;
+mod outer;
 mod panels;
 mod rows;
 mod scan;

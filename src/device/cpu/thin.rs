@@ -59,7 +59,7 @@ impl<T: Copy + Default + std::ops::Add<Output = T>> Thin<T> {
         let (rows, depth) = (self.rows, self.depth);
         let cost = (rows * depth * size_of::<T>() / 15).max(1);
         if self.in_rows() {
-            let copied = (self.step != 1).then(|| self.gathered()).transpose()?;
+            let copied = (self.step != 1).then(|| gathered(self.vector, self.step, depth)).transpose()?;
             let vector = Shared(copied.as_ref().map_or(self.vector.cast_mut(), |b| b.ptr().cast()));
             let sums = |at: usize, n: usize, l: usize, depth: usize, out: *mut T| {
                 let from = self.matrix.at.wrapping_offset(at as isize * self.matrix.row).wrapping_add(l);
@@ -121,16 +121,16 @@ impl<T: Copy + Default + std::ops::Add<Output = T>> Thin<T> {
         follow(0, rows);
         Ok(())
     }
+}
 
-    /// The vector without gaps.
-    fn gathered(&self) -> Result<Arc<Buffer>> {
-        let buffer = Buffer::new(self.depth * size_of::<T>())?;
-        for l in 0..self.depth {
-            // SAFETY: the vector lies in memory, and there is room.
-            unsafe { buffer.ptr().cast::<T>().add(l).write(*self.vector.offset(l as isize * self.step)) };
-        }
-        Ok(buffer)
+/// A vector of so many elements, `step` apart, without gaps. It lies in memory.
+pub fn gathered<T: Copy>(vector: *const T, step: isize, n: usize) -> Result<Arc<Buffer>> {
+    let buffer = Buffer::new(n * size_of::<T>())?;
+    for l in 0..n {
+        // SAFETY: the caller's word, and there is room.
+        unsafe { buffer.ptr().cast::<T>().add(l).write(*vector.offset(l as isize * step)) };
     }
+    Ok(buffer)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::build::{Build, List, Looped, Point, Turns, Up};
 use super::expr::Val;
 use super::inst::*;
-use super::ty::Ty;
+use super::ty::{Ty, WIDEST, numbers};
 use crate::lang::code::*;
 use crate::lang::value::Value;
 
@@ -105,7 +105,8 @@ impl<'a> Build<'a, '_> {
     fn op(&mut self, op: &'a Op, list: usize, k: usize) -> Option<Then> {
         match op {
             Op::Set(slot, code) if self.makes_tuple(code) => {
-                let values = self.tuple_values(code)?;
+                // No assignment changes an item before all have been read.
+                let values = self.items(code, |build, _| build.temp())?;
                 let var = self.assigned(*slot)?;
                 let ty = self.sh.tuple(var, values.iter().map(|(_, ty)| *ty).collect())?;
                 let Ty::Tuple(k) = ty else { return None };
@@ -225,29 +226,15 @@ impl<'a> Build<'a, '_> {
 
     /// `a, b = b, a`
     fn unpack(&mut self, targets: &'a [Target], code: &'a Code) -> Option<Then> {
-        let held = self.items_of(code);
-        let count = match &code.node {
-            Node::Tuple(items) if items.iter().all(|i| !i.spread) => items.len(),
-            Node::Const(Value::Tuple(items)) => items.len(),
-            _ => held.as_ref()?.len(),
-        };
-        if count != targets.len() {
-            return None;
-        }
         let slots = targets.iter().map(|t| if let Target::Slot(slot) = t { Some(*slot) } else { None });
         let vars = slots.map(|slot| self.assigned(slot?)).collect::<Option<Vec<usize>>>()?;
-        let mut values = vec![];
-        for i in 0..count {
+        let values = self.items(code, |build, i| {
             // The last value goes where it belongs: nothing behind it reads what was there.
-            let direct = i + 1 == count && !vars[..i].contains(&vars[i]);
-            let reg = if direct { self.reg_of(vars[i]) } else { self.temp()? };
-            let v = match &code.node {
-                Node::Tuple(items) => self.expr(&items[i].code, Some(reg))?,
-                Node::Const(Value::Tuple(items)) => Val::of(&items[i])?,
-                _ => *held.as_ref()?.get(i)?,
-            };
-            self.put(v, reg)?;
-            values.push((reg, self.type_in(v)));
+            let direct = i + 1 == vars.len() && !vars[..i].contains(&vars[i]);
+            if direct { Some(build.reg_of(vars[i])) } else { build.temp() }
+        })?;
+        if values.len() != vars.len() {
+            return None;
         }
         for (var, (reg, ty)) in vars.into_iter().zip(values) {
             self.put(Val::Reg(reg, ty), self.reg_of(var))?;
@@ -260,23 +247,27 @@ impl<'a> Build<'a, '_> {
     fn makes_tuple(&mut self, code: &'a Code) -> bool {
         self.unit.is_none()
             && match &code.node {
-                Node::Tuple(items) => !items.is_empty() && items.iter().all(|i| !i.spread),
-                Node::Const(v) => super::ty::numbers(v).is_some(),
+                Node::Tuple(items) => (1..=WIDEST).contains(&items.len()) && items.iter().all(|i| !i.spread),
+                Node::Const(v) => numbers(v).is_some(),
                 _ => self.items_of(code).is_some(),
             }
     }
 
-    /// Its items, each in a register that no assignment changes before all have been read.
-    fn tuple_values(&mut self, code: &'a Code) -> Option<Vec<(Reg, Ty)>> {
+    /// The items of a tuple, each in the register that `place` gives for its number.
+    fn items(
+        &mut self,
+        code: &'a Code,
+        mut place: impl FnMut(&mut Self, usize) -> Option<Reg>,
+    ) -> Option<Vec<(Reg, Ty)>> {
         let held = self.items_of(code);
         let count = match &code.node {
-            Node::Tuple(items) => items.len(),
+            Node::Tuple(items) if items.iter().all(|i| !i.spread) => items.len(),
             Node::Const(Value::Tuple(items)) => items.len(),
             _ => held.as_ref()?.len(),
         };
         let mut out = vec![];
         for i in 0..count {
-            let reg = self.temp()?;
+            let reg = place(self, i)?;
             let v = match &code.node {
                 Node::Tuple(items) => self.expr(&items[i].code, Some(reg))?,
                 Node::Const(Value::Tuple(items)) => Val::of(&items[i])?,

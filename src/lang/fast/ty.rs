@@ -26,7 +26,7 @@ pub enum Ty {
 }
 
 /// Items of the longest tuple that registers hold.
-const WIDEST: usize = 8;
+pub const WIDEST: usize = 8;
 
 impl Ty {
     /// The dtype of a number's bits.
