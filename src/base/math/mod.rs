@@ -37,8 +37,8 @@
 //! | erfc | 3.95 | 1.93 | 1.50 | 0.68 |
 //! | cbrt | 1.75 | 0.75 | 1.12 | 0.57 |
 //!
-//! On a Zen 3, whose window is smaller, with AVX2 and two or four vectors at once (`wide`): f64 exp 1.1, log 1.4, sin 1.6, tanh 2.4; f32 exp
-//! 0.37, log 0.57, sin 0.73, tanh 0.74.
+//! On a Zen 3, whose window is smaller, with AVX2 and two or four vectors at once (`wide`): f64 exp 0.97, log 1.4, sin 1.6, tanh 2.4; f32 exp
+//! 0.31, log 0.57, sin 0.73, tanh 0.74.
 //!
 //! Beyond 2^30 (f32: 10^6) sin, cos and tan are those of the standard library, one element at a time; no other function
 //! has such elements. Errors nearer to one half would take tables, and so gathers, or pairs all the way through.
