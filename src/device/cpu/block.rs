@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use smallvec::SmallVec;
 
 use super::step::{Step, allocate, reach, steps};
-use super::straight::is_straight;
+use super::straight::{Placed, is_straight};
 use super::tile;
 use crate::base::{DType, Fault, Layout, Result, ahead};
 use crate::device::Memory;
@@ -77,6 +77,9 @@ pub struct Frame {
     /// What a kernel of rows keeps for longer than a block.
     room: Vec<u64>,
     positions: Vec<u64>,
+    /// What straight code has for a piece: its steps, and the bytes that each register moves for an element.
+    pub(super) placed: Vec<Placed>,
+    pub(super) moves: Vec<usize>,
 }
 
 thread_local! {
@@ -91,6 +94,8 @@ pub fn with_frame<R>(f: impl FnOnce(&mut Frame) -> R) -> R {
         memory: vec![],
         room: vec![],
         positions: vec![],
+        placed: vec![],
+        moves: vec![],
     });
     let r = f(&mut frame);
     FRAME.with(|p| p.borrow_mut().push(frame));
@@ -208,16 +213,22 @@ impl Code {
         let single: Vec<bool> = operands.iter().map(|l| l.single).collect();
         let near: Vec<bool> = operands.iter().map(|l| l.single || l.contiguous).collect();
         let mut steps = steps(&single, &near, code, &dtype, outputs)?;
+        let reach = reach(&single, code);
+        let in_order: Vec<bool> = operands.iter().map(|o| o.contiguous).collect();
+        let straight = is_straight(&single, &in_order, code, outputs);
+        let mut kept = outputs.to_vec();
+        if straight {
+            // What is one number is computed once, before all blocks, and must outlive each: it comes first, and keeps its register.
+            steps.sort_by_key(|s| reach[s.result as usize] == 2);
+            kept.extend(steps.iter().map(|s| s.result).filter(|&r| reach[r as usize] < 2));
+        }
         mark_far(&mut steps, &operands, dims.iter().product(), code.iter().any(|i| i.prim.is_reduce()));
         let registers = loads.len() + code.len();
         let collected: Vec<bool> = operands.iter().map(|l| !l.contiguous && !l.single).collect();
-        let (scratch_of, scratch) = allocate(registers, &collected, &steps.iter().collect::<Vec<_>>(), outputs);
+        let (scratch_of, scratch) = allocate(registers, &collected, &steps.iter().collect::<Vec<_>>(), &kept);
         let sizes = (0..registers).map(|r| dtype(r as Reg).size()).collect();
         let one_pass = matches!(&steps[..], [step] if step.takes_any_length())
             && operands.iter().all(|o| o.contiguous || o.single);
-        let in_order: Vec<bool> = operands.iter().map(|o| o.contiguous).collect();
-        let straight = is_straight(&single, &in_order, code, outputs);
-        let reach = reach(&single, code);
         let widest = (0..registers).filter(|&r| reach[r] == 2).map(|r| dtype(r as Reg).size()).max().unwrap_or(8);
         Ok(Code { dims, loads: operands, steps, sizes, scratch_of, scratch, widest, cost, bytes, one_pass, straight })
     }
