@@ -5,7 +5,7 @@
 
 use super::block::{BLOCK, Frame, fill};
 use super::simd::{self, BasicLane};
-use super::step::{Divisor, MINUS_ONE, Step, Work};
+use super::step::{Divisor, Step, Work};
 use crate::base::ahead::{self, LINE};
 use crate::base::math::Around;
 use crate::base::{DType, past};
@@ -183,18 +183,22 @@ impl Step {
                 Call::Function(*lane, *less, mask, ask)
             }
             Work::Basic { lane, dtype, divisor, minus } => {
-                own = *minus;
-                for i in (0..3).filter(|i| minus >> i & 1 != 0) {
-                    // SAFETY: one element is there.
-                    numbers[i] = unsafe { negative_of(at[i], *dtype) };
+                if *minus != 0 {
+                    own = *minus;
+                    for i in (0..3).filter(|i| minus >> i & 1 != 0) {
+                        // SAFETY: one element is there.
+                        numbers[i] = unsafe { negative_of(at[i], *dtype) };
+                    }
                 }
                 // A negation of a negation has it twice.
-                for i in (0..self.args.len()).filter(|&i| self.args[i] == MINUS_ONE) {
-                    at[i] = match dtype {
-                        DType::F32 => (&raw const MINUS_ONE_F32).cast(),
-                        _ => (&raw const MINUS_ONE_F64).cast(),
-                    };
-                    mask |= 1 << i;
+                if self.negates != 0 {
+                    for i in (0..3).filter(|i| self.negates >> i & 1 != 0) {
+                        at[i] = match dtype {
+                            DType::F32 => (&raw const MINUS_ONE_F32).cast(),
+                            _ => (&raw const MINUS_ONE_F64).cast(),
+                        };
+                    }
+                    mask |= self.negates;
                 }
                 let mut lane = *lane;
                 if let Some(Divisor { arg, multiplies, by_one }) = divisor

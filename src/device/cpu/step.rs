@@ -26,6 +26,8 @@ pub struct Step {
     pub far: u8,
     /// A load that another step reads: this function asks for the next block of it meanwhile.
     pub asks: Option<Reg>,
+    /// Which arguments stand for the number -1, by bits.
+    pub(super) negates: u8,
 }
 
 /// What a step makes of two registers: an operation's value, or its square.
@@ -322,7 +324,8 @@ fn general(map: &MapBody, inst: &Inst, result: Reg, dtype: &dyn Fn(Reg) -> DType
 
 impl Step {
     fn new(args: SmallVec<[Reg; 3]>, result: Reg, work: Work, sizes: SmallVec<[usize; 4]>, made: Option<Made>) -> Step {
-        Step { args, result, work, sizes, made, far: 0, asks: None }
+        let negates = args.iter().enumerate().map(|(i, &a)| ((a == MINUS_ONE) as u8) << i).sum();
+        Step { args, result, work, sizes, made, far: 0, asks: None, negates }
     }
 
     /// Registers it reads; the number -1 is none.

@@ -3,8 +3,6 @@
 //! In: a range of the domain. Out: its results, in memory. What `Code::run` finds anew for every block (where operands are, which
 //! function, a divisor's reciprocal) is found once here; then blocks are calls, and places that move on.
 
-use smallvec::SmallVec;
-
 use super::block::{BLOCK, Code, Frame, fill};
 use super::call::Found;
 use super::step::reach;
@@ -13,7 +11,7 @@ use crate::device::Memory;
 use crate::plan::{Inst, Reg};
 
 /// A step with its operands found.
-struct Placed {
+pub(super) struct Placed {
     found: Found,
     /// Bytes that each operand moves for an element: none where it is one number, or made anew for each block.
     moves: [usize; 3],
@@ -52,7 +50,8 @@ impl Code {
     ) {
         let most = self.straight_block(to - from);
         // SAFETY: the caller's.
-        let mut steps = unsafe { self.placed(memory, frame, from, outs, most.min(to - from)) };
+        unsafe { self.place_steps(memory, frame, from, outs, most.min(to - from)) };
+        let mut steps = std::mem::take(&mut frame.placed);
         let mut start = from;
         while start < to {
             let n = most.min(to - start);
@@ -76,6 +75,7 @@ impl Code {
             }
             start += n;
         }
+        frame.placed = steps;
     }
 
     /// Elements of a block: the widest register has 8 KiB of them.
@@ -86,38 +86,40 @@ impl Code {
         BLOCK * size_of::<u64>() / self.widest
     }
 
-    /// The steps over elements, from element `from` on; what is one number is computed.
+    /// Finds the steps over elements, from element `from` on; what is one number is computed.
     ///
     /// # Safety
     /// As `run_straight`, and the range is not empty.
-    unsafe fn placed(
+    unsafe fn place_steps(
         &self,
         memory: &Memory,
         frame: &mut Frame,
         from: usize,
         outs: &[(Reg, *mut u8, usize)],
         n: usize,
-    ) -> SmallVec<[Placed; 6]> {
+    ) {
         let repeats: usize = self.steps.iter().map(|s| if s.takes_any_length() { 0 } else { s.args.len() }).sum();
         frame.prepare_for(self.sizes.len(), self.scratch, repeats * BLOCK);
-        let mut moves: SmallVec<[usize; 16]> = SmallVec::from_elem(0, self.sizes.len());
+        frame.placed.clear();
+        frame.moves.clear();
+        frame.moves.resize(self.sizes.len(), 0);
         for (r, load) in self.loads.iter().enumerate() {
             frame.single[r] = load.single;
             frame.at[r] = match self.in_place(memory, r as Reg).filter(|_| !load.single) {
                 Some(base) => {
-                    moves[r] = self.sizes[r];
+                    frame.moves[r] = self.sizes[r];
                     base.wrapping_add(from * self.sizes[r])
                 }
                 None => self.single_at(memory, r),
             };
         }
-        let (mut steps, mut rooms) = (SmallVec::new(), 0);
+        let mut rooms = 0;
         for step in &self.steps {
             let r = step.result as usize;
             let single = step.is_single(frame);
             let mut to = frame.scratch(self.scratch_of[r]);
             if let Some((_, base, size)) = outs.iter().find(|o| o.0 as usize == r) {
-                (to, moves[r]) = (base.wrapping_add(from * size), *size);
+                (to, frame.moves[r]) = (base.wrapping_add(from * size), *size);
             }
             if single {
                 // SAFETY: the register holds an element.
@@ -134,13 +136,12 @@ impl Code {
                 }
                 let mut each = [0; 3];
                 for (i, a) in step.reads() {
-                    each[i] = moves[a as usize];
+                    each[i] = frame.moves[a as usize];
                 }
-                let asks = step.asks.map(|load| Asked { at: frame.at[load as usize], moves: moves[load as usize] });
-                steps.push(Placed { found, moves: each, to, to_moves: moves[r], asks });
+                let asks = step.asks.map(|l| Asked { at: frame.at[l as usize], moves: frame.moves[l as usize] });
+                frame.placed.push(Placed { found, moves: each, to, to_moves: frame.moves[r], asks });
             }
             (frame.at[r], frame.single[r]) = (to, single);
         }
-        steps
     }
 }
