@@ -6,8 +6,10 @@
 
 use std::sync::OnceLock;
 
+#[cfg(target_arch = "x86_64")]
 use super::ahead::LINE;
 use super::maker::is_intel;
+#[cfg(target_arch = "x86_64")]
 use super::math::Isa;
 
 /// Bytes of a result from which it pays: measured on an Intel server (2 MB of second-level cache a core), a map with a sum

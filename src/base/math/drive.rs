@@ -8,7 +8,9 @@
 //! The copy begins on a line of the cache. Where the stack happened to be otherwise, every vector of it lay across two
 //! lines, and the exponential of an array took 14.4 ms instead of 7.2: the depth of the calls around it decided.
 
-use super::num::{Easy, Fma, Fused, FusedPairs, Num, Plain};
+#[cfg(target_arch = "x86_64")]
+use super::num::FusedPairs;
+use super::num::{Easy, Fma, Fused, Num, Plain};
 use crate::base::ahead;
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;

@@ -269,6 +269,7 @@ pub trait Fma: Copy + 'static {
 pub struct Fused;
 
 /// The same for AVX2.
+#[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
 pub struct FusedPairs;
 
@@ -280,6 +281,7 @@ impl Fma for Fused {
     const FMA: bool = true;
 }
 
+#[cfg(target_arch = "x86_64")]
 impl Fma for FusedPairs {
     const FMA: bool = true;
     const PAIRS: bool = true;

@@ -455,6 +455,7 @@ pub fn pair_lane(inner: Arith, then: Outer, dtype: DType) -> Option<BasicLane> {
 
 /// As `lane` and `pair_lane`, with the same bits, for a division by one number that `divides_by` is true of; where the machine has a
 /// multiply-add that makes it faster.
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
 pub fn quotient_lane(of: Quotient, dtype: DType) -> Option<BasicLane> {
     match Isa::chosen() {
         #[cfg(target_arch = "x86_64")]
@@ -514,6 +515,7 @@ pub fn made_fold_lanes(op: Arith, squared: bool, fold: Arith, dtype: DType) -> O
 }
 
 /// A tile of a product, and its columns, for the CPU path whose registers it is made for.
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
 pub fn tile(dtype: DType) -> Option<(Tile, usize)> {
     match Isa::chosen() {
         #[cfg(target_arch = "x86_64")]
