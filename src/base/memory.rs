@@ -106,7 +106,13 @@ fn address_room() -> usize {
 /// Bytes of this process: field 0 is its addresses, field 1 what is in memory.
 fn statm(field: usize) -> usize {
     let text = read_to_string("/proc/self/statm").unwrap_or_default();
-    text.split(' ').nth(field).and_then(|n| n.parse::<usize>().ok()).map_or(0, |pages| pages * 4096)
+    text.split(' ').nth(field).and_then(|n| n.parse::<usize>().ok()).map_or(0, |pages| pages * page())
+}
+
+/// Bytes of a page: 4096 on x86, up to 64 KB on ARM.
+fn page() -> usize {
+    // SAFETY: it only asks.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
 
 /// Starts the thread that stops an evaluation which is about to use up the memory; once in a process.
