@@ -152,10 +152,11 @@ impl Buffer {
     /// Whether nobody but the caller has these bytes, here or on a device: they may be written over.
     #[inline]
     pub fn is_alone(buffer: &Arc<Buffer>) -> bool {
-        let alone = Arc::strong_count(buffer) == 1 && !buffer.travelled.load(Relaxed) && buffer.is_here();
-        // Whoever let go of it last did so after reading it.
+        let alone = Arc::strong_count(buffer) == 1;
+        // Whoever let go of it last did so after reading it, and after whatever sent it on its way: a processor that reads out of
+        // order looks there only now.
         fence(Acquire);
-        alone
+        alone && !buffer.travelled.load(Relaxed) && buffer.is_here()
     }
 
     /// Lets go of a buffer; a small one that nobody else holds is kept whole for the next of its size.
