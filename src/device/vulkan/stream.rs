@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use ash::vk;
@@ -107,9 +107,9 @@ impl Gpu {
         self.stream.lock().map_err(|_| Fault::new("internal: a launch panicked"))
     }
 
-    /// The number of the last batch that is known to be done.
+    /// The number of the last batch that is known to be done; what it wrote is there to read, also if another thread waited for it.
     pub fn done(&self) -> u64 {
-        self.finished.load(Relaxed)
+        self.finished.load(Acquire)
     }
 
     /// Appends a command that uses these buffers.
@@ -167,7 +167,7 @@ impl Gpu {
                 Err(e) => return Err(self.fault("waiting", e)),
             }
             let Some(batch) = s.flight.pop_front() else { break };
-            self.finished.fetch_max(batch.number, Relaxed);
+            self.finished.fetch_max(batch.number, Release);
             if batch.descriptors != vk::DescriptorPool::null() {
                 let destroy = self.device.fns().v1_0.destroy_descriptor_pool;
                 // SAFETY: made by `record` for this batch, which is done.
