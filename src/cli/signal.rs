@@ -6,7 +6,7 @@
 
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::*};
 
 use crate::base::{Exit, interrupt};
 
@@ -76,7 +76,8 @@ pub fn guard_terminal() {
         }
         *SAVED.0.get() = now;
     }
-    GUARDED.store(true, Relaxed);
+    // The handler may run on another thread.
+    GUARDED.store(true, Release);
     for signal in [libc::SIGTERM, libc::SIGHUP] {
         set(signal, on_end as *const () as libc::sighandler_t);
     }
@@ -144,7 +145,7 @@ extern "C" fn on_end(signal: i32) {
 
 /// Echo and line mode back on, bracketed paste off.
 fn restore() {
-    if !GUARDED.load(Relaxed) {
+    if !GUARDED.load(Acquire) {
         return;
     }
     const PASTE_OFF: &[u8] = b"\x1b[?2004l";
