@@ -135,7 +135,9 @@ mod tests {
         let time: f64 = row[1].parse().unwrap();
         let unit = if row[2] == "ms" { 1e-3 } else { 1e-6 };
         let bytes: f64 = row[3].parse().unwrap();
-        assert!((bytes * 1e9 * time * unit / 80e6 - 1.0).abs() < 0.05, "{text}");
+        // Of a slow machine, or an emulated one, the one decimal that is shown is not much.
+        let near = 80e6 / 1e9 / (time * unit);
+        assert!((bytes - near).abs() < 0.05 + 0.05 * near, "{text}");
         assert!(table(&["nothing".into()], |_| ()).is_err());
     }
 }
