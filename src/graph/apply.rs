@@ -11,10 +11,11 @@ use smallvec::SmallVec;
 use super::at_once::{self, Side};
 use super::expr::{Data, Expr, Ins, Made, Node, bits_of};
 use super::leaf::ALIAS;
+use super::literal::literal;
 use super::place::Place;
 use super::prim::*;
 use super::tape::Marks;
-use crate::base::{DType, Fault, Half, Result, Shape, Span};
+use crate::base::{DType, Fault, Half, Result, Span};
 
 /// A node with more than this pending below it is forced when made.
 const LONGEST: u32 = 1500;
@@ -141,10 +142,7 @@ pub fn record(prim: &'static Prim, sides: &[Side]) -> Option<Expr> {
                 }
                 e.clone()
             }
-            Side::Number(bits, from) if from == like.dtype => Expr::weak_bits(bits, from),
-            Side::Number(bits, from) => {
-                Expr::full(Shape::scalar(), convert(bits, from, like.dtype), like.dtype, Place::Array)
-            }
+            Side::Number(bits, from) => literal(bits, from, like.dtype),
         });
     }
     let (shape, place, span) = (like.shape.clone(), like.place, CALL.get());

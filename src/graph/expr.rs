@@ -30,6 +30,8 @@ pub struct Node {
     pub place: Place,
     /// A number without a dtype of its own (NEP 50): it takes the dtype of the array it meets.
     pub weak: bool,
+    /// A number that is written somewhere; see `literal`.
+    pub literal: bool,
     /// The derivatives being taken that this value takes part in.
     pub marks: Marks,
     /// How many pending nodes hang below, at most; bounds what one force has to plan.
@@ -86,6 +88,7 @@ impl Expr {
                 (&raw mut (*to).dtype).write(dtype);
                 (&raw mut (*to).place).write(place);
                 (&raw mut (*to).weak).write(weak);
+                (&raw mut (*to).literal).write(false);
                 (&raw mut (*to).marks).write(marks);
                 (&raw mut (*to).pending).write(Cell::new(pending));
                 (&raw mut (*to).span).write(span);
@@ -160,6 +163,14 @@ impl Expr {
             node.weak = true;
         }
         e
+    }
+
+    /// The node of a number as one that stands for it wherever it is written.
+    pub(super) fn into_literal(mut self) -> Expr {
+        if let Some(node) = Rc::get_mut(&mut self.0) {
+            node.literal = true;
+        }
+        self
     }
 
     /// A value that is not there; the fault comes out where it is used.
@@ -406,6 +417,7 @@ const _: fn(&Node) = |node| {
         dtype: _,
         place: _,
         weak: _,
+        literal: _,
         marks: _,
         pending: _,
         span: _,

@@ -7,6 +7,7 @@ pub mod engine;
 pub mod expr;
 pub mod lane;
 pub mod leaf;
+mod literal;
 pub mod place;
 pub mod prim;
 pub mod tape;

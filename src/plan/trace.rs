@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::kernel::BASE;
 use crate::base::{DType, Layout, Shape};
+use crate::graph::expr::Node;
 use crate::graph::prim::Body;
 use crate::graph::{Attrs, Data, Expr, Prim};
 
@@ -101,30 +102,36 @@ pub fn trace(roots: &[Expr]) -> Trace {
         nodes: Vec::with_capacity(items),
         kinds: Vec::with_capacity(items),
         ins: Vec::with_capacity(items),
-        key: Vec::with_capacity(5 * items),
+        key: Vec::with_capacity(4 * items),
         roots: vec![],
+        products: vec![],
         seen: false,
     };
-    let mut stack: SmallVec<[(Expr, bool); 32]> = roots.iter().rev().map(|r| (r.clone(), false)).collect();
-    while let Some((e, inputs_done)) = stack.pop() {
-        if flat.item(&e).is_some() {
-            continue;
+    // Nodes some of whose inputs are not items yet, and which input is next.
+    let mut stack: SmallVec<[(Expr, usize); 32]> = SmallVec::new();
+    for root in roots {
+        if let Some(below) = flat.meet(root) {
+            stack.push((below, 0));
         }
-        if !inputs_done && !e.is_realised() {
-            let before = stack.len();
-            stack.push((e.clone(), true));
-            e.with_ins(|ins| {
-                for i in ins.iter().rev().filter(|i| flat.item(i).is_none()) {
-                    stack.push((i.clone(), false));
+        while let Some((e, next)) = stack.last_mut() {
+            let below = e.with_ins(|ins| {
+                while let Some(i) = ins.get(*next) {
+                    *next += 1;
+                    if let Some(below) = flat.meet(i) {
+                        return Some(below);
+                    }
                 }
+                None
             });
-            if stack.len() > before + 1 {
-                continue;
+            match below {
+                Some(below) => stack.push((below, 0)),
+                None => {
+                    if let Some((e, _)) = stack.pop() {
+                        flat.op(e);
+                    }
+                }
             }
-            // Leaves only, and all of them seen: it is its turn.
-            stack.pop();
         }
-        flat.push(e);
     }
     flat.finish(roots)
 }
@@ -137,6 +144,8 @@ struct Flat {
     ins: Vec<u32>,
     roots: Vec<u32>,
     key: Vec<u64>,
+    /// Items that are products.
+    products: Vec<u32>,
     /// Whether some node was computed before, without being kept.
     seen: bool,
 }
@@ -156,12 +165,12 @@ impl Flat {
     }
 
     fn held(&self) -> Vec<u32> {
-        let product = |i: usize| self.kinds[i].tag == OP && matches!(self.nodes[i].prim().body, Body::Contract);
-        let held = |i: &usize| {
-            let users = self.ins.iter().filter(|&&k| k as usize == *i).count();
-            self.nodes[*i].node().marks.live() || self.nodes[*i].holders() > 1 + users
+        let held = |i: &u32| {
+            let node = &self.nodes[*i as usize];
+            let users = self.ins.iter().filter(|&k| k == i).count();
+            node.node().marks.live() || node.holders() > 1 + users
         };
-        (0..self.nodes.len()).filter(|&i| product(i)).filter(held).map(|i| i as u32).collect()
+        self.products.iter().copied().filter(held).collect()
     }
 
     fn finish(mut self, roots: &[Expr]) -> Trace {
@@ -177,70 +186,94 @@ impl Flat {
         }
         let held = self.held();
         self.key.extend(held.iter().map(|&item| 0x4E1D_0000_0000 | item as u64));
-        let mut hash = FxHasher(0);
-        self.key.iter().for_each(|&word| hash.write_u64(word));
+        let hash = hash_of(&self.key);
         let nodes = Rc::new(self.nodes);
         let items = Items { nodes: nodes.clone(), kinds: self.kinds, ins: self.ins, made: OnceCell::new() };
-        Trace { items, nodes, roots: self.roots, held, key: Key { hash: hash.finish(), words: self.key } }
+        Trace { items, nodes, roots: self.roots, held, key: Key { hash, words: self.key } }
     }
 
-    fn push(&mut self, e: Expr) {
+    /// The node, if it is pending and its inputs must become items before it does. Leaves become items here; but a literal
+    /// does where it is used, each time.
+    #[inline(always)]
+    fn meet(&mut self, e: &Expr) -> Option<Expr> {
+        if e.node().literal || self.item(e).is_some() {
+            return None;
+        }
+        if !e.is_realised() {
+            return Some(e.clone());
+        }
+        e.node().item.set((self.number, self.nodes.len() as u32));
+        self.leaf(e.clone());
+        None
+    }
+
+    fn leaf(&mut self, e: Expr) {
         let node = e.node();
-        let mut device = e.place().device();
-        // The words that begin an item: its kind, where it is, its dtype, its rank; then its sizes.
-        let head = |tag: u8, device: u8, inputs: usize| {
-            tag as u64
-                | (device as u64) << 8
-                | (node.dtype as u64) << 16
-                | (node.shape.rank() as u64) << 24
-                | (inputs as u64) << 32
+        let tag = if let Some(Data::Buffer(_, layout)) = e.data() {
+            self.key.push(head(BUFFER, e.place().device(), node, 0));
+            sizes(&mut self.key, &layout.shape);
+            layout.strides.iter().for_each(|&s| self.key.push(s as u64));
+            BUFFER
+        } else {
+            self.key.push(head(NUMBER, 0, node, 0));
+            sizes(&mut self.key, &node.shape);
+            NUMBER
         };
-        let tag = match e.data() {
-            Some(Data::Buffer(_, layout)) => {
-                self.key.push(head(BUFFER, device, 0));
-                sizes(&mut self.key, &layout.shape);
-                layout.strides.iter().for_each(|&s| self.key.push(s as u64));
-                BUFFER
-            }
-            Some(_) => {
-                self.key.push(head(NUMBER, 0, 0));
-                sizes(&mut self.key, &node.shape);
-                NUMBER
-            }
-            None => {
-                let first = self.ins.len();
-                let number = self.number;
-                e.with_ins(|ins| {
-                    let item = |i: &Expr| {
-                        debug_assert!(i.node().item.get().0 == number, "inputs come before their users");
-                        i.node().item.get().1
-                    };
-                    ins.iter().for_each(|i| self.ins.push(item(i)));
-                });
-                let ins = &self.ins[first..];
-                if node.prim.is_view() {
-                    device = ins.first().map_or(0, |&i| self.kinds[i as usize].device);
-                } else if device > 0 {
-                    let dtypes: SmallVec<[DType; 4]> = ins.iter().map(|&i| self.nodes[i as usize].dtype()).collect();
-                    if !crate::device::takes(device, node.prim, &dtypes, node.dtype) {
-                        device = 0;
-                    }
-                }
-                self.seen |= node.seen.get();
-                self.key.push(head(OP, device, ins.len()));
-                self.key.push(std::ptr::from_ref(node.prim) as u64);
-                ins.iter().for_each(|&i| self.key.push(i as u64));
-                sizes(&mut self.key, &node.shape);
-                for attr in &node.attrs {
-                    attr.key(&mut self.key);
-                }
-                OP
-            }
-        };
-        node.item.set((self.number, self.nodes.len() as u32));
-        self.kinds.push(Kind { tag, device, end: self.ins.len() as u32 });
+        self.kinds.push(Kind { tag, device: e.place().device(), end: self.ins.len() as u32 });
         self.nodes.push(e);
     }
+
+    /// A pending node whose inputs are items, but for literals.
+    fn op(&mut self, e: Expr) {
+        let node = e.node();
+        let mut device = e.place().device();
+        let mut ins: SmallVec<[u32; 4]> = SmallVec::new();
+        e.with_ins(|all| {
+            for i in all {
+                if i.node().literal {
+                    ins.push(self.nodes.len() as u32);
+                    self.leaf(i.clone());
+                } else {
+                    debug_assert!(self.item(i).is_some(), "inputs come before their users");
+                    ins.push(i.node().item.get().1);
+                }
+            }
+        });
+        if node.prim.is_view() {
+            device = ins.first().map_or(0, |&i| self.kinds[i as usize].device);
+        } else if device > 0 {
+            let dtypes: SmallVec<[DType; 4]> = ins.iter().map(|&i| self.nodes[i as usize].dtype()).collect();
+            if !crate::device::takes(device, node.prim, &dtypes, node.dtype) {
+                device = 0;
+            }
+        }
+        self.seen |= node.seen.get();
+        self.key.push(head(OP, device, node, ins.len()));
+        self.key.push(std::ptr::from_ref(node.prim) as u64);
+        ins.iter().for_each(|&i| self.key.push(i as u64));
+        sizes(&mut self.key, &node.shape);
+        for attr in &node.attrs {
+            attr.key(&mut self.key);
+        }
+        let item = self.nodes.len() as u32;
+        if matches!(node.prim.body, Body::Contract) {
+            self.products.push(item);
+        }
+        node.item.set((self.number, item));
+        self.ins.extend_from_slice(&ins);
+        self.kinds.push(Kind { tag: OP, device, end: self.ins.len() as u32 });
+        self.nodes.push(e);
+    }
+}
+
+/// The word that begins an item: its kind, where it is, its dtype, its rank, how many inputs; then come its sizes.
+#[inline(always)]
+fn head(tag: u8, device: u8, node: &Node, inputs: usize) -> u64 {
+    tag as u64
+        | (device as u64) << 8
+        | (node.dtype as u64) << 16
+        | (node.shape.rank() as u64) << 24
+        | (inputs as u64) << 32
 }
 
 #[inline(always)]
@@ -276,6 +309,19 @@ impl Items {
         };
         Item { shape: e.shape().clone(), dtype: e.dtype(), device: kind.device, what }
     }
+}
+
+/// A hash of a structure, in four strands: each step of one waits for the one before it.
+fn hash_of(words: &[u64]) -> u64 {
+    let mut strands = [0u64, 1, 2, 3].map(FxHasher);
+    let mut fours = words.chunks_exact(4);
+    for four in &mut fours {
+        strands.iter_mut().zip(four).for_each(|(strand, &word)| strand.write_u64(word));
+    }
+    let mut hash = FxHasher(words.len() as u64);
+    fours.remainder().iter().for_each(|&word| hash.write_u64(word));
+    strands.iter().for_each(|strand| hash.write_u64(strand.0));
+    hash.finish()
 }
 
 /// A fast hash for keys that are already well mixed or short (multiply and rotate, as in Firefox).
