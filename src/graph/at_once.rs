@@ -231,7 +231,16 @@ pub(super) fn data(
         Body::Map(body) if shape.size() <= AT_ONCE && ins.iter().all(Expr::is_realised) && is_near(ins, place) => {
             small_map(body, ins, shape, out).map(Some)
         }
-        Body::Contract if shape.rank() == 2 && ins.iter().all(Expr::is_realised) && is_near(ins, place) => {
+        // One random number. A check of a program does not know it.
+        Body::Leaf(Leaf::Position(fill, _)) if shape.is_empty() && !place.is_remote() && !super::engine::is_blind() => {
+            let bits = |e: &Expr| if let Some(Data::Number(bits)) = e.data() { Some(*bits) } else { None };
+            let Some(ins) = ins.iter().map(bits).collect::<Option<SmallVec<[u64; 2]>>>() else { return Ok(None) };
+            let mut made = 0u64;
+            // SAFETY: one position, and room for an element.
+            unsafe { fill([0u64].as_ptr(), (&raw mut made).cast(), 1, &ins, out) };
+            Ok(Some(Data::Number(made)))
+        }
+        Body::Contract if ins.iter().all(|e| e.rank() == 2 && e.is_realised()) && is_near(ins, place) => {
             let [a, b] = ins else { return Ok(None) };
             small_product(&[a, b], shape, out)
         }
