@@ -428,7 +428,9 @@ impl Code {
                 // A tile that lies along its rows: each line of it is read once.
                 if load.strides[last - 1] == 1 {
                     let mut at = 0;
-                    walk(&self.dims[..last - 1], &load.strides[..last - 1], start / n, 1, |p, _, _| at = p);
+                    if last > 1 {
+                        walk(&self.dims[..last - 1], &load.strides[..last - 1], start / n, 1, |p, _, _| at = p);
+                    }
                     let (from, to) = (base.offset(at * load.size as isize), scratch);
                     match load.size {
                         1 => tile::turn::<u8>(from.cast(), load.strides[last], to.cast()),
