@@ -1,8 +1,9 @@
 //! Contractions: batched matrix products of any layout, without copying transposes (strides are passed on).
 //!
-//! The products themselves are the crate gemm's, but for small ones (`base::product`), those of a matrix and a vector (`thin`), of a column and a row (`outer`) and, on
-//! CPUs with AVX2, large ones (`panels`). Floor: 2·m·n·k over the machine's multiply-add peak, or the bytes for thin ones. What is done with a product (a bias,
-//! an activation) is done piece by piece, while the piece is in cache.
+//! The products themselves are the crate gemm's, but for small ones (`base::product`), those of a matrix and a vector
+//! (`thin`), of a column and a row (`outer`) and, on CPUs with AVX2, large ones (`panels`). Floor: 2·m·n·k over the
+//! machine's multiply-add peak, or the bytes for thin ones. What is done with a product (a bias, an activation) is done
+//! piece by piece, while the piece is in cache.
 
 use gemm::Parallelism;
 

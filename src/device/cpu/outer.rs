@@ -57,7 +57,7 @@ impl<T: Copy + Default> OuterProduct<T> {
             let (row, out, zero) = (row, out, T::default());
             let (i, j) = (p / across * rows, p % across * columns);
             let (some, count) = (rows.min(m - i), columns.min(n - j));
-            let mut piece = [const { std::mem::MaybeUninit::<T>::uninit() }; PIECE];
+            let mut piece = [const { std::mem::MaybeUninit::<u64>::uninit() }; PIECE / 8];
             for i in i..i + some {
                 let number = self.column.from(i, 0).at;
                 let to = out.get().wrapping_add(i * n + j);
