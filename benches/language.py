@@ -123,6 +123,18 @@ def walked():
     return p
 
 
+def times(p, q):
+    return (p[0] * q[0] - p[1] * q[1], p[0] * q[1] + p[1] * q[0])
+
+
+def turned():
+    p = (0.6, 0.8)
+    q = (1.0, 0.0)
+    for _ in range(50000):
+        q = times(p, q)
+    return q
+
+
 best("scalar_loop", 200000, scalar_loop)
 best("collatz_step", collatz(), collatz)
 best("fib_call", 242785, lambda: fib(25))
@@ -134,3 +146,4 @@ best("read_element", 100000, read)
 best("product_step", 64000, product)
 best("gcd_pair", 39601, gcds)
 best("carried_tuple", 50000, walked)
+best("tuple_call", 50000, turned)

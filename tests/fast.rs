@@ -80,7 +80,7 @@ impl Writer {
                 format!("(if {c} {{ {a} }} else {{ {b} }})")
             }
             12 => {
-                let (f, a) = (self.dice.pick(&["abs", "gcd2", "fib", "int", "count"]), self.int(0));
+                let (f, a) = (self.dice.pick(&["abs", "gcd2", "fib", "int", "count", "deep"]), self.int(0));
                 format!("{f}({a} % 9)")
             }
             _ => {
@@ -208,7 +208,14 @@ impl Writer {
                     self.dice.pick(&["(o[1], o[0])", "o", "(2, true)", "h", "(o, 1)", "(\"no\", o[1])"])
                 ),
                 1 => format!("x, y = {}", self.dice.pick(&["o", "o", "h"])),
-                2 => "h = o".into(),
+                2 if self.dice.roll(3) == 0 => "h = o".into(),
+                2 => format!(
+                    "{} = {}({}, {})",
+                    self.dice.pick(&["o", "h", "x, y", "y, o", "h, z"]),
+                    self.dice.pick(&["swap", "meet", "some"]),
+                    self.dice.pick(&["o", "o", "h", "(a, x)", "swap(a, o)"]),
+                    self.number(1)
+                ),
                 3 => format!("o, z = {}, {}", self.dice.pick(&["o", "(1, 2)", "h", "a"]), self.number(1)),
                 _ => format!("o = ({}, {})", self.number(1), self.number(1)),
             },
@@ -284,6 +291,11 @@ half(x) = x / 2
 gcd2(n) = { m = 12; while m != 0 { n, m = m, n % m }; n }
 pick(a, b) = if a > b { return a } else { b - scale }
 count(n) = { s = 0; for i in 0..n { if i == 5 { continue }; s += i * scale }; s }
+swap(o, x) = (x, if a > 3 { 1 } else { 2 })
+meet(o, x) = { late = o[1]; o = (late, o[0], x); if o[2] == 0 { return (o[2], late) }; (o[0] + 1, o[2]) }
+some(o, x) = if x == x { (o[1], x) } else { (x, o[0]) }
+pair(n) = if n < 1 { (n, 1.5) } else { p = pair(n - 1); (p[0] + scale, p[1] * 0.5) }
+deep(n) = pair(n)[0]
 scale = 3
 ";
 
@@ -433,6 +445,29 @@ const PROGRAMS: &[&str] = &[
     "p = (0.0, 1.0); q = (1.0, 0.0); for i in 0..80 { p, q = (p[0] + q[0] * 0.1, p[1]), q; q = (q[0] - p[0] * 0.1, q[1]) }",
     "p = (0, 1); i = 0; while p[0] < 500 { i += 1; p = (p[0] + i, p[1]) ; if i == 20 { continue }; q = (i, p[0]) }",
     "f() = { p = (0, 1); for i in 0..60 { p = (p[1], p[0] + i); for j in 0..3 { p = (p[0] - j, p[1]) } }; p }; r = f()",
+    // Elements that change places.
+    "x = [5.0, 3, 1, 4, 2, 9, -1]; for i in 0..7 { for j in 0..6 - i { if x[j] > x[j + 1] { x[j], x[j + 1] = x[j + 1], x[j] } } }",
+    "w = arange(9); for i in 0..60 { w[i % 9], w[(i * 7) % 9] = w[(i * 5) % 9] + 1, w[i % 9] % 100 }; for i in 0..60 { b = i; w[i % 9], w[i - 50] = 3, i }",
+    "w = arange(9); for i in 0..60 { w[0], w[w[0] % 9] = i, w[1]; w[1], w[2], w[1] = w[2], i, i + 1 }",
+    "m = zeros(3, 4); t = f32(arange(5)); for i in 0..60 { m[i % 3, i % 4], m[0][1] = m[2, 3] + 0.5, i; t[i % 5], m[1, 1] = t[0] * 0.5, t[1] }; for i in 0..60 { b = i; m[0, 0], m[1, i // 10] = i, 2 * i }",
+    "x = [1.0, 2]; y = x; for i in 0..60 { x[0], x[1] = x[1], x[0] + i; if i == 50 { y = x } }; for i in 0..60 { x[0], x[1] = x[1], \"no\" }",
+    // Tuples that functions take and give.
+    "turn(p) = (p[1], (p[0] + p[1]) % 1000); p = (0, 1); for i in 0..90 { p = turn(p) }; a, b = turn((3, 4))",
+    "times(p, q) = (p[0] * q[0] - p[1] * q[1], p[0] * q[1] + p[1] * q[0]); p = (0.6, 0.8); q = (1.0, 0.0); for i in 0..90 { q = times(p, q); if i % 30 == 0 { q = times(q, times(p, q)) } }",
+    "both(a, b) = (a // b, a % b); s = 0; for i in 1..90 { q, r = both(1000, i); s += q * 3 + r }; for i in 0..90 { b = i; q, r = both(7, 60 - i) }",
+    "egcd(a, b) = if b == 0 { (a, 1, 0) } else { g, x, y = egcd(b, a % b); (g, y, x - a // b * y) }; s = 0; for i in 1..60 { for j in 1..30 { g, x, y = egcd(i, j); s += g + x * 3 + y } }",
+    "fib2(n) = if n == 0 { (0, 1) } else { p = fib2(n // 2); a = p[0]; b = p[1]; c = a * (2 * b - a); d = a * a + b * b; if n % 2 == 0 { (c, d) } else { (d, c + d) } }; x = fib2(60); for i in 0..80 { p = fib2(i) }; p = fib2(200)",
+    "f(n) = { p = (0, 1); for i in 0..n { p = (p[1], p[0] + i); q = p; q = (q[1], q[0], true) }; q }; s = 0; for k in 1..60 { a, b, c = f(k); s += a * 2 + b }",
+    "f(n, p, x) = { late = n; p = (p[1], p[0] + late, x); (x, p[2], p[0] + n) }; u = (1, 2); for i in 0..60 { v = f(i, u, 2.5); u = (v[2] % 100, i) }",
+    "g(i) = if i < 70 { (i, 1) } else { i }; s = 0; for i in 0..90 { s = g(i) }; h(i) = if i < 70 { (i, 1) } else { (i, 1.5) }; for i in 0..90 { b = h(i) }",
+    "k = (3, 0.5); f(i) = i * k[0] + k[1]; g(i) = (f(i), k[0]); x = 0.0; for i in 0..90 { x += f(i); p = g(i); x -= p[1] }; k = (4, 1); for i in 0..90 { x += f(i) }",
+    "swap(a, b) = (b, a); f(a, b) = { b, a = swap(a, b); swap(a * 2, b) }; a = 1; b = 2; for i in 0..60 { a, b = f(a, b); a %= 1000; b %= 777 }",
+    "down(n) = if n == 0 { (0, 0.5) } else { p = down(n - 1); (p[0] + 1, p[1] * 0.5) }; for i in 0..60 { p = down(i) }; q = down(49000)",
+    "down(n) = if n == 0 { (0, 0.5) } else { p = down(n - 1); (p[0] + 1, p[1] * 0.5) }; for i in 0..60 { p = down(i) }; q = down(60000)",
+    "walk(p, n) = { for i in 0..n { p = (p[1], p[0] + i * 0.5, p[2]) }; p }; r = (1, 2.0, true); for k in 0..60 { r = walk((1, 2.0, true), k) }; s = walk((1, 2, 3), 5); t = walk((1, \"no\", 3), 1)",
+    "f(x) = (x, x, x, x, x, x, x, x + 1); g(x) = (x, x, x, x, x, x, x, x, x); for i in 0..60 { p = f(i); a = p[7] }; for i in 0..60 { p = g(i); a = p[8] }",
+    "last(p) = p[-1]; one(x) = (x,); s = 0; for i in 0..90 { s += last((i, 2, s % 7)) + last(one(i)) }; for i in 0..90 { s = s % 100 + last(if i < 80 { (1, i) } else { (i, 2) }) }",
+    "v = [1.5, 2.5, 3.5]; ends(x, i) = (x[i], x[-1 - i], len(x)); s = 0.0; for i in 0..90 { a, b, c = ends(v, i % 3); s = s * 0.5 + a * b - c }; for i in 0..90 { a, b, c = ends(v, i // 25) }",
     // Ways out.
     "s = 0; for i in 0..90 { if i % 3 == 0 { continue }; if i > 70 { break }; for j in 0..i { if j > 20 { break }; s += j } }",
     "s = 0; k = 0; while k < 90 { k += 1; if k % 2 == 0 { continue }; j = 0; while true { j += 1; if j > k { break } }; s += j }",

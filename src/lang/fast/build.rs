@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use super::inst::*;
 use super::native::Native;
-use super::ty::{self, Ty};
+use super::ty::{self, Given, Ty};
 use crate::base::DType;
 use crate::lang::code::*;
 use crate::lang::interp::Interp;
@@ -81,6 +81,8 @@ pub struct Shared<'a> {
     pub units: Vec<UnitOf>,
     /// The next free register of the frame that enters the machine.
     pub next: Reg,
+    /// The registers of that frame where functions leave the items of tuples that they give.
+    pub mail: Option<Reg>,
     pub depth: usize,
     /// Some unit was called before its result was known.
     pub early: bool,
@@ -89,8 +91,8 @@ pub struct Shared<'a> {
 /// A function for some types of arguments.
 pub struct UnitOf {
     pub lambda: *const Lambda,
-    pub args: Vec<Ty>,
-    pub result: Option<Ty>,
+    pub args: Vec<Given>,
+    pub result: Option<Given>,
     pub open: bool,
     pub insts: Vec<Inst>,
     pub regs: usize,
@@ -111,7 +113,10 @@ pub struct Build<'a, 's> {
     pub barrier: usize,
     temps: Vec<Reg>,
     free: Vec<Reg>,
-    next: Reg,
+    /// The next free register of a unit's frame.
+    pub next: Reg,
+    /// A unit's parameters, and the items that it is given, which lie behind them and before its other variables.
+    pub given: (usize, usize),
     pub consts: Vec<(u64, Reg)>,
     pub lists: Vec<List<'a>>,
     pub loops: Vec<Looped<'a>>,
@@ -135,6 +140,7 @@ impl<'a> Shared<'a> {
             exits: vec![],
             units: vec![],
             next: 0,
+            mail: None,
             depth: 0,
             early: false,
         }
@@ -168,7 +174,8 @@ impl<'a> Shared<'a> {
         }
         if let Some(items) = ty::numbers(v) {
             let items = items.into_iter().map(|(ty, _)| ty).collect();
-            return self.tuple(self.vars.len(), items).unwrap_or(Ty::Other);
+            let var = self.vars.len();
+            return self.tuple(None, var, items, |sh, n| sh.block(n)).unwrap_or(Ty::Other);
         }
         match v {
             Value::Function(_) | Value::Builtin(_) => {
@@ -177,21 +184,6 @@ impl<'a> Shared<'a> {
             }
             _ => Ty::Other,
         }
-    }
-
-    /// The type of a variable that holds such a tuple. It has registers of its own for each of these.
-    pub fn tuple(&mut self, var: usize, items: Vec<Ty>) -> Option<Ty> {
-        let known = self.tuples.iter().position(|t| t.var == var && t.items == items);
-        let k = match known {
-            Some(k) => k,
-            None => {
-                let first = self.next;
-                self.next = self.next.checked_add(u16::try_from(items.len()).ok()?)?;
-                self.tuples.push(TupleOf { var, items, first });
-                self.tuples.len() - 1
-            }
-        };
-        u16::try_from(k).ok().map(Ty::Tuple)
     }
 
     pub fn may_nest(&self) -> bool {
@@ -212,6 +204,7 @@ impl<'a, 's> Build<'a, 's> {
             temps: vec![],
             free: vec![],
             next: 0,
+            given: (0, 0),
             consts: vec![],
             lists: vec![],
             loops: vec![],
@@ -232,9 +225,11 @@ impl<'a, 's> Build<'a, 's> {
 
     /// So many registers in a row.
     pub fn block(&mut self, n: usize) -> Option<Reg> {
-        let next = if self.unit.is_some() { &mut self.next } else { &mut self.sh.next };
-        let first = *next;
-        *next = next.checked_add(u16::try_from(n).ok()?)?;
+        if self.unit.is_none() {
+            return self.sh.block(n);
+        }
+        let first = self.next;
+        self.next = first.checked_add(u16::try_from(n).ok()?)?;
         Some(first)
     }
 
@@ -471,14 +466,19 @@ pub fn finished(sh: Shared, mut insts: Vec<Inst>, mut stop_of: Vec<u32>, consts:
         }
         insts.append(&mut unit.insts);
         stop_of.resize(insts.len(), 0);
-        let is_float = |ty: Ty| ty.dtype() == Some(DType::F64);
+        let is_float = |ty: &Ty| ty.dtype() == Some(DType::F64);
+        let alone = |given: &Given| matches!(given, Given::One(ty) if is_float(ty));
+        let items = unit.args.iter().flat_map(|given| given.items());
+        let floats: Vec<bool> = unit.args.iter().map(alone).chain(items.map(is_float)).collect();
+        let gives = unit.result.as_ref();
         units.push(Unit {
             start,
             regs: unit.regs,
-            params: unit.args.len(),
+            params: floats.len(),
             consts: unit.consts,
-            floats: unit.args.iter().copied().map(is_float).collect(),
-            float: unit.result.is_some_and(is_float),
+            floats,
+            float: gives.is_some_and(alone),
+            items: gives.map_or(&[][..], |given| given.items()).iter().map(is_float).collect(),
         });
     }
     Some(Routine {
@@ -496,6 +496,7 @@ pub fn finished(sh: Shared, mut insts: Vec<Inst>, mut stop_of: Vec<u32>, consts:
         regs: sh.next as usize,
         counter: None,
         call: None,
+        mail: sh.mail.unwrap_or(0),
         native: Native::default(),
     })
 }

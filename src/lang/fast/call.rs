@@ -4,7 +4,8 @@
 use super::build::{Build, List, Shared, UnitOf, Up};
 use super::expr::Val;
 use super::inst::*;
-use super::ty::Ty;
+use super::tuple::Got;
+use super::ty::{Given, Ty};
 use crate::base::DType;
 use crate::lang::builtin::{Builtin, Run};
 use crate::lang::code::*;
@@ -18,15 +19,20 @@ use crate::ops;
 const ROUNDS: usize = 3;
 
 impl<'a> Build<'a, '_> {
-    pub fn call(&mut self, c: &'a Call, want: Option<Reg>) -> Option<Val> {
+    pub fn call(&mut self, c: &'a Call, want: Option<Reg>) -> Option<Got> {
         if !c.plain {
             return None;
         }
         match self.callee(&c.f)? {
-            Value::Builtin(b) => self.builtin(b, c, want),
+            Value::Builtin(b) => self.builtin(b, c, want).map(Got::One),
             Value::Function(f) => self.closure(&f, c, want),
             _ => None,
         }
+    }
+
+    /// Whether it is a function of the user's that is called.
+    pub fn calls_closure(&mut self, c: &'a Call) -> bool {
+        c.plain && matches!(self.callee(&c.f), Some(Value::Function(_)))
     }
 
     /// The function that is called, which nothing may change from now on.
@@ -78,6 +84,10 @@ impl<'a> Build<'a, '_> {
         match (name, args) {
             ("min", &[x, y]) => self.map(&ops::arith::minimum::PRIM, &[x, y], want),
             ("max", &[x, y]) => self.map(&ops::arith::maximum::PRIM, &[x, y], want),
+            ("min" | "max", &[x, y, z]) if self.type_in(z) != Ty::Bool => {
+                let two = self.native(name, &[x, y], None)?;
+                self.native(name, &[two, z], want)
+            }
             ("float", &[x]) => self.as_dtype(x, DType::F64).map(|reg| Val::Reg(reg, Ty::Float)),
             ("int", &[x]) => match self.type_in(x).dtype()? {
                 DType::I64 | DType::Bool => self.reg(x).map(|reg| Val::Reg(reg, Ty::Int)),
@@ -97,30 +107,65 @@ impl<'a> Build<'a, '_> {
         Some(Val::Reg(d, Ty::Int))
     }
 
-    fn closure(&mut self, f: &Function, c: &'a Call, want: Option<Reg>) -> Option<Val> {
+    fn closure(&mut self, f: &Function, c: &'a Call, want: Option<Reg>) -> Option<Got> {
         let lambda = lambda_of(f)?;
         if lambda.params.len() != c.args.len() {
             return None;
         }
-        let args = self.block(c.args.len())?;
-        let mut tys = vec![];
-        for (k, arg) in c.args.iter().enumerate() {
-            let code = arg.code();
-            // An array goes along as its number; no register holds it.
-            if let Some(array) = self.array_of(code) {
-                tys.push(Ty::Array(array));
-                continue;
-            }
-            let v = self.expr(code, Some(args + k as Reg))?;
-            tys.push(self.type_in(v));
-            self.put(v, args + k as Reg)?;
+        // Tuples first: how many items there are says how many registers the call takes.
+        let early = |arg: &'a Arg| match self.may_be_tuple(arg.code()) {
+            true => self.got(arg.code(), None).map(Some),
+            false => Some(None),
+        };
+        let early = c.args.iter().map(early).collect::<Option<Vec<Option<Got>>>>()?;
+        let items: usize = early.iter().map(|got| if let Some(Got::Items(all)) = got { all.len() } else { 0 }).sum();
+        let args = self.block(c.args.len() + items)?;
+        let mut item = args + c.args.len() as Reg;
+        let mut given = vec![];
+        for ((arg, code), got) in (args..).zip(c.args.iter().map(Arg::code)).zip(early) {
+            let v = match got {
+                Some(Got::Items(all)) => {
+                    given.push(Given::Items(all.iter().map(|v| self.type_in(*v)).collect()));
+                    for v in all {
+                        self.put(v, item)?;
+                        item += 1;
+                    }
+                    continue;
+                }
+                Some(Got::One(v)) => v,
+                // An array goes along as its number; no register holds it.
+                None => match self.array_of(code) {
+                    Some(array) => {
+                        given.push(Given::One(Ty::Array(array)));
+                        continue;
+                    }
+                    None => self.expr(code, Some(arg))?,
+                },
+            };
+            given.push(Given::One(self.type_in(v)));
+            self.put(v, arg)?;
         }
         // SAFETY: while it is compiled the list of callables keeps the function, or the library does for good.
         let lambda: &'a Lambda = unsafe { &*std::ptr::from_ref(lambda) };
-        let (unit, result) = unit(self.sh, lambda, &tys)?;
-        let d = self.dest(want)?;
-        self.emit(Inst::Call { d, unit, args });
-        Some(Val::Reg(d, result))
+        let (unit, result) = unit(self.sh, lambda, &given)?;
+        match result {
+            Given::One(ty) => {
+                let d = self.dest(want)?;
+                self.emit(Inst::Call { d, unit, args });
+                Some(Got::One(Val::Reg(d, ty)))
+            }
+            Given::Items(types) => {
+                let d = self.temp()?;
+                self.emit(Inst::Call { d, unit, args });
+                let first = self.sh.mail()?;
+                let fetch = |(a, ty)| {
+                    let d = self.temp()?;
+                    self.emit(Inst::Fetch { d, a });
+                    Some(Val::Reg(d, ty))
+                };
+                (first..).zip(types).map(fetch).collect::<Option<_>>().map(Got::Items)
+            }
+        }
     }
 }
 
@@ -134,14 +179,14 @@ pub fn lambda_of(f: &Function) -> Option<&Lambda> {
 
 /// The number and result of a function for these arguments, compiled if it was not yet. `None` also while the result
 /// of a function that calls itself is not known.
-pub fn unit<'a>(sh: &mut Shared<'a>, lambda: &'a Lambda, args: &[Ty]) -> Option<(u16, Ty)> {
+pub fn unit<'a>(sh: &mut Shared<'a>, lambda: &'a Lambda, args: &[Given]) -> Option<(u16, Given)> {
     let same = |u: &UnitOf| std::ptr::eq(u.lambda, lambda) && u.args == args;
     let k = match sh.units.iter().position(same) {
         Some(k) => {
             if sh.units[k].open && sh.units[k].result.is_none() {
                 sh.early = true;
             }
-            return Some((k as u16, sh.units[k].result?));
+            return Some((k as u16, sh.units[k].result.clone()?));
         }
         None => sh.units.len(),
     };
@@ -175,15 +220,29 @@ pub fn unit<'a>(sh: &mut Shared<'a>, lambda: &'a Lambda, args: &[Ty]) -> Option<
     }
     sh.early |= outer;
     done?;
-    Some((u16::try_from(k).ok()?, sh.units[k].result?))
+    Some((u16::try_from(k).ok()?, sh.units[k].result.clone()?))
 }
 
 /// Compiles the body of unit k.
-fn body<'a>(sh: &mut Shared<'a>, k: usize, lambda: &'a Lambda, args: &[Ty]) -> Option<()> {
+fn body<'a>(sh: &mut Shared<'a>, k: usize, lambda: &'a Lambda, args: &[Given]) -> Option<()> {
+    // What the last round made has no registers in this one.
+    sh.tuples.iter_mut().filter(|t| t.unit == Some(k)).for_each(|t| t.unit = Some(usize::MAX));
     let mut build = Build::new(sh, Some(k));
-    build.block(lambda.locals as usize)?;
+    let items = args.iter().map(|given| given.items().len()).sum::<usize>();
+    build.given = (args.len(), items);
+    build.block(lambda.locals as usize + items)?;
     build.state = vec![Ty::Unset; lambda.locals as usize];
-    build.state[..args.len()].copy_from_slice(args);
+    let mut item = u16::try_from(args.len()).ok()?;
+    for (var, given) in args.iter().enumerate() {
+        build.state[var] = match given {
+            Given::One(ty) => *ty,
+            Given::Items(items) => {
+                let first = item;
+                item += items.len() as Reg;
+                build.sh.tuple(Some(k), var, items.clone(), |_, _| Some(first))?
+            }
+        };
+    }
     let list = List { stmts: &[], last: Some(&lambda.body), up: Up::Return, path: vec![], inside: None, tail: true };
     build.start(list)?;
     let (insts, regs, consts) = (build.patched(0)?, build.regs(), std::mem::take(&mut build.consts));

@@ -62,6 +62,52 @@ impl<'a> Build<'a, '_> {
             return None;
         }
         let v = self.expr(code, None)?;
+        let (array, i, j) = self.place_of(path)?;
+        let v = match path.update {
+            None => v,
+            Some((op, prim)) => {
+                let old = self.load(array, i, j, None)?;
+                self.binary(op, prim, old, v, None)?
+            }
+        };
+        let v = self.fitted(array, v)?;
+        self.store(array, i, j, v);
+        Some(())
+    }
+
+    /// `x[i], x[j] = x[j], x[i]`
+    pub fn write_elements(&mut self, targets: &'a [Target], code: &'a Code) -> Option<()> {
+        if self.unit.is_some() {
+            return None;
+        }
+        let values = self.items(code, |build, _| build.temp())?;
+        if values.len() != targets.len() {
+            return None;
+        }
+        let mut stores = vec![];
+        for (target, (reg, ty)) in targets.iter().zip(values) {
+            let Target::Path(path) = target else { return None };
+            // The walk works out where a value goes after the ones before it have gone: no index may ask for them.
+            let plain = |s: &Subscript| matches!(s, Subscript::At(code) if is_plain(code));
+            let all_plain = |step: &Step| matches!(step, Step::Index(some, _) if some.iter().all(plain));
+            if path.update.is_some() || !path.steps.iter().all(all_plain) {
+                return None;
+            }
+            let (array, i, j) = self.place_of(path)?;
+            stores.push((array, i, j, self.fitted(array, Val::Reg(reg, ty))?));
+        }
+        // What stops does so before anything is written.
+        for &(array, i, j, _) in &stores {
+            self.load(array, i, j, None)?;
+        }
+        for (array, i, j, v) in stores {
+            self.store(array, i, j, v);
+        }
+        Some(())
+    }
+
+    /// The array and the indices of an element that is assigned.
+    fn place_of(&mut self, path: &'a Path) -> Option<(u16, Reg, Option<Reg>)> {
         let array = self.array_of(&path.read)?;
         let mut items = vec![];
         for step in &path.steps {
@@ -72,14 +118,7 @@ impl<'a> Build<'a, '_> {
             items.extend(some.iter());
         }
         let (i, j) = self.subscripts(array, &items)?;
-        let v = match path.update {
-            None => v,
-            Some((op, prim)) => {
-                let old = self.load(array, i, j, None)?;
-                self.binary(op, prim, old, v, None)?
-            }
-        };
-        self.store(array, i, j, v)
+        Some((array, i, j))
     }
 
     /// The number of the array that a variable holds.
@@ -132,14 +171,19 @@ impl<'a> Build<'a, '_> {
         Some(Val::Reg(d, Ty::Strong(dtype, place)))
     }
 
-    fn store(&mut self, array: u16, i: Reg, j: Option<Reg>, v: Val) -> Option<()> {
+    /// A number as an element of an array.
+    fn fitted(&mut self, array: u16, v: Val) -> Option<Reg> {
         let dtype = self.sh.arrays[array as usize].dtype;
         let from = self.type_in(v).dtype()?;
         // What would lose something, and ints to f32, which are rounded once and not twice, are the walk's.
         if from.kind() > dtype.kind() || (from == DType::I64 && dtype == DType::F32) {
             return None;
         }
-        let v = self.as_dtype(v, dtype)?;
+        self.as_dtype(v, dtype)
+    }
+
+    fn store(&mut self, array: u16, i: Reg, j: Option<Reg>, v: Reg) {
+        let dtype = self.sh.arrays[array as usize].dtype;
         self.sh.arrays[array as usize].written = true;
         self.emit(match (dtype.size(), j) {
             (8, None) => Inst::Store8 { array, i, v },
@@ -149,6 +193,15 @@ impl<'a> Build<'a, '_> {
             (4, Some(j)) => Inst::Store4At { array, i, j, v },
             (_, Some(j)) => Inst::Store1At { array, i, j, v },
         });
-        Some(())
+    }
+}
+
+/// Whether an index is made of numbers and variables alone.
+fn is_plain(code: &Code) -> bool {
+    match &code.node {
+        Node::Const(_) | Node::Local(..) | Node::Global(..) => true,
+        Node::Binary(b) => is_plain(&b.a) && is_plain(&b.b),
+        Node::Unary(u) => is_plain(&u.x),
+        _ => false,
     }
 }

@@ -7,7 +7,7 @@ use super::build::{Build, Point, Shared, Turns, finished};
 use super::call::{lambda_of, unit};
 use super::inst::*;
 use super::run::{Elements, End};
-use super::ty::{self, Ty};
+use super::ty::{self, Given, Ty};
 use super::{MOST, Site};
 use crate::base::{Host, Layout, Result, interrupt};
 use crate::graph::{Data, Expr, Place};
@@ -49,7 +49,7 @@ struct Taken {
 enum What<'a> {
     Range(&'a For, Slot),
     While(&'a While),
-    Call(&'a Function, Vec<Ty>),
+    Call(&'a Function, Vec<Given>),
 }
 
 impl Interp {
@@ -93,20 +93,22 @@ impl Interp {
     pub(in crate::lang) fn fast_call(&mut self, f: &Function, base: usize) -> Result<Option<Value>> {
         let Some(lambda) = lambda_of(f) else { return Ok(None) };
         let site = &lambda.site;
-        let args: Option<Vec<(Ty, u64)>> = self.stack[base..].iter().map(|v| v.as_ref().and_then(ty::number)).collect();
-        let Some(args) = args else {
+        let Some((given, bits)) = given(&self.stack[base..]) else {
             site.disappoint();
             return Ok(None);
         };
-        let tys = || args.iter().map(|(ty, _)| *ty);
-        let fits = |r: &Routine| r.call.as_ref().is_some_and(|(want, ..)| want.iter().copied().eq(tys()));
-        let Some(r) = self.routine_for(site, fits, || What::Call(f, tys().collect())) else { return Ok(None) };
+        let fits = |r: &Routine| r.call.as_ref().is_some_and(|entered| entered.args == given);
+        let Some(r) = self.routine_for(site, fits, || What::Call(f, given.clone())) else { return Ok(None) };
         self.machine.reserve(r.regs);
-        for (reg, (_, bits)) in args.iter().enumerate() {
-            self.machine.regs[reg] = *bits;
-        }
+        self.machine.regs[..bits.len()].copy_from_slice(&bits);
         match (self.visit(site, &r, usize::MAX)?, &r.call) {
-            (Ran::Done, Some((_, reg, ty))) => Ok(ty.value(self.machine.regs[*reg as usize])),
+            (Ran::Done, Some(entered)) => {
+                let mut values = entered.registers().filter_map(|(reg, ty)| ty.value(self.machine.regs[reg as usize]));
+                Ok(match entered.gives {
+                    Given::One(_) => values.next(),
+                    Given::Items(_) => Some(Value::tuple(values.collect())),
+                })
+            }
             _ => Ok(None),
         }
     }
@@ -341,6 +343,28 @@ fn elements(ptr: *mut u8, layout: &Layout, size: usize) -> Elements {
     Elements { ptr: unsafe { ptr.add(layout.offset * size) }, n, strides }
 }
 
+/// What a function is given by values, and their bits: one each, then the items of tuples.
+fn given(values: &[Option<Value>]) -> Option<(Vec<Given>, Vec<u64>)> {
+    let (mut given, mut bits, mut behind) = (vec![], vec![], vec![]);
+    for v in values {
+        let v = v.as_ref()?;
+        match (ty::number(v), ty::numbers(v)) {
+            (Some((ty, number)), _) => {
+                given.push(Given::One(ty));
+                bits.push(number);
+            }
+            (None, Some(items)) => {
+                given.push(Given::Items(items.iter().map(|(ty, _)| *ty).collect()));
+                bits.push(0);
+                behind.extend(items.iter().map(|(_, bits)| *bits));
+            }
+            (None, None) => return None,
+        }
+    }
+    bits.append(&mut behind);
+    Some((given, bits))
+}
+
 /// The type of a number, without computing it.
 fn type_of(v: &Value) -> Option<Ty> {
     match v {
@@ -355,7 +379,7 @@ fn compiled(interp: &Interp, what: What) -> Option<Routine> {
     let mut sh = Shared::new(interp);
     let call = match &what {
         What::Call(_, args) => {
-            sh.next = u16::try_from(args.len()).ok()?;
+            sh.block(args.len() + args.iter().map(|given| given.items().len()).sum::<usize>())?;
             Some(args.clone())
         }
         _ => None,
@@ -370,7 +394,7 @@ fn compiled(interp: &Interp, what: What) -> Option<Routine> {
         }
         What::While(w) => enter_loop(&mut build, Turns::While(&w.cond), &w.body)?,
         What::Call(f, args) => {
-            let (unit, ty) = unit(build.sh, lambda_of(f)?, &args)?;
+            let (unit, gives) = unit(build.sh, lambda_of(f)?, &args)?;
             // A body without calls or loops is over before the machine is entered.
             if !worth(&build.sh.units[unit as usize].insts) {
                 return None;
@@ -378,16 +402,22 @@ fn compiled(interp: &Interp, what: What) -> Option<Routine> {
             build.stop_at(vec![]);
             let d = build.fresh()?;
             build.emit(Inst::Call { d, unit, args: 0 });
+            let mut first = d;
+            if !gives.items().is_empty() {
+                first = build.block(gives.items().len())?;
+                let mail = build.sh.mail()?;
+                (0..gives.items().len() as Reg).for_each(|i| build.emit(Inst::Fetch { d: first + i, a: mail + i }));
+            }
             build.sh.exits.push(vec![]);
             build.emit(Inst::Exit { k: 0 });
-            result = Some((d, ty));
+            result = Some((first, gives));
         }
     }
     let (insts, consts) = (build.patched(0)?, std::mem::take(&mut build.consts));
     let stop_of = std::mem::take(&mut build.stop_of);
     let mut r = finished(sh, insts, stop_of, consts)?;
     r.counter = counter;
-    r.call = call.zip(result).map(|(args, (reg, ty))| (args, reg, ty));
+    r.call = call.zip(result).map(|(args, (result, gives))| Entered { args, result, gives });
     Some(r)
 }
 

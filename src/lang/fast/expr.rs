@@ -2,6 +2,7 @@
 
 use super::build::Build;
 use super::inst::*;
+use super::tuple::Got;
 use super::ty::Ty;
 use crate::base::DType;
 use crate::lang::code::*;
@@ -88,7 +89,10 @@ impl<'a> Build<'a, '_> {
             }
             Node::Compare(_) | Node::And(_) | Node::Or(_) => self.truth(code),
             Node::If(c) => self.choice(c),
-            Node::Call(c) => self.call(c, want),
+            Node::Call(c) => match self.call(c, want)? {
+                Got::One(v) => Some(v),
+                Got::Items(_) => None,
+            },
             Node::Index(x) => self.read_element(x, want),
             Node::Field(x, name) => self.property(x, name, want),
             // A block of nothing but a value.
@@ -104,22 +108,6 @@ impl<'a> Build<'a, '_> {
         };
         let ty = self.type_of(var);
         ty.dtype().map(|_| Val::Reg(self.reg_of(var), ty))
-    }
-
-    /// The items of a tuple in a variable of the loop.
-    pub fn items_of(&mut self, code: &'a Code) -> Option<Vec<Val>> {
-        let slot = match &code.node {
-            Node::Local(i, _) => Slot::Local(*i),
-            Node::Global(slot, _) => Slot::Global(*slot),
-            _ => return None,
-        };
-        if self.unit.is_some() {
-            return None;
-        }
-        let var = self.sh.var(slot)?;
-        let Ty::Tuple(k) = self.type_of(var) else { return None };
-        let tuple = &self.sh.tuples[k as usize];
-        Some((tuple.first..).zip(&tuple.items).map(|(reg, ty)| Val::Reg(reg, *ty)).collect())
     }
 
     fn global(&mut self, slot: u32, library: u32) -> Option<Val> {

@@ -6,7 +6,7 @@
 use std::rc::{Rc, Weak};
 
 use super::native::Native;
-use super::ty::Ty;
+use super::ty::{Given, Ty};
 use crate::base::DType;
 use crate::graph::Place;
 use crate::graph::prim::Lane;
@@ -29,6 +29,9 @@ pub enum Inst {
     MoveF { d: Reg, a: Reg },
     /// A variable of the frame that entered the machine.
     Outer { d: Reg, a: Reg },
+    /// An item of the tuple that a function gives, left in a register of that frame; and fetched from there by whoever called.
+    Leave { to: Reg, a: Reg },
+    Fetch { d: Reg, a: Reg },
     AddI { d: Reg, a: Reg, b: Reg },
     SubI { d: Reg, a: Reg, b: Reg },
     MulI { d: Reg, a: Reg, b: Reg },
@@ -170,8 +173,10 @@ pub struct ArrayOf {
     pub used: bool,
 }
 
-/// What a variable may hold: numbers in a row of registers.
+/// What a variable of a frame may hold: numbers in a row of registers.
 pub struct TupleOf {
+    /// The frame's unit; `None` for the one that enters the machine.
+    pub unit: Option<usize>,
     pub var: usize,
     pub items: Vec<Ty>,
     pub first: Reg,
@@ -219,6 +224,23 @@ pub struct Unit {
     /// Its value is an f64.
     #[allow(dead_code, reason = "machine code alone asks")]
     pub float: bool,
+    /// Its value is a tuple: which of the items are f64.
+    #[allow(dead_code, reason = "machine code alone asks")]
+    pub items: Vec<bool>,
+}
+
+/// A function that is entered: what it is given, in registers from 0 on, and the first register of what it gives.
+pub struct Entered {
+    pub args: Vec<Given>,
+    pub result: Reg,
+    pub gives: Given,
+}
+
+impl Entered {
+    /// The registers of its result, and what each holds.
+    pub fn registers(&self) -> impl Iterator<Item = (Reg, Ty)> {
+        (self.result..).zip(self.gives.types().iter().copied())
+    }
 }
 
 /// A function that is called: held weakly, as it may hold the routine.
@@ -262,8 +284,11 @@ pub struct Routine {
     pub regs: usize,
     /// The counter of the loop itself, where that is one over a range.
     pub counter: Option<Reg>,
-    /// A function: the types of its arguments, which lie from register 0 on, and the register and type of its result.
-    pub call: Option<(Vec<Ty>, Reg, Ty)>,
+    /// It is a function.
+    pub call: Option<Entered>,
+    /// Where functions leave the items of tuples that they give.
+    #[allow(dead_code, reason = "machine code alone asks")]
+    pub mail: Reg,
     pub native: Native,
 }
 

@@ -16,7 +16,7 @@
 //! | `ty` | types of registers, and the way from and to values |
 //! | `inst` | instructions, and a compiled routine |
 //! | `build` | registers, labels, the points of a program that still have to be compiled |
-//! | `stmt` `expr` `operator` `element` `call` | one kind of code each |
+//! | `stmt` `expr` `operator` `element` `call` `tuple` | one kind of code each |
 //! | `run` | the machine |
 //! | `native/` | machine code for what runs long; `interpreted` stands in where there is none |
 //! | `enter` | loading registers, writing them back, what is kept of a loop from one time to the next |
@@ -35,6 +35,7 @@ mod native;
 mod operator;
 mod run;
 mod stmt;
+mod tuple;
 mod ty;
 
 use std::cell::{Cell, RefCell};

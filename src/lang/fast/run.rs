@@ -207,7 +207,11 @@ impl Machine {
             pc += 1;
             match *inst {
                 Inst::Move { d, a } | Inst::MoveF { d, a } => set!(d, get!(a)),
-                Inst::Outer { d, a } => set!(d, unsafe { *regs.sub(base).add(a as usize) }),
+                Inst::Outer { d, a } | Inst::Fetch { d, a } => set!(d, unsafe { *regs.sub(base).add(a as usize) }),
+                Inst::Leave { to, a } => {
+                    let bits = get!(a);
+                    unsafe { *regs.sub(base).add(to as usize) = bits };
+                }
                 Inst::AddI { d, a, b } => checked!(d, int!(a).checked_add(int!(b))),
                 Inst::SubI { d, a, b } => checked!(d, int!(a).checked_sub(int!(b))),
                 Inst::MulI { d, a, b } => checked!(d, int!(a).checked_mul(int!(b))),

@@ -3,9 +3,9 @@
 use super::build::{Build, List, Looped, Point, Turns, Up};
 use super::expr::Val;
 use super::inst::*;
-use super::ty::{Ty, WIDEST, numbers};
+use super::tuple::Got;
+use super::ty::{Given, Ty};
 use crate::lang::code::*;
-use crate::lang::value::Value;
 
 /// What follows a statement.
 enum Then {
@@ -104,25 +104,21 @@ impl<'a> Build<'a, '_> {
 
     fn op(&mut self, op: &'a Op, list: usize, k: usize) -> Option<Then> {
         match op {
-            Op::Set(slot, code) if self.makes_tuple(code) => {
-                // No assignment changes an item before all have been read.
-                let values = self.items(code, |build, _| build.temp())?;
-                let var = self.assigned(*slot)?;
-                let ty = self.sh.tuple(var, values.iter().map(|(_, ty)| *ty).collect())?;
-                let Ty::Tuple(k) = ty else { return None };
-                for (d, (a, ty)) in (self.sh.tuples[k as usize].first..).zip(values) {
-                    self.put(Val::Reg(a, ty), d)?;
-                }
-                self.set_type(var, ty);
-                Some(Then::Next)
-            }
             Op::Set(slot, code) => {
                 let var = self.assigned(*slot)?;
                 let reg = self.reg_of(var);
-                let v = self.expr(code, Some(reg))?;
-                let ty = self.type_in(v);
-                self.put(v, reg)?;
-                self.set_type(var, ty);
+                match self.got(code, Some(reg))? {
+                    Got::One(v) => {
+                        let ty = self.type_in(v);
+                        self.put(v, reg)?;
+                        self.set_type(var, ty);
+                    }
+                    Got::Items(items) => self.set_items(var, items)?,
+                }
+                Some(Then::Next)
+            }
+            Op::Unpack(Target::Tuple(targets, _), code) if targets.iter().all(|t| matches!(t, Target::Path(_))) => {
+                self.write_elements(targets, code)?;
                 Some(Then::Next)
             }
             Op::Unpack(Target::Tuple(targets, _), code) => self.unpack(targets, code),
@@ -173,12 +169,25 @@ impl<'a> Build<'a, '_> {
 
     /// The value of the function.
     fn give(&mut self, code: &'a Code) -> Option<Then> {
-        let v = self.expr(code, None)?;
-        let (a, ty) = (self.reg(v)?, self.type_in(v));
+        let got = self.got(code, None)?;
+        let given = match &got {
+            Got::One(v) => Given::One(self.type_in(*v)),
+            Got::Items(items) => Given::Items(items.iter().map(|v| self.type_in(*v)).collect()),
+        };
         let unit = &mut self.sh.units[self.unit?];
-        if *unit.result.get_or_insert(ty) != ty {
+        if *unit.result.get_or_insert_with(|| given.clone()) != given {
             return None;
         }
+        let a = match got {
+            Got::One(v) => self.reg(v)?,
+            Got::Items(items) => {
+                for (to, v) in (self.sh.mail()?..).zip(items) {
+                    let a = self.reg(v)?;
+                    self.emit(Inst::Leave { to, a });
+                }
+                self.constant(0)?
+            }
+        };
         self.emit(Inst::Return { a });
         Some(Then::End)
     }
@@ -241,42 +250,6 @@ impl<'a> Build<'a, '_> {
             self.set_type(var, ty);
         }
         Some(Then::Next)
-    }
-
-    /// Whether an expression is a tuple that registers can hold: of numbers, in a variable of the loop.
-    fn makes_tuple(&mut self, code: &'a Code) -> bool {
-        self.unit.is_none()
-            && match &code.node {
-                Node::Tuple(items) => (1..=WIDEST).contains(&items.len()) && items.iter().all(|i| !i.spread),
-                Node::Const(v) => numbers(v).is_some(),
-                _ => self.items_of(code).is_some(),
-            }
-    }
-
-    /// The items of a tuple, each in the register that `place` gives for its number.
-    fn items(
-        &mut self,
-        code: &'a Code,
-        mut place: impl FnMut(&mut Self, usize) -> Option<Reg>,
-    ) -> Option<Vec<(Reg, Ty)>> {
-        let held = self.items_of(code);
-        let count = match &code.node {
-            Node::Tuple(items) if items.iter().all(|i| !i.spread) => items.len(),
-            Node::Const(Value::Tuple(items)) => items.len(),
-            _ => held.as_ref()?.len(),
-        };
-        let mut out = vec![];
-        for i in 0..count {
-            let reg = place(self, i)?;
-            let v = match &code.node {
-                Node::Tuple(items) => self.expr(&items[i].code, Some(reg))?,
-                Node::Const(Value::Tuple(items)) => Val::of(&items[i])?,
-                _ => *held.as_ref()?.get(i)?,
-            };
-            self.put(v, reg)?;
-            out.push((reg, self.type_in(v)));
-        }
-        Some(out)
     }
 
     fn for_in(&mut self, f: &'a For, list: usize, k: usize) -> Option<Then> {
@@ -422,6 +395,11 @@ impl<'a> Build<'a, '_> {
     }
 
     pub fn reg_of(&self, var: usize) -> Reg {
-        if self.unit.is_some() { var as Reg } else { self.sh.vars[var].reg }
+        let (params, items) = self.given;
+        match self.unit {
+            Some(_) if var < params => var as Reg,
+            Some(_) => (var + items) as Reg,
+            None => self.sh.vars[var].reg,
+        }
     }
 }

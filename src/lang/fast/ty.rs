@@ -25,6 +25,32 @@ pub enum Ty {
     Tuple(u16),
 }
 
+/// What a function is given, or gives.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Given {
+    /// A number, or what goes along without a register.
+    One(Ty),
+    /// A tuple of numbers.
+    Items(Vec<Ty>),
+}
+
+impl Given {
+    pub fn types(&self) -> &[Ty] {
+        match self {
+            Given::One(ty) => std::slice::from_ref(ty),
+            Given::Items(items) => items,
+        }
+    }
+
+    /// The items of a tuple.
+    pub fn items(&self) -> &[Ty] {
+        match self {
+            Given::One(_) => &[],
+            Given::Items(items) => items,
+        }
+    }
+}
+
 /// Items of the longest tuple that registers hold.
 pub const WIDEST: usize = 8;
 

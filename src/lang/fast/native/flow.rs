@@ -78,6 +78,8 @@ pub struct Making<'r, 'f> {
     pub outs: HashMap<(u32, Why), Block>,
     pub nested: Vec<u16>,
     pub called: Vec<u16>,
+    /// What functions leave for whoever called; see `with_mail`.
+    pub mail: Option<Frame>,
 }
 
 /// Memory that is there, and aligned.
@@ -248,6 +250,7 @@ impl<'r, 'f> Making<'r, 'f> {
             outs: HashMap::new(),
             nested: vec![],
             called: vec![],
+            mail: None,
         };
         m.find_arrays();
         m
@@ -328,6 +331,13 @@ impl<'r, 'f> Making<'r, 'f> {
         let bits = self.b.ins().bitcast(I64, MemFlagsData::new(), v);
         self.b.def_var(int, bits);
         self.b.def_var(float, v);
+    }
+
+    /// Both forms of the same bits.
+    pub fn set_both(&mut self, f: &mut Frame, reg: Reg, int: Value, float: Value) {
+        let vars = self.vars(f, reg);
+        self.b.def_var(vars.0, int);
+        self.b.def_var(vars.1, float);
     }
 
     pub fn set(&mut self, f: &mut Frame, reg: Reg, v: Value, float: bool) {

@@ -7,7 +7,7 @@ use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Type, Value};
 use super::flow::{Frame, Making, NESTED, SMALL, Why, field, fixed, known, type_of};
 use super::{Ctx, is_float};
 use crate::lang::fast::inst::*;
-use crate::lang::fast::ty::Ty;
+use crate::lang::fast::ty::{Ty, WIDEST};
 
 impl Making<'_, '_> {
     fn out(&mut self, f: &Frame, pc: usize, why: Why) -> Block {
@@ -83,8 +83,8 @@ impl Making<'_, '_> {
     pub fn exit(&mut self, f: &mut Frame, k: u32) {
         let regs = self.load(self.ctx, field!(Ctx, regs));
         self.write_back(f, regs, &self.r.exits[k as usize]);
-        if let Some((_, reg, ty)) = &self.r.call {
-            self.write_register(f, regs, *reg, is_float(*ty));
+        for (reg, ty) in self.r.call.iter().flat_map(Entered::registers) {
+            self.write_register(f, regs, reg, is_float(ty));
         }
         self.give_turns();
         let code = self.b.ins().iconst(I64, k as i64);
@@ -178,7 +178,40 @@ impl Making<'_, '_> {
         self.b.switch_to_block(next);
         self.set(f, d, v, made.float);
         self.called.push(unit);
+        if !made.items.is_empty() {
+            let regs = self.load(self.ctx, field!(Ctx, regs));
+            for (i, float) in made.items.iter().enumerate() {
+                let at = 8 * (self.r.mail as i32 + i as i32);
+                let v = self.b.ins().load(type_of(*float), known(), regs, at);
+                self.with_mail(|m, mail| m.set(mail, i as Reg, v, *float));
+            }
+        }
         Some(())
+    }
+
+    /// What functions leave for whoever called, as the registers of a frame.
+    fn with_mail<R>(&mut self, f: impl FnOnce(&mut Self, &mut Frame) -> R) -> R {
+        let mut mail = self.mail.take().unwrap_or_else(|| Frame::new(0..0, WIDEST, &[]));
+        let r = f(self, &mut mail);
+        self.mail = Some(mail);
+        r
+    }
+
+    /// An item of the tuple that the unit gives: to memory, unless it stands in its caller's place.
+    pub fn leave_item(&mut self, f: &mut Frame, to: Reg, a: Reg) {
+        let v = self.int(f, a);
+        if f.done.is_none() {
+            let regs = self.load(self.ctx, field!(Ctx, regs));
+            self.b.ins().store(known(), v, regs, 8 * to as i32);
+            return;
+        }
+        let (int, float) = (v, self.float(f, a));
+        self.with_mail(|m, mail| m.set_both(mail, to - m.r.mail, int, float));
+    }
+
+    pub fn fetch_item(&mut self, f: &mut Frame, d: Reg, a: Reg) {
+        let (int, float) = self.with_mail(|m, mail| (m.int(mail, a - m.r.mail), m.float(mail, a - m.r.mail)));
+        self.set_both(f, d, int, float);
     }
 
     /// The body of a unit in its caller's place; its value.

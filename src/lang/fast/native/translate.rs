@@ -24,6 +24,8 @@ impl Making<'_, '_> {
                 self.set_float(f, d, v);
             }
             Inst::Outer { d, a } => self.outer(f, d, a),
+            Inst::Leave { to, a } => self.leave_item(f, to, a),
+            Inst::Fetch { d, a } => self.fetch_item(f, d, a),
             Inst::AddI { .. }
             | Inst::SubI { .. }
             | Inst::MulI { .. }
@@ -161,7 +163,7 @@ impl Making<'_, '_> {
     /// A variable of the entering frame, which nothing assigns.
     fn outer(&mut self, f: &mut Frame, d: Reg, a: Reg) {
         let regs = self.b.ins().load(I64, fixed(), self.ctx, std::mem::offset_of!(Ctx, regs) as i32);
-        let float = self.r.vars.iter().any(|v| v.reg == a && is_float(v.entry));
+        let float = self.r.vars.iter().any(|v| self.r.registers(v, v.entry).any(|(reg, ty)| reg == a && is_float(ty)));
         let v = self.b.ins().load(type_of(float), fixed(), regs, 8 * a as i32);
         self.set(f, d, v, float);
     }
