@@ -137,13 +137,15 @@ pub struct Binary {
     pub b: Code,
     /// Nothing but arithmetic of names and constants, a few levels high: worth trying as numbers first.
     pub simple: bool,
+    /// A sum that replaces its first operand, which is that variable: a text grows where it lies.
+    pub grows: Option<Slot>,
 }
 
 impl Binary {
     pub fn new(op: BinaryOp, prim: &'static Prim, a: Code, b: Code) -> Binary {
         let simple = height(&a).max(height(&b)).is_some_and(|h| h < SIMPLE);
         let simple = simple && height(&a).is_some() && height(&b).is_some();
-        Binary { op, prim, a, b, simple }
+        Binary { op, prim, a, b, simple, grows: None }
     }
 }
 

@@ -160,8 +160,7 @@ pub fn rows(x: &Expr) -> Result<Vec<Expr>> {
 
 /// Item i of an array along its first axis.
 pub fn row(x: &Expr, i: usize) -> Result<Expr> {
-    let rest: Shape = x.shape()[1..].iter().copied().collect();
-    crate::ops::arrange::checked(crate::ops::reshape(&crate::ops::slice(x, 0usize, i, 1usize, 1i64), &rest))
+    crate::lang::index::row(x, i)
 }
 
 /// The place that a device's name means. It is opened here: a device that cannot be is a fault of whoever names it.

@@ -62,7 +62,13 @@ impl Source {
                 Source::Items(pairs.into_iter())
             }
             Value::Text(t) => Source::Items(t.chars().map(Value::text).collect::<Vec<_>>().into_iter()),
-            Value::Array(e) if e.rank() > 0 => Source::Rows(e.clone(), 0),
+            Value::Array(e) if e.rank() > 0 => {
+                // Rows are views of what lies in memory.
+                if !crate::graph::tape::recording() {
+                    crate::graph::engine::force(std::slice::from_ref(e))?;
+                }
+                Source::Rows(e.clone(), 0)
+            }
             Value::Stream(s) => Source::Steps((s.start)(interp)?),
             other => return Err(other.unlike("something with items")),
         })

@@ -34,6 +34,10 @@ impl Interp {
                         .at(span)
                         .label(*place, "unpacked here"));
                 }
+                let fields = match &v {
+                    Value::Record(r) => r.fields().iter().take(targets.len()).map(|(n, _)| n.to_string()).collect(),
+                    _ => vec![],
+                };
                 // Results with several parts are records, and unpack as tuples do.
                 let items = match &v {
                     Value::Record(r) => r.fields().iter().map(|(_, v)| v.clone()).collect(),
@@ -41,10 +45,17 @@ impl Interp {
                 };
                 if items.len() != targets.len() {
                     let what = format!("expected {} to unpack, found {}", counted(targets.len(), "value"), items.len());
+                    let hint = match items.len() {
+                        0 => "there is nothing in it".into(),
+                        n if n < targets.len() => format!("write {}, one for each value", counted(n, "name")),
+                        _ if fields.is_empty() => format!("take the first {} with [:{0}]", targets.len()),
+                        _ => format!("take fields by their names: {{{}}} = …", fields.join(", ")),
+                    };
                     return Err(Fault::new(what)
                         .at(span)
                         .label(span, found)
-                        .label(*place, counted(targets.len(), "name")));
+                        .label(*place, counted(targets.len(), "name"))
+                        .hint(hint));
                 }
                 for (target, item) in targets.iter().zip(items) {
                     self.unpack(target, item, span)?;

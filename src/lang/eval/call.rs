@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use super::Flow;
 use crate::base::{DType, Fault, Result, Span, interrupt};
-use crate::graph::at_once;
 use crate::lang::args::Args;
 use crate::lang::builtin::{Builtin, Run};
 use crate::lang::code::*;
@@ -64,7 +63,7 @@ impl Interp {
             if let (Run::Prim(prim), Value::Array(e)) = (&b.run, &x)
                 && prim.params.len() == 1
                 && self.dry.is_none()
-                && let Some(e) = at_once::one(prim, e)
+                && let Some(e) = self.map(prim, e, span)
             {
                 return Ok(Value::Array(e));
             }

@@ -409,7 +409,26 @@ impl Interp {
         }
         let mut out = vec![];
         self.clauses(&c.clauses, &c.body, &mut out)?;
-        stack::stack_deep(&out).map_err(|f| f.at(span).label(c.body.span, "makes the elements"))
+        stack::stack_deep(&out).map_err(|f| self.no_elements(f, c, &out).at(span))
+    }
+
+    /// What a comprehension makes does not stack; a tuple holds anything.
+    #[cold]
+    fn no_elements(&self, mut fault: Fault, c: &Comprehension, made: &[Value]) -> Fault {
+        if made.iter().any(|v| matches!(v, Value::Text(_) | Value::Record(_))) {
+            let map = self.as_map(c).unwrap_or_else(|| "map(f, xs)".into());
+            fault.hints = vec![format!("make a tuple: {map}")];
+        }
+        fault.label(c.body.span, "makes the elements")
+    }
+
+    /// `[f(i) for i in xs]` as a call of `map`.
+    fn as_map(&self, c: &Comprehension) -> Option<String> {
+        let [Clause::For { iter, .. }] = &*c.clauses else { return None };
+        let between = Span { start: c.body.span.end, end: iter.span.start, ..iter.span };
+        let name = self.source(between).trim().strip_prefix("for")?.strip_suffix("in")?.trim();
+        let plain = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+        plain.then(|| format!("map({name} -> {}, {})", self.source(c.body.span), self.source(iter.span)))
     }
 
     fn clauses(&mut self, clauses: &[Clause], body: &Code, out: &mut Vec<Value>) -> Result<()> {

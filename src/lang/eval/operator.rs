@@ -1,5 +1,7 @@
 //! Operators: numbers at once, arrays through their primitive.
 
+use std::rc::Rc;
+
 use smallvec::SmallVec;
 
 use crate::base::{DType, Fault, Result, Shape, Span, memory};
@@ -18,10 +20,14 @@ impl Interp {
         let x = match self.number(&b.a) {
             Some(n) => n,
             None => {
-                if let (Some(x), Some(y)) = (self.peek(&b.a), self.peek(&b.b))
-                    && let Some(done) = small(b, x, y, None)
-                {
-                    return Ok(done);
+                if let (Some(x), Some(y)) = (self.peek(&b.a), self.peek(&b.b)) {
+                    if let Some(done) = small(b, x, y, None) {
+                        return Ok(done);
+                    }
+                    if let Value::Array(_) = x {
+                        let (x, y) = (self.eval(&b.a)?, self.eval(&b.b)?);
+                        return self.operate_large(b, x, y, span);
+                    }
                 }
                 match self.eval(&b.a)? {
                     Value::Int(i) => Num::Int(i),
@@ -54,13 +60,43 @@ impl Interp {
 
     #[inline(never)]
     fn binary_values(&mut self, b: &Binary, a: Value, span: Span) -> Result<Value> {
-        if let Some(y) = self.peek(&b.b)
-            && let Some(done) = small(b, &a, y, Some(&a))
-        {
-            return Ok(done);
+        if let Some(y) = self.peek(&b.b) {
+            if let Some(done) = small(b, &a, y, Some(&a)) {
+                return Ok(done);
+            }
+            if let Value::Array(_) = a {
+                let c = self.eval(&b.b)?;
+                return self.operate_large(b, a, c, span);
+            }
         }
         let c = self.eval(&b.b)?;
-        self.operate(b, a, c, span)
+        match (b.grows, &a, &c) {
+            (Some(slot), Value::Text(_), Value::Text(_)) if self.dry.is_none() => self.appended(b, slot, a, c, span),
+            _ => self.operate(b, a, c, span),
+        }
+    }
+
+    /// `s = s + t` of texts: s grows in its variable's place, if nobody else has it.
+    #[inline(never)]
+    fn appended(&mut self, b: &Binary, slot: Slot, s: Value, t: Value, span: Span) -> Result<Value> {
+        let (Value::Text(before), Value::Text(more)) = (&s, &t) else { return self.operate(b, s, t, span) };
+        let mut text = match self.take(slot) {
+            Some(Value::Text(text)) if Rc::ptr_eq(&text, before) => text,
+            other => {
+                self.put_back(slot, other);
+                return self.operate(b, s, t, span);
+            }
+        };
+        let all = text.len() + more.len();
+        if all > text.capacity()
+            && let Err(fault) = memory::room(2 * all, "a text")
+        {
+            self.put_back(slot, Some(s));
+            return Err(fault.at(span));
+        }
+        drop(s);
+        Rc::make_mut(&mut text).push_str(more);
+        Ok(Value::Text(text))
     }
 
     #[inline(never)]
@@ -69,6 +105,12 @@ impl Interp {
         if let Some(done) = small(b, &x, &y, Some(spent)) {
             return Ok(done);
         }
+        self.operate_large(b, x, y, span)
+    }
+
+    /// Of values that `small` does not take.
+    #[inline(never)]
+    fn operate_large(&mut self, b: &Binary, x: Value, y: Value, span: Span) -> Result<Value> {
         self.mark(span);
         if b.op != BinaryOp::Pow
             && let (Some(x), Some(y)) = (side(&x), side(&y))
@@ -77,6 +119,15 @@ impl Interp {
             return Ok(Value::Array(e));
         }
         operate(b.op, b.prim, &x, &y).map_err(|f| self.explain_operands(f, &[&b.a, &b.b], &[x, y], span))
+    }
+
+    /// An elementwise primitive of one array, where that is plain: computed if it is small, else recorded.
+    #[inline]
+    pub(super) fn map(&mut self, prim: &'static Prim, x: &Expr, span: Span) -> Option<Expr> {
+        at_once::one(prim, x).or_else(|| {
+            self.mark(span);
+            record(prim, &[Side::Array(x)])
+        })
     }
 
     pub(super) fn unary(&mut self, u: &Unary, span: Span) -> Result<Value> {
@@ -92,7 +143,7 @@ impl Interp {
         }
         let v = self.eval(&u.x)?;
         if let (Value::Array(e), Some(prim)) = (&v, u.prim)
-            && let Some(e) = at_once::one(prim, e)
+            && let Some(e) = self.map(prim, e, span)
         {
             return Ok(Value::Array(e));
         }
@@ -156,7 +207,15 @@ pub fn operate(op: BinaryOp, prim: &'static Prim, x: &Value, y: &Value) -> Resul
         }
         _ => {}
     }
-    let operand = |v: &Value, i: usize| v.to_expr().map_err(|_| mismatch(prim, x, y).side(i, "is no number or array"));
+    let operand = |v: &Value, i: usize| {
+        v.to_expr().map_err(|_| {
+            let fault = mismatch(prim, x, y).side(i, "is no number or array");
+            match text_habit(op, x, y) {
+                Some(hint) => fault.hint(hint),
+                None => fault,
+            }
+        })
+    };
     let ins = [operand(x, 0)?, operand(y, 1)?];
     if op == BinaryOp::Pow
         && let Some(e) = small_power(&ins[0], y)?
@@ -164,6 +223,16 @@ pub fn operate(op: BinaryOp, prim: &'static Prim, x: &Value, y: &Value) -> Resul
         return Ok(Value::from_expr(e));
     }
     apply(prim, &ins, Attrs::new()).map(Value::from_expr)
+}
+
+/// What operators do to texts elsewhere.
+fn text_habit(op: BinaryOp, x: &Value, y: &Value) -> Option<&'static str> {
+    Some(match (op, x, y) {
+        (BinaryOp::Rem, Value::Text(_), _) => "put the value into the text: \"loss {x:.3f}\"",
+        (BinaryOp::Mul, Value::Text(_), Value::Int(_)) => "repeat a text: join(map(_ -> {0}, 0..{1}))",
+        (BinaryOp::Mul, Value::Int(_), Value::Text(_)) => "repeat a text: join(map(_ -> {1}, 0..{0}))",
+        _ => return None,
+    })
 }
 
 /// A side of an operator that arrays have.

@@ -109,15 +109,25 @@ impl Interp {
             Node::If(c) => {
                 if match self.condition(&c.cond) {
                     Err(fault) if self.is_open(&fault) => return self.both_branches(c),
-                    known => known?,
+                    Err(fault) => return self.land(fault),
+                    Ok(b) => b,
                 } {
                     self.exec_block(&c.then)
                 } else {
                     c.otherwise.as_ref().map_or(Ok(Flow::Next), |e| self.exec_branch(e))
                 }
             }
-            _ => self.eval(code).map(|_| Flow::Next),
+            Node::Try(t) => self.exec_try(t).or_else(|fault| self.land(fault)),
+            _ => match self.eval(code) {
+                Ok(_) => Ok(Flow::Next),
+                Err(fault) => self.land(fault),
+            },
         }
+    }
+
+    /// The jump that a fault stands for, out of an expression that ends a block.
+    fn land(&mut self, fault: Fault) -> Result<Flow> {
+        self.flow.take().ok_or(fault)
     }
 
     /// A block whose value nobody wants.

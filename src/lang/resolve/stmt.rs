@@ -121,7 +121,7 @@ impl Resolver<'_> {
                 let a = self.name(&name.text, name.span);
                 let b = self.expr(value);
                 let slot = self.slot(&name.text);
-                Op::Set(slot, Code::new(Node::Binary(Box::new(Binary::new(op, prim, a, b))), span))
+                set(Target::Slot(slot), Code::new(Node::Binary(Box::new(Binary::new(op, prim, a, b))), span))
             }
             _ => {
                 let value = self.expr(value);
@@ -211,9 +211,21 @@ impl Resolver<'_> {
     }
 }
 
-fn set(target: Target, value: Code) -> Op {
+fn set(target: Target, mut value: Code) -> Op {
     match target {
-        Target::Slot(slot) => Op::Set(slot, value),
+        Target::Slot(slot) => {
+            if let Node::Binary(b) = &mut value.node
+                && b.op == BinaryOp::Add
+                && match (&b.a.node, slot) {
+                    (Node::Local(i, _), Slot::Local(j)) => *i == j,
+                    (Node::Global(i, _), Slot::Global(j)) => *i == j,
+                    _ => false,
+                }
+            {
+                b.grows = Some(slot);
+            }
+            Op::Set(slot, value)
+        }
         Target::Path(path) => Op::Path(path, value),
         target => Op::Unpack(target, value),
     }
