@@ -280,10 +280,10 @@ fn power_base(g: &Expr, a: &Expr, b: &Expr) -> Expr {
     g * where_(&equal(b, &zero), &zero, &(b * pow(a, &safe)))
 }
 
-/// `a^b log(a)`; at a = 0 it is 0 for b > 0 (the limit).
+/// `a^b log(a)`; at a = 0 it is 0 for b > 0 (the limit), and for b = 0, as PyTorch has it.
 fn power_exponent(g: &Expr, a: &Expr, b: &Expr, y: &Expr) -> Expr {
     let zero = Expr::weak(0.0);
-    let at_zero = logical_and(&equal(a, &zero), &greater(b, &zero));
+    let at_zero = logical_and(&equal(a, &zero), &greater_equal(b, &zero));
     let safe = where_(&at_zero, &Expr::weak(1.0), a);
     g * where_(&at_zero, &zero, &(y * log(&safe)))
 }

@@ -37,36 +37,52 @@ natives! {
         draw(&a, interp, shape, kind, ops::random_normal)
     };
 
-    /// Uniform random numbers in [low, high).
+    /// Uniform random numbers in [low, high). Without a size, one for each element of the bounds.
     ///
     /// > all(uniform(2, 3, size=100) >= 2)
     /// true
-    "uniform(low=0.0, high=1.0, size=(), dtype=none, device=none)" => |interp, a| {
-        let kind = a.kind(3, 4, DType::F64)?;
-        let u = draw(&a, interp, a.sizes(2)?, kind, ops::random_uniform)?.to_expr()?;
+    /// > uniform(0, [1, 10]).shape
+    /// (2,)
+    "uniform(low=0.0, high=1.0, size=none, dtype=none, device=none)" => |interp, a| {
         let (low, high) = (a.expr(0)?, a.expr(1)?);
+        let (shape, kind) = drawn_for(&a, &low, &high)?;
+        let u = draw(&a, interp, shape, kind, ops::random_uniform)?.to_expr()?;
         done(&low + (&high - &low) * u)
     };
 
-    /// Normal random numbers of a mean and a standard deviation.
+    /// Normal random numbers of a mean and a standard deviation. Without a size, one for each element of them.
     ///
     /// > normal(10, 0.1, size=(2, 2)).shape
     /// (2, 2)
-    "normal(mean=0.0, std=1.0, size=(), dtype=none, device=none)" => |interp, a| {
-        let kind = a.kind(3, 4, DType::F64)?;
-        let n = draw(&a, interp, a.sizes(2)?, kind, ops::random_normal)?.to_expr()?;
-        done(a.expr(0)? + a.expr(1)? * n)
+    /// > normal([0, 100], 1).shape
+    /// (2,)
+    "normal(mean=0.0, std=1.0, size=none, dtype=none, device=none)" => |interp, a| {
+        let (mean, std) = (a.expr(0)?, a.expr(1)?);
+        if a.get(1).is_number() && a.float(1)? < 0.0 {
+            let fault = Fault::new(format!("normal: a standard deviation cannot be negative, found {}", a.float(1)?));
+            return Err(fault.side(1, "is negative"));
+        }
+        let (shape, kind) = drawn_for(&a, &mean, &std)?;
+        let n = draw(&a, interp, shape, kind, ops::random_normal)?.to_expr()?;
+        done(mean + std * n)
     };
 
-    /// Random ints from low up to but without high; with one bound, from 0.
+    /// Random ints from low up to but without high; with one bound, from 0. Without a size, one for each element of the
+    /// bounds.
     ///
     /// > all(randint(1, 7, size=100) <= 6)
     /// true
-    "randint(low, high=none, size=(), device=none)" => |interp, a| {
-        let (low, high) = if a.get(1).is_none() { (0, a.int(0)?) } else { (a.int(0)?, a.int(1)?) };
+    /// > all(randint([0, 10], [10, 20]) >= [0, 10])
+    /// true
+    "randint(low, high=none, size=none, device=none)" => |interp, a| {
         let place = a.place(3)?.unwrap_or(Place::Array);
-        let shape = a.sizes(2)?;
-        done(relocate(&ints(interp, low, high, &shape)?, place)?)
+        let many = |v: &Value| matches!(v, Value::Array(e) if e.rank() > 0);
+        if !many(a.get(0)) && !many(a.get(1)) {
+            let (low, high) = if a.get(1).is_none() { (0, a.int(0)?) } else { (a.int(0)?, a.int(1)?) };
+            let shape = a.maybe(2, |a, i| a.sizes(i))?.unwrap_or_default();
+            return done(relocate(&ints(interp, low, high, &shape)?, place)?);
+        }
+        done(relocate(&ints_between(&a, interp)?, place)?)
     };
 
     /// The ints 0 to n-1, or the rows of x, in random order.
@@ -93,6 +109,27 @@ natives! {
     "choice(x, size=(), replace=true, p=none)" => |interp, a| choice(&a, interp);
 }
 
+/// The shape, dtype and place of numbers that two parameters are for. Without a size they are drawn as the parameters
+/// are: in their shape, dtype and place.
+fn drawn_for(a: &Args, p: &Expr, q: &Expr) -> Result<(Shape, (DType, Place))> {
+    let kind = a.kind(3, 4, DType::F64)?;
+    if let Some(shape) = a.maybe(2, |a, i| a.sizes(i))? {
+        return Ok((shape, kind));
+    }
+    let shape = together(a, p, q)?;
+    let natural = if p.is_weak() && q.is_weak() { kind.0 } else { ops::rule::float_of(&[p.clone(), q.clone()]) };
+    let place = if a.get(4).is_none() { p.place().max(q.place()) } else { kind.1 };
+    Ok((shape, (if a.get(3).is_none() { natural } else { kind.0 }, place)))
+}
+
+/// The shape that the first two arguments have together.
+fn together(a: &Args, p: &Expr, q: &Expr) -> Result<Shape> {
+    p.shape().broadcast(q.shape()).ok_or_else(|| {
+        let fault = Fault::new(format!("{}: shapes {} and {} do not fit together", a.name, p.shape(), q.shape()));
+        fault.side(0, format!("has shape {}", p.shape())).side(1, format!("has shape {}", q.shape()))
+    })
+}
+
 type Draw = fn(&Expr, Attr, Attr) -> Expr;
 
 /// Numbers from a primitive under a fresh key. Half-open ranges and such are the primitive's business.
@@ -109,14 +146,50 @@ fn draw(a: &Args, interp: &mut Interp, shape: Shape, (dtype, place): (DType, Pla
     done(drawn)
 }
 
-fn ints(interp: &mut Interp, low: i64, high: i64, shape: &Shape) -> Result<Expr> {
+/// How many ints lie from low up to high.
+fn span(low: i64, high: i64) -> Result<i64> {
     let span = high as i128 - low as i128;
-    if span <= 0 || span > i64::MAX as i128 {
+    if span <= 0 {
         return Err(Fault::new(format!("randint: there are no ints from {low} up to {high}"))
             .hint("the first bound must be the smaller one"));
     }
+    i64::try_from(span).map_err(|_| {
+        let most = i64::MAX;
+        Fault::new(format!("randint: from {low} up to {high} there are {span} ints; it draws from {most} at most"))
+    })
+}
+
+fn ints(interp: &mut Interp, low: i64, high: i64, shape: &Shape) -> Result<Expr> {
+    let span = span(low, high)?;
     let bits = ops::random_bits(&Expr::weak(interp.random.key()), shape);
-    ops::arrange::checked(ops::remainder(&bits, &Expr::weak(span as i64)) + Expr::weak(low))
+    ops::arrange::checked(ops::remainder(&bits, &Expr::weak(span)) + Expr::weak(low))
+}
+
+/// As `ints`, with a pair of bounds for each element.
+fn ints_between(a: &Args, interp: &mut Interp) -> Result<Expr> {
+    let (low, high) = match a.get(1).is_none() {
+        true => (Expr::weak(0i64), a.expr(0)?),
+        false => (a.expr(0)?, a.expr(1)?),
+    };
+    for (i, e) in [(0, a.get(0)), (1, a.get(1))] {
+        if !e.is_none() && e.to_expr()?.dtype() != DType::I64 {
+            return Err(a.wrong(i, e.unlike("ints")));
+        }
+    }
+    let both = together(a, &low, &high)?;
+    let shape = a.maybe(2, |a, i| a.sizes(i))?.unwrap_or_else(|| both.clone());
+    if both.broadcast(&shape).as_ref() != Some(&shape) {
+        let fault = Fault::new(format!("randint: bounds of shape {both} do not fit size {shape}"));
+        return Err(fault.side(2, "is the size"));
+    }
+    let (low, high) = (ops::broadcast_to(&low, &shape), ops::broadcast_to(&high, &shape));
+    // Each pair is looked at by itself: of wrapped differences nobody could tell what was wrong.
+    let pairs = low.host()?.to_vec::<i64>()?.into_iter().zip(high.host()?.to_vec::<i64>()?);
+    for (low, high) in pairs {
+        span(low, high)?;
+    }
+    let bits = ops::random_bits(&Expr::weak(interp.random.key()), &shape);
+    ops::arrange::checked(ops::remainder(&bits, &(&high - &low)) + low)
 }
 
 /// 0 … n-1 in random order.

@@ -70,7 +70,14 @@ natives! {
     ///
     /// > argwhere([[0, 5], [7, 0]])
     /// [[0, 1], [1, 0]]
-    "argwhere(x)" => |_, a| done(ops::stack(&ops::nonzero(&a.expr(0)?)?, 1)?);
+    "argwhere(x)" => |_, a| {
+        let x = a.expr(0)?;
+        // A number has no axes: what is there has a place of no indices.
+        if x.rank() == 0 {
+            return done(Expr::from_slice::<i64>(&[x.item::<bool>()? as usize, 0], &[])?);
+        }
+        done(ops::stack(&ops::nonzero(&x)?, 1)?)
+    };
 
     /// x with values added at indices for its first axis, or at a tuple of index arrays for its first axes, as NumPy's
     /// `np.add.at(x, indices, values)` does; equal indices add up. Of four arguments the second is an axis and the others are

@@ -113,7 +113,6 @@ static OTHER_NAMES: &[(&str, &[&str])] = &[
             "left_shift = bitwise_left_shift",
             "mod = remainder",
             "movedim = moveaxis",
-            "multinomial = choice",
             "permute = permute_dims",
             "power = pow",
             "randperm = permutation",
