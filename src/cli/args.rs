@@ -62,7 +62,7 @@ struct Shared {
     /// Where tensors go: cpu, gpu, ...
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    /// Threads to compute with
+    /// Threads to compute with, all cores if left out; at most 4 for each core
     #[arg(short = 'j', value_name = "N")]
     threads: Option<usize>,
     /// Seed of the random functions

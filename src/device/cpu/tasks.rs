@@ -11,12 +11,16 @@ use crate::base::{Result, interrupt};
 /// Estimated nanoseconds from which threads pay when helpers are awake; `team` says what waking them is worth.
 const WORTH: usize = 8_000;
 
+/// The most threads for each core: more help nobody, and thousands take minutes to start.
+const PER_CORE: usize = 4;
+
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets the number of threads, before the first kernel runs; 0 is the number of cores. Kernels run on a team of their own,
+/// Sets the number of threads, before the first kernel runs; 0 is the number of cores, and there are at most four for each. Kernels run on a team of their own,
 /// sorts and factorizations in rayon's pool.
 pub fn set_threads(n: usize) {
-    let n = if n == 0 { std::thread::available_parallelism().map_or(1, |n| n.get()) } else { n };
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let n = if n == 0 { cores } else { n.min(PER_CORE * cores) };
     THREADS.store(n, Relaxed);
     // A second call finds the pool built; then the number stays.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(n).thread_name(|i| format!("nevel-{i}")).build_global();
