@@ -217,6 +217,7 @@ fn formats_out() {
     let o = run(&["--to", "npy", "-e", "[1.5]"]);
     assert!(o.stdout.starts_with(b"\x93NUMPY") && o.stdout.ends_with(&1.5f64.to_le_bytes()));
     fails(&run(&["--to", "jsno", "-e", "1"]), 2, "did you mean `json`?");
+    fails(&run(&["-e", "1", "-o", "out.nosuch"]), 3, "`--to csv` with `-o`");
     fails(&run(&["--to", "json", "-e", "x = 1"]), 1, "no value to write");
     for name in ["out.npy", "out.csv.gz", "out.json"] {
         let path = file(name, "");
@@ -405,6 +406,10 @@ fn doc_and_devices_and_completions() {
     assert_eq!(rule("print"), "");
     let o = run(&["doc"]);
     assert!(out(&o).lines().count() > 60 && out(&o).contains("\nexp "), "{}", out(&o));
+    // Threads that no core could run are not started.
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let many = run(&["devices", "-j", "100000"]);
+    assert!(out(&many).contains(&format!(" {} threads", 4 * cores)), "{}", out(&many));
     let o = run(&["devices", "-j", "2"]);
     let devices = out(&o);
     assert!(devices.starts_with("cpu ") && devices.contains(" 2 threads"), "{devices}");

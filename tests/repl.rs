@@ -146,8 +146,20 @@ fn inputs_go_on_until_brackets_close() {
     // Alt-Enter begins a new line in an input that could have ended.
     t.keys("a = 5\x1b\r");
     t.line("a * 3", "15\r\n");
-    // An empty line ends what never closes.
-    t.keys("f(1,\r");
+    // A blank line inside brackets is one like any other.
+    t.keys("fn g(x) {\r\r");
+    t.keys("x + 1\r  \r");
+    t.line("}", "# g(x)\r\n");
+    t.keys("[7, 8\r\r");
+    t.line("] + 40", "[47, 48]");
+    t.keys("r = {a: 1,\r\rb: 2\r");
+    t.line("}", "# r: {a: int, b: int}");
+    // What never closes is dropped with Ctrl-C.
+    t.keys("g(1,\r\r");
+    t.keys(CTRL_C);
+    t.expect("> ");
+    // A blank line ends what only might go on.
+    t.keys("a =\r");
     t.line("", "error: ");
     // A paste is one input.
     t.keys("\x1b[200~b = 1\nc = 2\nb + c + 100\n\x1b[201~");
@@ -273,6 +285,18 @@ fn control_c_stops_what_runs_and_keeps_the_rest() {
     t.line("solve([[2, 1], [0, 4]], [4, 8])", "[1, 2]");
     t.line("kept", "12345\r\n");
     assert!(matrix < AT_ONCE, "{matrix:?}");
+    // A line that is waited for, and what was typed of it.
+    t.keys("answer = readline()\r");
+    std::thread::sleep(Duration::from_millis(300));
+    t.keys("half a li");
+    let line = interrupt(&mut t);
+    t.line("kept", "12345\r\n");
+    t.line("answer", "error: unknown name `answer`");
+    assert!(line < AT_ONCE, "{line:?}");
+    t.keys("answer = readline()\r");
+    std::thread::sleep(Duration::from_millis(300));
+    t.line("a whole line", "# answer: text");
+    t.line("answer", "\"a whole line\"");
     // At the prompt it drops the line.
     t.keys("9999 + garbage");
     t.keys(CTRL_C);
@@ -286,16 +310,22 @@ fn control_c_stops_what_runs_and_keeps_the_rest() {
 fn what_does_not_look_is_left_with_another_control_c() {
     let mut t = Talk::new("");
     t.line("x = 1", "# x: int");
-    t.keys("l = readline(); l + \"!\"; print(l)\r");
+    let pipe = scratch("pipe");
+    let _ = std::fs::remove_file(&pipe);
+    let path = std::ffi::CString::new(pipe.to_str().expect("UTF-8")).expect("no zero in it");
+    // SAFETY: a plain call.
+    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+    let read = format!("l = load(\"{}\", format=\"lines\"); print(l)\r", pipe.display());
+    t.keys(&read);
     std::thread::sleep(Duration::from_millis(300));
     t.keys(CTRL_C);
     t.expect("Ctrl-C once more ends nevel");
     // What it waited for comes after all.
-    t.keys("a line\r");
+    std::fs::write(&pipe, "a line\n").expect("it is read");
     t.expect("interrupted");
     t.expect("> ");
     t.line("x + 41", "42");
-    t.keys("readline()\r");
+    t.keys(&read);
     std::thread::sleep(Duration::from_millis(300));
     t.keys(CTRL_C);
     t.expect("Ctrl-C once more ends nevel");
@@ -331,6 +361,17 @@ fn commands_look() {
     t.line(":vars", "name  type");
     assert!(t.seen.contains("x     f64[500, 500]  2.0 MB"), "{}", t.seen);
     t.line(":type {a: x, b: (1, \"t\")}", "{a: f64[500, 500], b: (int, text)}");
+    // Nothing runs: no output, no effects, no work without end.
+    t.line(":type print(3)", "none\r\n");
+    t.line(":type {print(\"shown\"); x @ x}", "f64[500, 500]\r\n");
+    assert!(!t.seen.contains("\nshown"), "{}", t.seen);
+    t.line(":type readline()", "error: its type hangs on values");
+    t.line(":type {x = 1; x}", "int\r\n");
+    t.line(":type x[x > 0]", "error: its type hangs on values");
+    t.line(":type x = 3", "error: this has no value to look at");
+    t.line(":type nosuch + 1", "error: unknown name `nosuch`");
+    t.line(":type x @ ones(3, 3)", "error: matmul: the inner axes differ, 500 and 3");
+    t.line(":type x", "f64[500, 500]\r\n");
     t.line(":time sum(x)", "");
     assert!(t.seen.contains("(median of "), "{}", t.seen);
     t.line(":graph sum(exp(x))", "%0 = ");
@@ -370,6 +411,9 @@ fn commands_change() {
     let mut t = Talk::new("");
     t.line("x = 1", "# x: int");
     t.line("x = 2", "# x: int");
+    // What failed changed nothing: it is no step.
+    t.line("x = nosuch", "error: unknown name `nosuch`");
+    t.line("x = 1 + )", "error: ");
     t.line(":undo", "# as before: x = 2");
     t.line("x", "1\r\n");
     t.line("print(\"shown\"); x + nosuch", "error: unknown name `nosuch`");

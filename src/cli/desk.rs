@@ -96,6 +96,12 @@ impl Desk {
         self.session.run_line(name, text)
     }
 
+    /// What the value of a typed line would be, as far as types go; nothing runs.
+    pub fn glance(&mut self, name: &str, text: &str) -> Result<Option<Value>, Vec<Fault>> {
+        self.offer_input();
+        self.session.glance(name, text)
+    }
+
     /// Runs a whole program; with `echo` the value of each expression statement is shown.
     pub fn program(&mut self, name: &str, text: &str, echo: bool) -> Vec<Fault> {
         self.offer_input();

@@ -147,7 +147,9 @@ fn nameless(path: &Path) -> Fault {
     let fault = Fault::input(format!("the name {} tells no format", path.display()));
     let fault = match nearest(&suffix, suffixes) {
         Some(near) => fault.hint(format!("did you mean `{}`?", path.with_extension(near).display())),
-        None => fault.hint("end it in .npy, .csv or .json, or say `format=\"csv\"`"),
+        None => {
+            fault.hint("end it in .npy, .csv or .json, or say which: `format=\"csv\"` in `save`, `--to csv` with `-o`")
+        }
     };
     fault.hint(known())
 }

@@ -15,6 +15,7 @@ mod lines;
 mod ndarray;
 mod npy;
 mod npz;
+pub mod standard;
 mod words;
 mod written;
 

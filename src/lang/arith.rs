@@ -167,8 +167,12 @@ fn overflow(op: BinaryOp, x: i64, y: i64) -> Fault {
         _ => "//",
     };
     let shown = |i: i64| if i < 0 { format!("({i})") } else { i.to_string() };
-    Fault::new(format!("{} {glyph} {} does not fit into an int of 64 bits", shown(x), shown(y)))
-        .hint(format!("floats go further, less exactly: float({{0}}) {glyph} {{1}}"))
+    let fault = Fault::new(format!("{} {glyph} {} does not fit into an int of 64 bits", shown(x), shown(y)));
+    match op {
+        // Only ints have bits to shift.
+        BinaryOp::Left => fault.hint("floats go further, less exactly: {0} * 2.0^{1}"),
+        _ => fault.hint(format!("floats go further, less exactly: float({{0}}) {glyph} {{1}}")),
+    }
 }
 
 /// The quotient rounded down, as the primitive on arrays does it.

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::names::foreign_dtype;
 use super::value::{Range, Record, Value};
 use crate::base::dtype::to_come;
 use crate::base::{DType, Fault, Kind, Result};
@@ -16,7 +17,7 @@ impl Value {
             Value::Float(x) => Expr::weak(*x),
             Value::Bool(b) => Expr::weak(*b),
             Value::Range(r) => r.to_expr(),
-            Value::Tuple(_) => {
+            Value::Tuple(items) if items.iter().all(|v| matches!(v, Value::Array(_)) || v.is_number()) => {
                 return Err(self.unlike("an array").hint("stack the items of a tuple of one shape: stack(t)"));
             }
             _ => return Err(self.unlike("an array")),
@@ -128,8 +129,16 @@ impl Value {
                 if let Some(instead) = to_come(t) {
                     return Fault::new(format!("the dtype \"{t}\" is not there yet")).hint(instead);
                 }
-                Fault::new(format!("unknown dtype \"{t}\"")).hint(format!("the dtypes are {}", names()))
+                let fault = Fault::new(format!("unknown dtype \"{t}\""));
+                match foreign_dtype(t) {
+                    Some(ours) => fault.hint(format!("write `{ours}`")),
+                    None => fault.hint(format!("the dtypes are {}", names())),
+                }
             }),
+            Value::Builtin(b) if foreign_dtype(b.name).is_some() => {
+                let ours = foreign_dtype(b.name).unwrap_or("f64");
+                Err(self.unlike("a dtype").hint(format!("write `{ours}`")))
+            }
             _ => Err(self.unlike("a dtype").hint(format!("the dtypes are {}", names()))),
         }
     }

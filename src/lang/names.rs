@@ -69,6 +69,11 @@ const HABITS: &[(&str, &str)] = &[
     ("None", "none"),
     ("null", "none"),
     ("nil", "none"),
+    ("NULL", "none"),
+    ("Null", "none"),
+    ("nullptr", "none"),
+    ("undefined", "none"),
+    ("NA", "nan"),
     ("np", ""),
     ("numpy", ""),
     ("torch", ""),
@@ -97,6 +102,16 @@ const ADVICE: &[(&str, &str)] = &[
     ("zero_grad", "leave it out: grad(expr, x) starts anew every time"),
     ("requires_grad_", "leave it out: grad(expr, x) works on any x"),
     ("no_grad", "leave it out: only what grad(expr, x) evaluates is recorded; stop(x) cuts"),
+    ("manual_seed", "write `seed(3)`"),
+    ("parameters", "parameters are a record of yours: p = {w: randn(3, 2), b: zeros(2)}"),
+    ("step", "p, opt = opt.update(p, g) makes a step, after opt = optim.adam(p)"),
+    ("Sequential", "a model is a function of yours: f(p, x) = relu(x @ p.w1) @ p.w2"),
+    ("Module", "a model is a function of yours: f(p, x) = relu(x @ p.w1) @ p.w2"),
+    ("CrossEntropyLoss", "write `cross_entropy(logits, target)`"),
+    ("MSELoss", "write `mse(x, target)`"),
+    ("L1Loss", "write `mae(x, target)`"),
+    ("BCELoss", "write `bce(p, target)`"),
+    ("BCEWithLogitsLoss", "write `bce_with_logits(logits, target)`"),
     ("autograd", "grad(expr, x) gives the gradient by x"),
     ("view", "write `reshape`"),
     ("t", "write `x.T`"),
@@ -115,6 +130,11 @@ const ADVICE: &[(&str, &str)] = &[
     ("float16", "write `f16`"),
     ("int64", "write `i64`"),
     ("int32", "write `i64`"),
+    ("length", "write `len(x)`, or `x.size` for the number of all elements"),
+    ("end", "the last element is x[-1], a slice to the end x[2:]; a block ends with `}`"),
+    ("read_csv", "load(\"data.csv\") reads a file"),
+    ("to_csv", "save(\"data.csv\", x) writes a file"),
+    ("argv", "write `args`"),
     ("list", "a tuple holds mixed things: (a, b); an array holds numbers: [a, b]"),
     ("dict", "a record has named fields: {a: 1, b: 2}"),
     ("set", "unique(x) keeps one of each"),
@@ -215,7 +235,22 @@ pub fn advice(name: &str) -> Option<&'static str> {
     ADVICE.iter().find(|(n, _)| *n == name).map(|(_, words)| *words)
 }
 
+/// The dtype that other languages call so.
+pub fn foreign_dtype(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "float32" | "single" => "f32",
+        "float" | "float64" | "double" => "f64",
+        "float16" | "half" => "f16",
+        "int" | "long" | "int64" | "int32" | "int16" | "int8" | "uint8" | "uint16" | "uint32" | "uint64" => "i64",
+        "boolean" => "bool",
+        _ => return None,
+    })
+}
+
 /// Whether it is a library of Python's that people put before function names.
 pub fn is_foreign_library(name: &str) -> bool {
-    matches!(name, "np" | "numpy" | "torch" | "jnp" | "jax" | "math" | "F" | "scipy" | "plt" | "pd")
+    matches!(
+        name,
+        "np" | "numpy" | "torch" | "jnp" | "jax" | "math" | "F" | "scipy" | "plt" | "pd" | "tf" | "sys" | "os"
+    )
 }

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::args::Args;
 use super::arith::{self, Num};
+use super::builtins::stacked;
 use super::code::BinaryOp;
 use super::index;
 use super::interp::Interp;
@@ -121,7 +122,10 @@ fn bind(prim: &'static Prim, signature: &str, args: &Args) -> Result<Vec<Given>>
 }
 
 fn array(prim: &Prim, p: &Param, v: &Value, side: usize) -> Result<Expr> {
-    v.to_expr().map_err(|f| {
+    // As `sum` does: a tuple of numbers is folded like an array.
+    let folds = matches!(prim.name, "all" | "any") && matches!(v, Value::Tuple(_));
+    let e = if folds { stacked(v) } else { v.to_expr() };
+    e.map_err(|f| {
         let mut fault = Fault::new(format!("{}: `{}`: {}", prim.name, p.name, f.message)).side(side, "is no array");
         fault.hints = f.hints.clone();
         fault

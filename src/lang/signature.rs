@@ -132,8 +132,12 @@ pub const SURPLUS: &str = "is one too many";
 
 pub fn too_many(signature: &str, name: &str, found: usize) -> Fault {
     let most = Signature::read(signature).params.len();
-    Fault::new(format!("{name}: found {}, more than it takes: {signature}", counted(found, "argument")))
-        .side(most, SURPLUS)
+    let fault = Fault::new(format!("{name}: found {}, more than it takes: {signature}", counted(found, "argument")))
+        .side(most, SURPLUS);
+    match name {
+        "max" | "min" => fault.hint(format!("{name}((a, b, c, d)) takes any number of them")),
+        _ => fault,
+    }
 }
 
 pub fn missing(signature: &str, name: &str, param: &str) -> Fault {

@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub mod tests;
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -103,17 +104,41 @@ impl Session {
 
     /// Runs what somebody typed: a cell that may begin with an operator, and then goes on from the last value.
     pub fn run_line(&mut self, name: &str, text: &str) -> Outcome {
-        let Some(operator) = syntax::continues(text) else { return self.run_cell(name, text) };
+        match self.whole_line(name, text) {
+            Ok(text) => self.run_cell(name, &text),
+            Err(fault) => Outcome { faults: vec![fault], ..Outcome::default() },
+        }
+    }
+
+    /// What the value of a typed line would be, as far as types go: nothing is computed, printed or changed. `None`
+    /// where the line has no value.
+    pub fn glance(&mut self, name: &str, text: &str) -> Result<Option<Value>, Vec<Fault>> {
+        interrupt::clear();
+        let text = self.whole_line(name, text).map_err(|fault| vec![fault])?;
+        let source = self.interp.sources.add(name, &*text);
+        let parsed = syntax::parse(source, &text);
+        if !parsed.faults.is_empty() {
+            return Err(parsed.faults);
+        }
+        let run = AssertUnwindSafe(|| self.interp.value_dry(parsed.program, &text));
+        catch_unwind(run).unwrap_or_else(|_| {
+            self.interp.end_dry();
+            Err(vec![internal()])
+        })
+    }
+
+    /// A line that begins with an operator, with the last value before it.
+    fn whole_line<'t>(&mut self, name: &str, text: &'t str) -> Result<Cow<'t, str>> {
+        let Some(operator) = syntax::continues(text) else { return Ok(text.into()) };
         if self.interp.get("ans").is_some() {
             let (before, rest) = text.split_at(operator.start);
-            return self.run_cell(name, &format!("{before}ans {rest}"));
+            return Ok(format!("{before}ans {rest}").into());
         }
         let source = self.interp.sources.add(name, text);
         let span = Span::new(source, operator.start, operator.end);
         let what = format!("`{}` goes on from the last value, and there is none yet", &text[operator]);
         let fault = Fault::syntax(what).at(span).label(span, "nothing stands before it");
-        let fault = fault.hint("the last value is there as `ans` once an input has shown one");
-        Outcome { faults: vec![fault], ..Outcome::default() }
+        Err(fault.hint("the last value is there as `ans` once an input has shown one"))
     }
 
     fn run(&mut self, program: &ast::Program, text: &str) -> Outcome {
@@ -140,10 +165,7 @@ impl Session {
     fn run_main(&mut self, program: &ast::Program, text: &str) -> Result<Option<Value>, Vec<Fault>> {
         let whole = self.options.whole;
         let run = AssertUnwindSafe(|| self.interp.run_main(program, text, whole));
-        catch_unwind(run).unwrap_or_else(|_| {
-            let fault = Fault::new("internal: this should not have failed, and the mistake is not yours");
-            Err(vec![fault.hint("report it with what you typed; your variables are as before")])
-        })
+        catch_unwind(run).unwrap_or_else(|_| Err(vec![internal()]))
     }
 
     /// What the top of a program assigns, in the order of the text.
@@ -185,6 +207,12 @@ impl Session {
         self.interp.reset();
         self.interp.set("args", Value::tuple(vec![]));
     }
+}
+
+/// A mistake of ours.
+fn internal() -> Fault {
+    let fault = Fault::new("internal: this should not have failed, and the mistake is not yours");
+    fault.hint("report it with what you typed; your variables are as before")
 }
 
 /// Lets the engine in, for this thread.

@@ -173,8 +173,7 @@ impl Cache<u32> for &mut Views<'_> {
 
 /// The box, as ariadne draws it, below a line that `boxed` replaces: ariadne colours that one unasked.
 fn draw(fault: &Fault, labels: &[(Span, String)], sources: &Sources, style: &Style) -> String {
-    // The place in the box's head is the fault's own, marked or not.
-    let own = fault.span.filter(|s| sources.get(s.source).is_some()).unwrap_or(labels[0].0);
+    let own = head(fault, labels, sources);
     let spans: Vec<Span> = labels.iter().map(|l| l.0).chain([own]).collect();
     let (views, places) = views(&spans, sources, style);
     let main = spans.iter().position(|&s| s == own).unwrap_or(0);
@@ -206,6 +205,18 @@ fn draw(fault: &Fault, labels: &[(Span, String)], sources: &Sources, style: &Sty
     // Writing to a Vec cannot fail.
     let _ = report.write(&mut views, &mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The place in the box's head: the fault's own, marked or not; but where that begins on a line without a mark, which is
+/// not drawn, the first mark in it.
+fn head(fault: &Fault, labels: &[(Span, String)], sources: &Sources) -> Span {
+    let Some(own) = fault.span.filter(|s| sources.get(s.source).is_some()) else { return labels[0].0 };
+    let line = |span: Span| sources.get(span.source).map(|s| line_column(&s.text, span.start as usize).0);
+    let marks = || labels.iter().map(|l| l.0).filter(|l| l.source == own.source);
+    if marks().any(|mark| line(mark) == line(own)) {
+        return own;
+    }
+    marks().filter(|mark| own.start <= mark.start && mark.start < own.end).min_by_key(|m| m.start).unwrap_or(own)
 }
 
 /// Every source cropped to its spans, and where the spans lie then.
@@ -365,6 +376,19 @@ error: sqrt: no
             assert!(text.contains(words), "{words}:\n{text}");
         }
         assert!(!text.contains("  2\n"), "{text}");
+    }
+
+    #[test]
+    fn the_head_names_a_line_that_is_drawn() {
+        let mut sources = Sources::default();
+        let id = sources.add("a.nev", "x = 1\ny = x +\n  print(2)\n");
+        let fault = Fault::new("m").at(find(&sources, id, "x +\n  print(2)"));
+        let fault = fault.label(find(&sources, id, "print(2)"), "none, is no number or array");
+        let text = report(&fault, &sources, &Style::PLAIN);
+        assert!(text.contains("[ a.nev:3:3 ]") && text.contains(" 3 │   print(2)"), "{text}");
+        // Where both lines are drawn the statement's beginning is named.
+        let text = report(&fault.label(find(&sources, id, "x +"), "int"), &sources, &Style::PLAIN);
+        assert!(text.contains("[ a.nev:2:5 ]"), "{text}");
     }
 
     #[test]

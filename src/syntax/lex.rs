@@ -286,10 +286,29 @@ impl Driver<'_> {
             false => format!("a character that means nothing here: `{what}`"),
         });
         let fault = fault.at(span).label(span, "not part of the language");
-        self.out.faults.push(match advice(what) {
+        self.out.faults.push(match self.advice_here(what, start, end).or_else(|| advice(what).map(String::from)) {
             Some(hint) => fault.hint(hint),
             None => fault,
         });
+    }
+
+    /// What was wanted with a character where it stands.
+    fn advice_here(&self, what: char, start: usize, end: usize) -> Option<String> {
+        let (before, rest) = (&self.text[..start], self.text[end..].split('\n').next().unwrap_or(""));
+        match what {
+            // `sum?`
+            '?' if rest.trim_start_matches('?').trim().is_empty() => {
+                let at = before.rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).map_or(0, |at| at + 1);
+                let name = before.get(at..)?.trim_start_matches(|c: char| !c.is_alphabetic());
+                (!name.is_empty()).then(|| format!("write `?{name}` in the REPL, `nevel doc {name}` in a shell"))
+            }
+            // `"{x!r}"`
+            '!' if matches!(self.open.last(), Some(Open::Interp { .. })) => {
+                let letter = rest.chars().next().filter(|c| matches!(c, 'r' | 's' | 'a'))?;
+                Some(format!("leave `!{letter}` out: `{{x}}` is what print(x) shows"))
+            }
+            _ => None,
+        }
     }
 }
 

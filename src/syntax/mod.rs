@@ -61,6 +61,12 @@ pub fn incomplete(text: &str) -> bool {
     layout::layout(text, &lex::lex(0, text)).incomplete
 }
 
+/// Whether a bracket is open at the end, and nothing is wrong with the others.
+pub fn is_open(text: &str) -> bool {
+    let laid = layout::layout(text, &lex::lex(0, text));
+    laid.incomplete && !laid.sound
+}
+
 /// The operator with which a line goes on from the last value: `|>`, `.name`, an operator that is no sign, or `+` or `-`
 /// with a blank behind it (`- 1` goes on, `-1` is a number).
 pub fn continues(text: &str) -> Option<Range<usize>> {

@@ -14,7 +14,8 @@ use crate::plan::{self, print};
 
 const HELP: &str = "\
 ?name shows the page of a function. Tab completes, the right arrow takes a hint.
-Alt-Enter starts a new line. An input that begins with |>, .name or an operator
+Alt-Enter starts a new line. An input goes on until its brackets close, over blank
+lines too; Ctrl-C drops it. An input that begins with |>, .name or an operator
 goes on from the last value, ans: * 2 is ans * 2, and with a blank behind the
 sign + 1 is ans + 1 and - 1 is ans - 1 (-1 is a number of its own). A ; at the
 end shows nothing. Ctrl-C stops what runs.";
@@ -102,16 +103,35 @@ fn value_of(desk: &mut Desk, code: &str) -> Result<Value, Vec<Fault>> {
     match outcome.value {
         _ if !outcome.faults.is_empty() => Err(outcome.faults),
         Some(value) => Ok(value),
-        None => Err(vec![Fault::new("this has no value to look at").hint("give an expression: x + 1")]),
+        None => Err(vec![valueless()]),
     }
+}
+
+fn valueless() -> Fault {
+    Fault::new("this has no value to look at").hint("give an expression: x + 1")
 }
 
 /// `:type EXPR`
 pub fn type_of(repl: &mut Repl, code: &str) -> Result<()> {
-    if let Some(value) = glance(repl, code, value_of) {
+    let seen = glance(repl, code, |desk, code| match desk.glance("<repl>", code)? {
+        Some(value) if arrays_are_known(&value) => Ok(value),
+        Some(_) => Err(vec![only_running(code)]),
+        None => Err(vec![valueless()]),
+    });
+    if let Some(value) = seen {
         repl.tell(&deep_type(&value));
     }
     Ok(())
+}
+
+fn arrays_are_known(value: &Value) -> bool {
+    desk::arrays(value).iter().all(|e| !e.is_broken())
+}
+
+/// A type that hangs on values: of a mask, a file, a branch.
+fn only_running(code: &str) -> Fault {
+    let fault = Fault::new("its type hangs on values, which are not computed here");
+    fault.hint(format!("run it: {}", code.lines().next().unwrap_or("")))
 }
 
 /// The type, of records and tuples that of each part.

@@ -8,22 +8,21 @@ use crate::base::{Fault, Result, counted, nearest};
 use crate::cli::{script, transcript};
 use crate::show::Style;
 
-/// `:undo`
+/// `:undo`: back before the last input that did something. Those that failed after it go with it: they changed nothing.
 pub fn undo(repl: &mut Repl, _: &str) -> Result<()> {
-    let Some(past) = repl.past.pop() else { return Err(Fault::new("there is nothing to undo")) };
-    match past.before {
-        Some(mark) => {
-            repl.desk().restore(mark);
-            repl.lines = past.lines;
-            let first = past.input.lines().next().unwrap_or("");
-            repl.note(&format!("as before: {first}"));
-            Ok(())
-        }
-        None => {
-            repl.past.push(past);
-            Err(Fault::new(format!("only the last {} inputs can be undone", super::UNDO)))
-        }
-    }
+    let Some(step) = repl.past.iter().rposition(|p| !p.failed) else {
+        return Err(Fault::new("there is nothing to undo"));
+    };
+    let Some(mark) = repl.past[step].before.take() else {
+        return Err(Fault::new(format!("only the last {} inputs can be undone", super::UNDO)));
+    };
+    repl.desk().restore(mark);
+    let past = &repl.past[step];
+    let first = past.input.lines().next().unwrap_or("").to_string();
+    repl.lines = past.lines;
+    repl.past.truncate(step);
+    repl.note(&format!("as before: {first}"));
+    Ok(())
 }
 
 /// `:reset`

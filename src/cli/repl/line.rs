@@ -100,14 +100,14 @@ impl Validator for Line {
     }
 }
 
-/// Whether an input wants another line. An empty last line ends any input, so that nobody gets stuck.
+/// Whether an input wants another line. An empty last line ends what only might go on (`x =`, a help text), so that
+/// nobody gets stuck; inside brackets it is a line like any other, and Ctrl-C is the way out.
 pub fn waits(input: &str) -> bool {
-    if input.trim_end_matches([' ', '\t']).ends_with('\n') {
-        return false;
-    }
+    let ended = input.trim_end_matches([' ', '\t']).ends_with('\n');
+    let waits = |code: &str| if ended { syntax::is_open(code) } else { syntax::incomplete(code) };
     match commands::split(input) {
-        Some((command, argument)) => commands::takes_code(command) && syntax::incomplete(argument),
-        None => !input.trim_start().starts_with('?') && syntax::incomplete(input),
+        Some((command, argument)) => commands::takes_code(command) && waits(argument),
+        None => !input.trim_start().starts_with('?') && waits(input),
     }
 }
 
@@ -138,7 +138,13 @@ mod tests {
         for text in ["f(", "[1,\n2", "for i in 0..3 {", "x =", "1 +", ":time f("] {
             assert!(waits(text), "{text:?}");
         }
-        for text in ["", "1", "x = 1", "f(\n", "for i in 0..3 {\n\n", ":load a (b", "?(", ":help", "1)", ":vars"] {
+        // A blank line inside brackets is one like any other.
+        for text in ["f(\n", "for i in 0..3 {\n\n", "fn g(x) {\n \nx + 1\n\n", "[1,2\n", "x = {a: 1,\n", ":time f(\n"] {
+            assert!(waits(text), "{text:?}");
+        }
+        for text in
+            ["", "1", "x = 1", "x =\n", "1 +\n \n", "f()\n", "f(]\n", ":load a (b", "?(", ":help", "1)", ":vars"]
+        {
             assert!(!waits(text), "{text:?}");
         }
     }

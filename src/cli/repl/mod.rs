@@ -57,7 +57,9 @@ struct Past {
     shown: String,
     /// Ctrl-C ended it: nobody can run it again and see the same.
     stopped: bool,
-    /// The variables before it; `None` once there is too much to keep.
+    /// It failed, so every variable stayed as it was.
+    failed: bool,
+    /// The variables before it; `None` if it failed, and once there is too much to keep.
     before: Option<Mark>,
     /// Lines before it.
     lines: usize,
@@ -232,8 +234,9 @@ impl Repl {
             Ok(outcome) => &outcome.faults,
             Err(faults) => faults,
         };
-        let stopped = faults.iter().any(Fault::is_interrupt);
-        self.past.push(Past { input: text.to_string(), shown, stopped, before: Some(before), lines });
+        let (failed, stopped) = (!faults.is_empty(), faults.iter().any(Fault::is_interrupt));
+        let before = Some(before).filter(|_| !failed);
+        self.past.push(Past { input: text.to_string(), shown, stopped, failed, before, lines });
         if let Some(old) = self.past.len().checked_sub(UNDO + 1) {
             self.past[old].before = None;
         }

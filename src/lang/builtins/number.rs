@@ -2,7 +2,7 @@
 
 use super::args::*;
 use super::natives;
-use crate::base::{Fault, Kind, Result, counted};
+use crate::base::{DType, Fault, Kind, Result, counted};
 use crate::graph::Expr;
 use crate::lang::Value;
 use crate::lang::convert::as_int;
@@ -71,22 +71,22 @@ natives! {
     /// ((1, 2), (3, 4))
     "tolist(x)" => |_, a| { let x = a.expr(0)?; nested(&x) };
 
-    /// The largest element, of all or along `axis`; of two numbers the larger. nan if there is one. The gradient of a
-    /// tie is shared.
+    /// The largest element, of all or along `axis`; of two or three numbers the largest. nan if there is one. The
+    /// gradient of a tie is shared.
     ///
     /// > max([[1, 5], [7, 2]], axis=1)
     /// [5, 7]
-    /// > max(3, 5)
-    /// 5
+    /// > max(3, 5), max(3, 5, 9)
+    /// (5, 9)
     "max(x, axis=none, keepdims=false)" => |_, a| extreme(&a, ops::maximum, ops::max);
 
-    /// The smallest element, of all or along `axis`; of two numbers the smaller. nan if there is one. The gradient of a
-    /// tie is shared.
+    /// The smallest element, of all or along `axis`; of two or three numbers the smallest. nan if there is one. The
+    /// gradient of a tie is shared.
     ///
     /// > min([[1, 5], [7, 2]], axis=1)
     /// [1, 2]
-    /// > min(3, 5)
-    /// 3
+    /// > min(3, 5), min(3, 5, 1)
+    /// (3, 1)
     "min(x, axis=none, keepdims=false)" => |_, a| extreme(&a, ops::minimum, ops::min);
 
     /// Rounded to the nearest, halves to even; so many `decimals` after the point are kept.
@@ -117,9 +117,18 @@ fn single(a: &Args, v: &Value) -> Result<Value> {
         let fault = Fault::new(format!("{}: expected one number, found {}", a.name, x.type_name()));
         return Err(fault
             .side(0, format!("has {}", counted(x.size(), "element")))
-            .hint("astype({0}, f64) converts every element"));
+            .hint(format!("astype({{0}}, {}) converts every element", elementwise(a.name))));
     }
     Value::number_of(&x)
+}
+
+/// The dtype of the numbers that a function of one number makes.
+fn elementwise(name: &str) -> &'static str {
+    match name {
+        "int" => "i64",
+        "bool" => "bool",
+        _ => "f64",
+    }
 }
 
 /// The element at one index for each axis.
@@ -194,7 +203,14 @@ fn extreme(a: &Args, pair: Pair, fold: Folded) -> Result<Value> {
         _ => None,
     };
     if let (0, Some(other)) = (x.rank(), other) {
-        return done(pair(&x, &other));
+        let two = pair(&x, &other);
+        return match a.get(2) {
+            Value::Bool(false) => done(two),
+            // `max(a, b, c)`: what would be `keepdims` of an array.
+            v if v.is_number() && !matches!(v, Value::Bool(_)) => done(pair(&two, &v.to_expr()?)),
+            Value::Array(e) if e.rank() == 0 && e.dtype() != DType::Bool => done(pair(&two, e)),
+            v => Err(a.wrong(2, v.unlike("a number")).hint(format!("{}((a, b, c)) takes any number of them", a.name))),
+        };
     }
     let axis = match a.maybe(1, |a, i| a.axes(i))? {
         None => crate::graph::Attr::None,

@@ -1,12 +1,13 @@
 //! The world outside: output, input, time, and the end.
 
-use std::io::{BufRead, Write};
+use std::io::{ErrorKind, Write};
 use std::time::Instant;
 
 use super::args::*;
 use super::natives;
-use crate::base::{Fault, Result};
+use crate::base::{Fault, Result, interrupt};
 use crate::graph::Expr;
+use crate::io::standard;
 use crate::lang::text::{text, text_to};
 use crate::lang::{Interp, Value};
 use crate::show::Style;
@@ -78,10 +79,9 @@ fn print(interp: &mut Interp, a: &Args) -> Result<()> {
 /// What was printed so far is shown first: it may be the question.
 fn readline(interp: &mut Interp) -> Result<Value> {
     let _ = interp.out.flush();
-    let mut line = String::new();
-    match std::io::stdin().lock().read_line(&mut line) {
-        Ok(0) => Ok(Value::None),
-        Ok(_) => Ok(Value::text(line.trim_end_matches(['\n', '\r']))),
+    match standard::line() {
+        Ok(line) => Ok(line.map_or(Value::None, Value::text)),
+        Err(e) if e.kind() == ErrorKind::Interrupted => Err(interrupt::fault()),
         Err(e) => Err(Fault::input(format!("readline: standard input cannot be read: {e}"))),
     }
 }

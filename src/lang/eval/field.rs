@@ -5,6 +5,8 @@ use crate::base::{Fault, Result, Span, nearest};
 use crate::graph::Expr;
 use crate::lang::code::*;
 use crate::lang::interp::Interp;
+use crate::lang::names;
+use crate::lang::resolve::form_kind;
 use crate::lang::value::Value;
 use crate::ops;
 
@@ -36,13 +38,15 @@ impl Interp {
         match self.house(&format!("{space}.{name}")) {
             Some(found) => found,
             None => {
-                let members: Vec<&str> = crate::lang::names::house_names()
-                    .filter_map(|n| n.strip_prefix(space)?.strip_prefix('.'))
-                    .collect();
+                let members: Vec<&str> =
+                    names::house_names().filter_map(|n| n.strip_prefix(space)?.strip_prefix('.')).collect();
                 let fault = Fault::new(format!("`{space}` has no `{name}`"));
                 Err(match nearest(name, members) {
                     Some(near) => fault.hint(format!("did you mean `{space}.{near}`?")),
-                    None => fault,
+                    None => match names::advice(name) {
+                        Some(advice) => fault.hint(advice),
+                        None => fault,
+                    },
                 })
             }
         }
@@ -61,12 +65,21 @@ impl Interp {
 
     fn no_field(&mut self, x: &Value, name: &str) -> Fault {
         let fault = Fault::new(format!("{} has no field `{name}`", x.article()));
+        if form_kind(name).is_some() {
+            return fault.hint(format!("write {name}(expr, x): the expression that is made from x, then x"));
+        }
+        if let Some(advice) = names::advice(name) {
+            return fault.hint(advice);
+        }
         if self.library.find(name) != NONE {
             return fault.hint(format!("{name} is a function: call it, x.{name}()"));
         }
-        match nearest(name, PROPERTIES.iter().copied()) {
-            Some(near) => fault.hint(format!("did you mean `.{near}`?")),
-            None => fault,
+        match (nearest(name, PROPERTIES.iter().copied()), x) {
+            (_, Value::Tuple(items)) if !items.is_empty() => {
+                fault.hint(format!("an item has a number, the first is [0]; a record's have names: {{{name}: 1}}"))
+            }
+            (Some(near), _) => fault.hint(format!("did you mean `.{near}`?")),
+            (None, _) => fault,
         }
     }
 

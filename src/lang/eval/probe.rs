@@ -13,8 +13,9 @@ use crate::graph::{Expr, Place, engine};
 use crate::lang::code::{Lambda, Param, Program};
 use crate::lang::function::Function;
 use crate::lang::interp::{Interp, MAIN};
+use crate::lang::resolve::{self, Context};
 use crate::lang::value::Value;
-use crate::syntax::ast::{Annotation, AxisSize};
+use crate::syntax::ast::{self, Annotation, AxisSize};
 
 const PRIMES: [usize; 16] = [7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67];
 const ROUND: usize = 720;
@@ -23,22 +24,51 @@ impl Interp {
     /// Runs a program dry.
     pub(super) fn run_dry(&mut self, code: &Program) -> Vec<Fault> {
         let (snapshot, files) = (self.snapshot(), std::mem::take(&mut self.files));
-        engine::blind(true);
-        engine::missed();
-        self.dry = Some(Box::new(Dry::begin()));
         self.set("args", nobody_knows());
-        let ran = self.run_program(code, MAIN);
-        let mut faults = self.found(ran.err());
+        let mut faults = self.dry_program(code);
         self.settle();
         self.dry = Some(Box::new(Dry::begin()));
         for function in self.annotated() {
             faults.extend(self.probe(&function));
         }
-        self.dry = None;
-        engine::blind(false);
+        self.end_dry();
         self.restore(snapshot);
         self.files = files;
         faults
+    }
+
+    /// The value of a program's last expression, as far as types go; unknown where only running tells. `None` where it
+    /// ends in no expression.
+    pub fn value_dry(&mut self, mut program: ast::Program, text: &str) -> Result<Option<Value>, Vec<Fault>> {
+        // A name that nobody can type takes the value.
+        const KEPT: &str = "the value";
+        let Some(ast::Stmt { kind, span }) = program.body.pop() else { return Ok(None) };
+        let ast::StmtKind::Expr(value) = kind else { return Ok(None) };
+        let target = ast::Target::Name(ast::Name { text: KEPT.into(), span: value.span });
+        program.body.push(ast::Stmt { kind: ast::StmtKind::Assign { target, value }, span });
+        let code = resolve::program(self, &program, Context { module: MAIN, text, whole: false })?;
+        let (snapshot, files) = (self.snapshot(), std::mem::take(&mut self.files));
+        let faults = self.dry_program(&code);
+        let value = self.get(KEPT).cloned();
+        self.end_dry();
+        self.restore(snapshot);
+        self.files = files;
+        if faults.is_empty() { Ok(value) } else { Err(faults) }
+    }
+
+    /// From now on everything is computed again.
+    pub fn end_dry(&mut self) {
+        self.dry = None;
+        engine::blind(false);
+    }
+
+    /// Runs a program blind, and leaves everything as it is then.
+    fn dry_program(&mut self, code: &Program) -> Vec<Fault> {
+        engine::blind(true);
+        engine::missed();
+        self.dry = Some(Box::new(Dry::begin()));
+        let ran = self.run_program(code, MAIN);
+        self.found(ran.err())
     }
 
     /// What a run found; `last` is what ended it.

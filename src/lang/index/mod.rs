@@ -173,7 +173,8 @@ pub fn read(x: &Value, subs: &Subs) -> Result<Value> {
                 let fault = Fault::new(format!("the record has no field \"{name}\""));
                 match nearest(&name, r.fields().iter().map(|(n, _)| &**n)) {
                     Some(near) => fault.hint(format!("did you mean \"{near}\"?")),
-                    None => fault,
+                    None if r.fields().is_empty() => fault.hint("it has no fields at all"),
+                    None => fault.hint(format!("its fields are {}", names(r))),
                 }
             })
         }

@@ -221,7 +221,7 @@ impl Resolver<'_> {
             self.fault(fault);
             return self.nothing(span);
         }
-        let x = self.expr(x);
+        let x = self.owner(x, name);
         // A name that nothing defines may still be a field; that shows when x is known.
         let f = match self.variable(&name.text, name.span) {
             Some(code) => code,
@@ -233,11 +233,37 @@ impl Resolver<'_> {
     }
 
     fn field(&mut self, x: &Ast, name: &ast::Name, span: Span) -> Code {
-        if let Some(fault) = self.foreign(x, name) {
+        if let Some(fault) = self.foreign(x, name).or_else(|| self.bare_exponent(x, name, span)) {
             self.fault(fault);
             return self.nothing(span);
         }
-        Code::new(Node::Field(Box::new(self.expr(x)), name.text.clone()), span)
+        Code::new(Node::Field(Box::new(self.owner(x, name)), name.text.clone()), span)
+    }
+
+    /// What stands before `.name`. Where nothing defines it, a name that only models and optimizers of other libraries
+    /// have says best what is meant: `loss.backward()`.
+    fn owner(&mut self, x: &Ast, name: &ast::Name) -> Code {
+        let before = self.faults.len();
+        let code = self.expr(x);
+        if let (Kind::Name(_), Some(advice)) = (&x.kind, names::advice(&name.text))
+            && matches!(&*name.text, "backward" | "zero_grad" | "step" | "parameters")
+            && let Some(fault) = self.faults.get_mut(before)
+        {
+            fault.hints = vec![advice.into()];
+        }
+        code
+    }
+
+    /// `1.e3`: a float, elsewhere.
+    fn bare_exponent(&mut self, x: &Ast, name: &ast::Name, span: Span) -> Option<Fault> {
+        let Kind::Int(i) = x.kind else { return None };
+        let digits = name.text.strip_prefix(['e', 'E'])?;
+        digits.chars().all(|c| c.is_ascii_digit()).then(|| {
+            // Of `1.e-3` the rest is another token.
+            let digits = if digits.is_empty() { "-3" } else { digits };
+            let fault = Fault::syntax(format!("`{i}.{}` is no number", name.text)).at(span);
+            fault.label(span, "a digit follows the point").hint(format!("write `{i}.0e{digits}`"))
+        })
     }
 
     /// `np.sum`

@@ -8,7 +8,7 @@ use crate::lang::code::*;
 use crate::syntax::ast::{self, Ast, Kind};
 
 /// The form of that name.
-pub(super) fn kind(name: &str) -> Option<FormKind> {
+pub fn kind(name: &str) -> Option<FormKind> {
     Some(match name {
         "grad" | "∇" => FormKind::Grad,
         "value_and_grad" => FormKind::ValueAndGrad,

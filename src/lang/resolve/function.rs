@@ -4,9 +4,11 @@ use std::rc::Rc;
 
 use super::Resolver;
 use super::scope::{Scope, Var};
-use crate::base::{Fault, Span};
+use crate::base::dtype::to_come;
+use crate::base::{DType, Fault, Span};
 use crate::lang::code::*;
 use crate::lang::fast::Site;
+use crate::lang::names::foreign_dtype;
 use crate::lang::prelude;
 use crate::lang::uses::Uses;
 use crate::syntax::ast::{self, Ast};
@@ -31,6 +33,7 @@ pub(super) struct Definition<'a> {
 impl Resolver<'_> {
     pub(super) fn lambda(&mut self, d: Definition, span: Span) -> Rc<Lambda> {
         self.refuse_twins(d.params);
+        d.params.iter().filter_map(|p| p.annotation.as_ref()).chain(d.result).for_each(|a| self.refuse_unknown(a));
         let uses = Uses::of_function(d.params, d.body);
         let mut scope = Scope { exposed: uses.exposed, ..Scope::default() };
         // What it reaches of the variables around comes along as cells.
@@ -111,6 +114,26 @@ impl Resolver<'_> {
                 seen.push(name);
             }
         }
+    }
+
+    /// An annotation that no value could be held against.
+    fn refuse_unknown(&mut self, annotation: &ast::Annotation) {
+        let ast::Name { text: name, span } = &annotation.dtype;
+        if &**name == "_" || DType::from_name(name).is_some() {
+            return;
+        }
+        let fault = match to_come(name) {
+            Some(instead) => Fault::new(format!("the dtype `{name}` is not there yet")).hint(instead),
+            None => {
+                let known: Vec<&str> = DType::all().map(|d| d.name()).collect();
+                let fault = Fault::new(format!("expected a dtype, found `{name}`")).label(*span, "no dtype");
+                fault.hint(match foreign_dtype(name) {
+                    Some(ours) => format!("write `{ours}`; `_` is anything"),
+                    None => format!("the dtypes are {}; `_` is anything", known.join(" ")),
+                })
+            }
+        };
+        self.fault(fault.at(*span));
     }
 
     fn param(&mut self, p: &ast::Param) -> Param {

@@ -30,6 +30,7 @@ use scope::Scope;
 
 pub use expr::arith;
 pub use expr::operators_have_primitives;
+pub use form::kind as form_kind;
 pub use scope::unknown_name;
 
 /// What resolving needs to know of a text.

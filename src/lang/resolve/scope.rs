@@ -198,7 +198,12 @@ impl Resolver<'_> {
         }
         known.extend(self.assigned.iter().map(|n| &**n));
         known.extend(self.interp.defined(self.context.module));
-        unknown_name(name, &known).at(span)
+        let fault = unknown_name(name, &known).at(span);
+        // `x = 3 // words`
+        match self.context.text.get(..span.start as usize).is_some_and(|t| t.trim_end().ends_with("//")) {
+            true if fault.hints.is_empty() => fault.hint("a comment starts with `#`"),
+            _ => fault,
+        }
     }
 
     /// Variables for names that a function or a loop at the top binds, those in `shared` as cells.

@@ -83,6 +83,8 @@ pub fn explain(wrong: &Wrong, text: &str, tokens: &[Spanned]) -> Option<Fault> {
         }
         Some(Token::Text) => format!("unexpected {}", crop(around.word(0))),
         Some(Token::TextOpen) => "unexpected text".to_string(),
+        // Of its two spellings the one that was typed.
+        Some(Token::Power) => format!("unexpected `{}`", around.word(0)),
         Some(token) => format!("unexpected {}", token.words()),
     };
     let mut fault = Fault::syntax(message).at(span);
@@ -117,6 +119,8 @@ fn habit(around: &Around, wrong: &Wrong) -> Option<String> {
 /// Statements of other languages, by their first word.
 fn statement_habit(around: &Around, wrong: &Wrong, first: Option<Token>, word: &str) -> Option<String> {
     let named = matches!(first, Some(Token::Name | Token::LambdaName | Token::DefineName));
+    // Two words side by side: the first is no variable.
+    let begins = named && around.word(-1) == word;
     let import = matches!(first, Some(Token::Import | Token::From));
     let hint = match word {
         "def" | "function" | "func" | "fun" | "proc" if named => "define with `f(x) = x^2` or `fn f(x) { … }`",
@@ -130,6 +134,12 @@ fn statement_habit(around: &Around, wrong: &Wrong, first: Option<Token>, word: &
         "del" if named => "variables need no deleting; assign `none` to let go of a large one",
         "end" | "endif" | "endfor" | "fi" | "done" if named => "blocks end with `}`",
         "lambda" if named => "write `x -> x^2`",
+        "with" if begins && around.word(0) == "open" => {
+            "no file needs closing: `load(\"f.csv\")` reads one, `save(\"f.csv\", x)` writes one"
+        }
+        "with" if begins => "leave `with` out: write what stands in its block; only `grad(expr, x)` records anything",
+        "async" | "await" if begins => "leave it out: nothing waits here; define with `f(x) = x^2`",
+        "global" | "nonlocal" if begins => "a function assigns names of its own: return the value, `x = f(x)`",
         "fn" if around.token(0) == Some(Token::Assign) => "write `f(x) = …` without `fn`, or `fn f(x) { … }`",
         "fn" if wrong.expects_token(Token::ParenOpen) => "write `fn f() { … }`",
         "fn" if around.token(-1) == Some(Token::Fn) => "a function without a name is `x -> x^2`",
@@ -177,6 +187,7 @@ fn glued_habit(around: &Around) -> Option<String> {
         (Less, Greater) => "write `!=`",
         (Equal, Assign) | (NotEqual, Assign) => "write `==` or `!=`",
         (Colon, Colon) => "a field is `p.name`",
+        (Slash, Star) => "a comment starts with `#`, on each of its lines",
         (Dot, Star | Slash | Power | Plus | Minus) => {
             "without the dot: `x * y`, `x ^ 2` go element by element; matrices multiply by `x @ y`"
         }
@@ -205,6 +216,9 @@ fn token_habit(around: &Around, wrong: &Wrong, first: Option<Token>) -> Option<S
         BraceClose if wrong.expects_token(Colon) => "a field is `name: value`",
         Colon if header || around.token(-1) == Some(Else) => "a block stands in braces: `if c { … }`",
         Colon => "`a:b` slices only work inside `x[...]`; a range is `a..b`",
+        Assign if around.inside() == Some(InterpOpen) && around.token(-1) == Some(Name) => {
+            return Some(format!("write the name before the braces: `\"{0} = {{{0}}}\"`", crop(around.word(-1))));
+        }
         Assign | ArgName if header => "compare with `==`; `=` assigns, as a statement of its own",
         ArgName => "compare with `==`; `name=value` is an argument of a call",
         Assign => "compare with `==`; `=` assigns, one target to a statement",
@@ -218,8 +232,26 @@ fn token_habit(around: &Around, wrong: &Wrong, first: Option<Token>) -> Option<S
         Not => "put it in parentheses: `(not a)`",
         Arrow => "before `->` stands a name or `(a, b)`; a definition is `f(x) = x^2`",
         To | Through => "a range has two ends, and a step after `by`: `0..10 by 2`",
+        Power if wrong.expects(Part::Param) => "named arguments come one by one, `f(a=1, b=2)`, or in a record: `f(p)`",
+        // `a, *b = t`
+        Star if matches!(around.token(-1), Option::None | Some(Sep | BraceOpen | Comma))
+            && around.inside().is_none_or(|t| t == BraceOpen) =>
+        {
+            "take the rest apart by index: `a = t[0]; b = t[1:]`"
+        }
+        Star | Power if around.inside() == Some(BracketOpen) && !operand_before => "join arrays with `concat((a, b))`",
         Star | Power if around.token(-1) == Some(ParenOpen) || around.token(-1) == Some(Comma) => {
             "spread with `f(...xs)`"
+        }
+        BitOr if !operand_before && around.token(1) == Some(Name) && matches!(around.token(2), Some(BitOr | Comma)) => {
+            "a function without a name is `x -> x + 1`"
+        }
+        At if !operand_before && around.token(1) == Some(ParenOpen) => "a function without a name is `x -> x + 1`",
+        At if !operand_before && around.token(1) == Some(Name) => "there are no decorators: define f, then `f = g(f)`",
+        Floor if !operand_before => "a comment starts with `#`",
+        Slash if !operand_before && around.token(1) == Some(Star) => "a comment starts with `#`, on each of its lines",
+        InterpClose if around.token(-1) == Some(InterpOpen) => {
+            "the value stands in the braces: `\"x is {x}\"`; a brace that is only a brace is `\\{`"
         }
         InterpClose => "a brace that is only a brace is `\\{`",
         Rest => "`...` stands in calls, tuples, records and `x[...]`",
@@ -253,12 +285,16 @@ fn neighbours_habit(around: &Around, wrong: &Wrong) -> Option<String> {
         (_, Number) if right.starts_with('.') => format!("an element of a tuple is `t[{}]`", &right[1..]),
         (_, Name) if matches!(&*right, "then" | "do") => "a block stands in braces: `if c { … }`".into(),
         (_, Name) if matches!(&*right, "elif" | "elseif" | "elsif") => "write `else if c { … }`".into(),
-        (Name, Name) if matches!(&*right, "is" | "eq") => "compare with `==`".into(),
+        (_, Name) if right == "is" && around.token(1) == Some(Not) => "compare with `!=`".into(),
+        (_, Name) if matches!(&*right, "is" | "eq") => "compare with `==`".into(),
+        (Name, Name) if around.token(-2) == Some(Floor) => "a comment starts with `#`".into(),
+        (Name, Text | TextOpen) if around.touches() && is_text_prefix(&left) => prefix_hint(&left),
         _ if operand && wrong.expects(Part::Block) => return None,
         _ if operand && wrong.expects_token(Comma) && around.inside().is_some_and(|t| t != BraceOpen) => {
             "a `,` separates the two; a product needs `*`".into()
         }
         (Name, Text) => format!("a call needs parentheses: `{left}({right})`"),
+        (Name, TextOpen) => format!("a call needs parentheses: `{left}(\"…\")`"),
         (Name, Name | Number) => {
             format!("a call needs parentheses: `{left}({right})`; a product needs `*`: `{left}*{right}`")
         }
@@ -267,6 +303,21 @@ fn neighbours_habit(around: &Around, wrong: &Wrong) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// What other languages write before a quote.
+fn is_text_prefix(word: &str) -> bool {
+    matches!(&*word.to_lowercase(), "f" | "r" | "b" | "u" | "fr" | "rf" | "br" | "rb")
+}
+
+fn prefix_hint(prefix: &str) -> String {
+    let lower = prefix.to_lowercase();
+    let why = match (lower.contains('r'), lower.contains('f')) {
+        (true, _) => "; a backslash is `\\\\`",
+        (_, true) => ": braces in any text are filled in, `\"x is {x}\"`",
+        _ => "",
+    };
+    format!("leave the `{prefix}` out{why}")
 }
 
 /// `_` with nothing to stand for.

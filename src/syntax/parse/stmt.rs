@@ -12,10 +12,10 @@ use super::expr::expression;
 use super::params::{annotation, params, patterns};
 use super::target::{self, Write};
 use super::wrong::Part;
-use super::{Extra, Rule, name, node, tok};
-use crate::base::Span;
+use super::{Extra, Rule, State, name, node, tok};
+use crate::base::{Fault, Span};
 use crate::syntax::ast::*;
-use crate::syntax::token::Token;
+use crate::syntax::token::{Operator, Token};
 
 pub fn program<'t>() -> Rule<'t, Vec<Stmt>> {
     recursive(|statements| {
@@ -191,6 +191,22 @@ fn unpack<'t>(values: Rule<'t, Ast>) -> Rule<'t, StmtKind> {
         .boxed()
 }
 
+/// `x <- 3`: an assignment of other languages, here a comparison with -3 that nobody wants as a statement.
+fn refuse_arrow(x: &Ast, state: &mut State) {
+    let Kind::Compare { first, rest } = &x.kind else { return };
+    let [(Operator { token: Token::Less, .. }, less, value)] = &rest[..] else { return };
+    let place = matches!(first.kind, Kind::Name(_) | Kind::Index { .. } | Kind::Field { .. });
+    let text = state.text(value.span);
+    let Some(meant) = text.strip_prefix('-').filter(|t| t.starts_with([' ', '\t'])).map(str::trim) else { return };
+    if !place || less.end != value.span.start {
+        return;
+    }
+    let (name, arrow) = (state.text(first.span), Span { end: less.end + 1, ..*less });
+    let fault = Fault::syntax("`<-` does not assign").at(arrow).label(arrow, "reads as `< -`");
+    let fault = fault.hint(format!("write `{name} = {meant}`; a comparison is `{name} < -{meant}`"));
+    state.faults.push(fault);
+}
+
 /// Expressions, and assignments to what reads like some: which of the two is known at the `=`.
 fn simple<'t>(values: Rule<'t, Ast>) -> Rule<'t, StmtKind> {
     let update = select(|token: Token, e: &mut Extra<'t, '_>| token.update().map(|op| Write::Update(op, e.span())));
@@ -199,7 +215,10 @@ fn simple<'t>(values: Rule<'t, Ast>) -> Rule<'t, StmtKind> {
     values
         .then(write.or_not())
         .map_with(|(x, write), e| match write {
-            None => StmtKind::Expr(x),
+            None => {
+                refuse_arrow(&x, e.state());
+                StmtKind::Expr(x)
+            }
             Some((write, value)) => target::write(x, write, value, e.state()),
         })
         .boxed()

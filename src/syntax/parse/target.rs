@@ -71,6 +71,10 @@ fn place(x: Ast) -> Found<Target> {
                 path.reverse();
                 return Ok(Target::Place { root: Name { text, span: at.span }, path, span });
             }
+            _ if !path.is_empty() && !matches!(at.kind, Kind::Call { .. } | Kind::Method { .. } | Kind::Paren(_)) => {
+                let hint = "give it a name first: `t = …`, then `t[0] = 1`";
+                return Err(refuse(at.span, "a value without a name cannot be written into", Some(hint)));
+            }
             ref other => return Err(no_place(other, at.span)),
         }
     }

@@ -17,7 +17,7 @@ fn errors_of_shape() {
         ("\"a {x", "a brace that is only a brace is `\\{`"),
         ("\"a {x\" + 1\ny = 1", "a brace that is only a brace is `\\{`"),
         ("\"a {x:.2f b\"", "a text is not closed on its line"),
-        ("\"{}\"", "unexpected `}` @ }: expected an expression | a brace that is only a brace is `\\{`"),
+        ("\"{}\"", "unexpected `}` @ }: expected an expression | the value stands in the braces"),
         ("\"a\\qb\"", "there is no escape `\\q`"),
         ("99999999999999999999", "does not fit into a 64-bit integer"),
         ("9223372036854775808", "write `9223372036854775808.0` for a float"),
@@ -100,6 +100,37 @@ fn errors_teach() {
         ("raise x", "error("),
         ("x²", "write `x^2`"),
         ("a → b", "write `->`"),
+        ("1 is 1", "compare with `==`"),
+        ("x is not none", "compare with `!=`"),
+        ("f(**kw) = kw", "unexpected `**` @ **: expected `)` or a parameter | named arguments come one by one"),
+        ("fn f(a, **kw) { a }", "or in a record: `f(p)`"),
+        ("a, *b = (1, 2, 3)", "take the rest apart by index: `a = t[0]; b = t[1:]`"),
+        ("*a, b = t", "take the rest apart by index"),
+        ("[*a, 3]", "join arrays with `concat((a, b))`"),
+        ("with open(\"f\") as f { }", "`load(\"f.csv\")` reads one"),
+        ("with torch.no_grad():\n  x", "leave `with` out"),
+        ("async def f(): x", "define with `f(x) = x^2`"),
+        ("global x", "return the value, `x = f(x)`"),
+        ("f\"abc {1 + 2}\"", "leave the `f` out: braces in any text"),
+        ("print(f\"abc {x}\", 2)", "leave the `f` out"),
+        ("F\"abc\"", "leave the `F` out"),
+        ("r\"abc\"", "leave the `r` out; a backslash is `\\\\`"),
+        ("print \"a {x}\"", "a call needs parentheses: `print(\"…\")`"),
+        ("\"{x=}\"", "write the name before the braces: `\"x = {x}\"`"),
+        ("\"{x!r}\"", "leave `!r` out"),
+        ("\"abc {}\".format(3)", "the value stands in the braces: `\"x is {x}\"`"),
+        ("|x| x + 1", "a function without a name is `x -> x + 1`"),
+        ("map(|x| x + 1, xs)", "a function without a name is `x -> x + 1`"),
+        ("map(@(x) x + 1, xs)", "a function without a name is `x -> x + 1`"),
+        ("@jit\nf(x) = x", "there are no decorators"),
+        ("// a comment", "a comment starts with `#`"),
+        ("x = 3 // a comment", "a comment starts with `#`"),
+        ("/* a comment */", "a comment starts with `#`"),
+        ("x = 3 /* a comment */", "a comment starts with `#`"),
+        ("sum?", "write `?sum` in the REPL, `nevel doc sum` in a shell"),
+        ("linalg.solve??", "write `?linalg.solve` in the REPL"),
+        ("x <- 3", "`<-` does not assign @ <-: reads as `< -` | write `x = 3`; a comparison is `x < -3`"),
+        ("p.w[0] <- 2 * y", "write `p.w[0] = 2 * y`"),
     ]);
 }
 
@@ -117,7 +148,13 @@ fn errors_of_targets() {
         ("(...a, b) = t", "`...` takes apart"),
         ("_ += 1", "`+=` changes one name"),
         ("{a: 1} = p", "take fields by their names"),
+        ("(1, 2)[0] = 3", "a value without a name cannot be written into"),
+        ("[1, 2][0] = 3", "give it a name first: `t = …`, then `t[0] = 1`"),
     ]);
+    // Comparisons all the same.
+    for text in ["x < -3", "x < - 3", "x <-3", "y = x <- 3", "f(x <- 3)"] {
+        assert!(parse(0, text).faults.is_empty(), "{text:?}");
+    }
 }
 
 #[test]
