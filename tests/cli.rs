@@ -217,7 +217,7 @@ fn formats_out() {
     let o = run(&["--to", "npy", "-e", "[1.5]"]);
     assert!(o.stdout.starts_with(b"\x93NUMPY") && o.stdout.ends_with(&1.5f64.to_le_bytes()));
     fails(&run(&["--to", "jsno", "-e", "1"]), 2, "did you mean `json`?");
-    fails(&run(&["-e", "1", "-o", "out.nosuch"]), 3, "`--to csv` with `-o`");
+    fails(&run(&["-e", "1", "-o", "out.nosuch"]), 1, "`--to csv` with `-o`");
     fails(&run(&["--to", "json", "-e", "x = 1"]), 1, "no value to write");
     for name in ["out.npy", "out.csv.gz", "out.json"] {
         let path = file(name, "");
