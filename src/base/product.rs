@@ -6,7 +6,7 @@
 //! Floor: 2·m·n·k operations over the multiply-add peak.
 
 use super::DType;
-use super::math::Isa;
+use super::math::{BaseFma, Fma, Isa};
 
 /// Multiplications from which a library's product is as fast.
 const MOST: usize = 4096;
@@ -70,7 +70,7 @@ unsafe fn avx2<T: Number>(a: Side, b: Side, c: *mut u8, m: usize, n: usize, k: u
 
 unsafe fn plain<T: Number>(a: Side, b: Side, c: *mut u8, m: usize, n: usize, k: usize) {
     // SAFETY: passed on.
-    unsafe { product::<T, false>(a, b, c, m, n, k) }
+    unsafe { product::<T, { BaseFma::FMA }>(a, b, c, m, n, k) }
 }
 
 #[inline(always)]

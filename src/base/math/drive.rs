@@ -123,9 +123,9 @@ impl Isa {
 
 /// What the base of this target offers: all 64-bit ARM machines fuse, x86 ones only where the build says so.
 #[cfg(any(target_arch = "aarch64", target_feature = "fma"))]
-type BaseFma = Fused;
+pub type BaseFma = Fused;
 #[cfg(not(any(target_arch = "aarch64", target_feature = "fma")))]
-type BaseFma = Plain;
+pub type BaseFma = Plain;
 
 /// `Unary::fast` and `Unary::lanes` of a function over any lanes of a type. A macro, for a function that is passed would be compiled
 /// without the instructions of who calls it.

@@ -71,7 +71,7 @@ mod trig;
 mod wide;
 
 pub use arc::{Acos, Asin, Atan, Atan2};
-pub use drive::{Around, AroundKernel, Binary, Isa, Kernel, SUMS, Unary, kernel1, kernel1_around, kernel2};
+pub use drive::{Around, AroundKernel, BaseFma, Binary, Isa, Kernel, SUMS, Unary, kernel1, kernel1_around, kernel2};
 pub use erf::{Erf, Erfc};
 pub use exp::{Exp, Exp2, Expm1};
 pub use hyper::{Acosh, Asinh, Atanh, Cosh, Sinh, Tanh};

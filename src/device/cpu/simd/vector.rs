@@ -1,6 +1,7 @@
 //! Vectors of floats: those of the CPUs that have a path of their own, and four numbers for all others.
 
 use super::ops::Op;
+use crate::base::math::{BaseFma, Fma};
 
 /// A vector of floats.
 pub trait Vector: Copy {
@@ -249,7 +250,7 @@ macro_rules! four {
             }
             #[inline(always)]
             unsafe fn mul_add(self, a: Self, b: Self) -> Self {
-                Four(std::array::from_fn(|k| self.0[k] * a.0[k] + b.0[k]))
+                Four(std::array::from_fn(|k| BaseFma::mad(self.0[k], a.0[k], b.0[k])))
             }
             #[inline(always)]
             unsafe fn quick_max(self, o: Self) -> Self {
