@@ -16,6 +16,7 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, fence};
 
+use super::copy;
 use super::elem::Elem;
 use super::fault::Fault;
 use super::interrupt;
@@ -295,7 +296,7 @@ impl Buffer {
             // SAFETY: fresh, long enough, nobody else has it.
             unsafe {
                 let to = buffer.ptr().cast::<T>().add(i * PIECE);
-                std::ptr::copy_nonoverlapping(piece.as_ptr(), to, piece.len());
+                copy(piece.as_ptr(), to, piece.len());
             }
         }
         Ok(buffer)

@@ -2,6 +2,7 @@
 
 pub mod ahead;
 pub mod buffer;
+pub mod copy;
 pub mod counted;
 pub mod dtype;
 pub mod elem;
@@ -22,6 +23,7 @@ pub mod span;
 pub mod trouble;
 
 pub use buffer::Buffer;
+pub use copy::{copy, copy_slice};
 pub use counted::counted;
 pub use dtype::{DType, Kind};
 pub use elem::Elem;

@@ -109,7 +109,7 @@ unsafe fn quarter_lines(from: *const u8, to: *mut u8, lines: usize) {
 #[cfg(not(target_arch = "x86_64"))]
 pub unsafe fn copy(from: *const u8, to: *mut u8, bytes: usize) {
     // SAFETY: the caller's.
-    unsafe { std::ptr::copy_nonoverlapping(from, to, bytes) }
+    unsafe { super::copy(from, to, bytes) }
 }
 
 /// What was copied so is there for other threads once they hear of it.

@@ -107,7 +107,31 @@ pub struct Unique {
     pub counts: Expr,
 }
 
-/// The different elements of the flattened x. Looks at x: the shape depends on it.
+/// The different elements of the flattened x, ascending; every nan is its own. Looks at x: the shape depends on it.
+pub fn different(x: &Expr) -> Result<Expr> {
+    if x.node().marks.live() {
+        // Its gradient goes back to where each value came from.
+        return Ok(unique(x)?.values);
+    }
+    let sorted = checked(sort(&flat(x), 0usize, false, true))?;
+    let host = sorted.host()?;
+    Ok(crate::dispatch!(host.dtype, T => {
+        let all = match host.as_slice::<T>() {
+            Some(all) => all,
+            None => &host.to_vec::<T>()?,
+        };
+        // The last of equal ones: of -0 and 0 that is 0.
+        let keep = |i: usize| all.get(i + 1).is_none_or(|next| *next != all[i]);
+        let parts: Vec<_> = (0..all.len()).step_by(PIECE).map(|at| at..(at + PIECE).min(all.len())).collect();
+        let kept = shared(parts, |part| {
+            interrupt::check()?;
+            Ok(part.filter(|&i| keep(i)).map(|i| all[i]).collect::<Vec<T>>())
+        })?.concat();
+        Expr::from_host(Host::from_slice(Shape::new(&[kept.len()]), &kept)?, x.place())
+    }))
+}
+
+/// The different elements of the flattened x, and where they are. Looks at x: the shape depends on it.
 pub fn unique(x: &Expr) -> Result<Unique> {
     let row = flat(x);
     let order = checked(argsort(&row, 0usize, false, true))?;

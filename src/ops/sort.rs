@@ -38,6 +38,23 @@ prims! {
         vjp: zero,
     }
 
+    /// The positions of the k largest elements along one axis, in order, or of the k smallest; nan counts as largest. Of equal
+    /// ones those that stand first are taken.
+    ///
+    /// > first_positions([30, 10, 20, 40], 2)
+    /// [3, 0]
+    first_positions(x; k: Int = Required, axis: Int = Int(-1), largest: Bool = Bool(true)) {
+        dtype: rule::position,
+        shape: of_first,
+        host: { |ins, attrs, out| {
+            let around = host::around(&ins[0].layout.shape, attrs[1].as_int() as usize);
+            let (k, largest) = (attrs[0].as_int() as usize, attrs[2].as_bool());
+            // SAFETY: the family's promise: the output is ours, and holds i64.
+            crate::dispatch!(ins[0].dtype, T => host::order::first::<T>(host::input(&ins[0])?, unsafe { host::output(out) }, around, k, largest))
+        } },
+        vjp: zero,
+    }
+
     /// For each value the position where it would go into a sorted vector: before its equals, or with
     /// `side="right"` after them.
     ///
@@ -62,6 +79,17 @@ prims! {
 fn put_along(g: &Expr, x: &Expr, axis: &Attr, descending: &Attr) -> Expr {
     let order = argsort(x, axis, descending, true);
     scatter_add(&zeros_like(x, g), g, &along(&order, axis.as_int() as usize))
+}
+
+fn of_first(c: &mut Call) -> Result<Shape> {
+    let mut shape = rule::one_axis(c)?;
+    let (k, axis) = (c.attr("k").as_int(), c.attr("axis").as_int() as usize);
+    let n = shape[axis];
+    if k < 0 || k as usize > n {
+        return Err(Fault::new(format!("k must lie in 0..={n}, the size of the axis; found {k}")));
+    }
+    shape.0[axis] = k as usize;
+    Ok(shape)
 }
 
 fn searched(c: &mut Call) -> Result<Shape> {

@@ -4,6 +4,7 @@
 //! element: every device, thread count and fusion gives the same stream.
 
 use super::*;
+use crate::base::math::{Cos, Isa, Kernel, Log, Sin, kernel1};
 use crate::base::{DType, Elem, Fault, Half, Result, Shape};
 use crate::graph::{Call, Types, bits_of, from_bits};
 use crate::prims;
@@ -42,9 +43,9 @@ prims! {
             // SAFETY: the contract of `PositionFn`.
             match dtype {
                 // Eleven bits: what is rounded to that many might be 1.
-                DType::F16 => draw::<Half, 4>(at, out, n, ins[0], |w| w.map(|w| Half::from_f32((w >> 21) as f32 / 2048.0))),
-                DType::F32 => draw::<f32, 4>(at, out, n, ins[0], |w| w.map(unit32)),
-                _ => draw::<f64, 2>(at, out, n, ins[0], |w| [unit64(w[0], w[1]), unit64(w[2], w[3])]),
+                DType::F16 => draw::<Half, 4>(at, out, n, ins[0], each(|w| w.map(|w| Half::from_f32((w >> 21) as f32 / 2048.0)))),
+                DType::F32 => draw::<f32, 4>(at, out, n, ins[0], each(|w| w.map(unit32))),
+                _ => draw::<f64, 2>(at, out, n, ins[0], each(|w| [unit64(w[0], w[1]), unit64(w[2], w[3])])),
             }
         } },
         vjp: zero,
@@ -60,13 +61,13 @@ prims! {
         position: { wgsl: "random_normal(at, key)", |at, out, n, ins, dtype| unsafe {
             // SAFETY: the contract of `PositionFn`.
             match dtype {
-                DType::F16 => draw::<Half, 4>(at, out, n, ins[0], |w| normal32(w).map(Half::from_f32)),
-                DType::F32 => draw::<f32, 4>(at, out, n, ins[0], normal32),
-                _ => draw::<f64, 2>(at, out, n, ins[0], |w| {
-                    let r = (-2.0 * (1.0 - unit64(w[0], w[1])).ln()).sqrt();
-                    let (s, c) = (std::f64::consts::TAU * unit64(w[2], w[3])).sin_cos();
-                    [r * c, r * s]
+                DType::F16 => draw::<Half, 4>(at, out, n, ins[0], |words, values, count| {
+                    let mut normal = [[0f32; 4]; SOME];
+                    normal32(words, &mut normal, count);
+                    values.iter_mut().zip(normal).take(count).for_each(|(v, x)| *v = x.map(Half::from_f32));
                 }),
+                DType::F32 => draw::<f32, 4>(at, out, n, ins[0], normal32),
+                _ => draw::<f64, 2>(at, out, n, ins[0], normal64),
             }
         } },
         vjp: zero,
@@ -81,10 +82,10 @@ prims! {
         shape: numbers_to_shape,
         position: { wgsl: "random_bits(at, key)", |at, out, n, ins, _| unsafe {
             // SAFETY: the contract of `PositionFn`.
-            draw::<i64, 2>(at, out, n, ins[0], |w| {
+            draw::<i64, 2>(at, out, n, ins[0], each(|w| {
                 let join = |a: u32, b: u32| (((a as u64) << 32 | b as u64) >> 1) as i64;
                 [join(w[0], w[1]), join(w[2], w[3])]
-            })
+            }))
         } },
         vjp: zero,
     }
@@ -112,6 +113,27 @@ fn drawn(c: &Call) -> Result<Types> {
 /// # Safety
 /// The contract of `PositionFn`; `T` is the dtype's type.
 unsafe fn steps<T: Elem>(at: *const u64, out: *mut u8, n: usize, ins: &[u64], f: impl Fn(T, T, u64) -> T) {
+    // SAFETY: passed on; `wide` only where the machine has these vectors.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx2")]
+            unsafe fn wide<T: Elem>(at: *const u64, out: *mut u8, n: usize, ins: &[u64], f: impl Fn(T, T, u64) -> T) {
+                // SAFETY: passed on.
+                unsafe { each_step(at, out, n, ins, f) }
+            }
+            if Isa::chosen() != Isa::Base {
+                return wide(at, out, n, ins, f);
+            }
+        }
+        each_step(at, out, n, ins, f);
+    }
+}
+
+/// # Safety
+/// As `steps`.
+#[inline(always)]
+unsafe fn each_step<T: Elem>(at: *const u64, out: *mut u8, n: usize, ins: &[u64], f: impl Fn(T, T, u64) -> T) {
     let (start, step) = (from_bits::<T>(ins[0]), from_bits::<T>(ins[1]));
     let out = out.cast::<T>();
     for k in 0..n {
@@ -120,7 +142,28 @@ unsafe fn steps<T: Elem>(at: *const u64, out: *mut u8, n: usize, ins: &[u64], f:
     }
 }
 
-/// Element i is value `i % PER` of block `i / PER`; neighbours share the work of a block.
+/// Blocks of random words that are drawn together.
+const SOME: usize = 64;
+/// Blocks that are computed side by side: what vectors hold.
+const BESIDE: usize = 8;
+
+/// The first words of some blocks, the second ones, and so on.
+type Words = [[u32; SOME]; 4];
+
+/// What becomes of the words of each block by itself.
+#[inline(always)]
+fn each<T: Copy, const PER: usize>(
+    make: impl Fn([u32; 4]) -> [T; PER] + Copy,
+) -> impl Fn(&Words, &mut [[T; PER]; SOME], usize) + Copy {
+    #[inline(always)]
+    move |[a, b, c, d], values, count| {
+        for (i, value) in values.iter_mut().enumerate().take(count) {
+            *value = make([a[i], b[i], c[i], d[i]]);
+        }
+    }
+}
+
+/// Element i is value `i % PER` of block `i / PER`; `make` turns the words of so many blocks into values.
 ///
 /// # Safety
 /// The contract of `PositionFn`; `T` is the dtype's type.
@@ -129,35 +172,99 @@ unsafe fn draw<T: Elem, const PER: usize>(
     out: *mut u8,
     n: usize,
     key: u64,
-    make: impl Fn([u32; 4]) -> [T; PER],
+    make: impl Fn(&Words, &mut [[T; PER]; SOME], usize),
 ) {
-    let out = out.cast::<T>();
-    let mut last = u64::MAX;
-    let mut values = make([0; 4]);
-    for k in 0..n {
-        // SAFETY: both hold n elements.
-        let i = unsafe { *at.add(k) };
-        let block = i / PER as u64;
-        if block != last {
-            values = make(philox(block, key));
-            last = block;
+    // SAFETY: passed on; `wide` only where the machine has these vectors.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx2")]
+            unsafe fn wide<T: Elem, const PER: usize>(
+                at: *const u64,
+                out: *mut u8,
+                n: usize,
+                key: u64,
+                make: impl Fn(&Words, &mut [[T; PER]; SOME], usize),
+            ) {
+                // SAFETY: passed on.
+                unsafe { draw_all(at, out, n, key, make) }
+            }
+            if Isa::chosen() != Isa::Base {
+                return wide(at, out, n, key, make);
+            }
         }
-        // SAFETY: as above.
-        unsafe { *out.add(k) = values[(i % PER as u64) as usize] };
+        draw_all(at, out, n, key, make);
     }
 }
 
-/// One block of Philox 4x32-10: four words from a counter and a key.
+/// # Safety
+/// As `draw`.
 #[inline(always)]
-pub fn philox(counter: u64, key: u64) -> [u32; 4] {
-    let mut x = [counter as u32, (counter >> 32) as u32, 0, 0];
-    let mut k = [key as u32, (key >> 32) as u32];
-    for _ in 0..10 {
-        let (p, q) = (0xD251_1F53u64 * x[0] as u64, 0xCD9E_8D57u64 * x[2] as u64);
-        x = [(q >> 32) as u32 ^ x[1] ^ k[0], q as u32, (p >> 32) as u32 ^ x[3] ^ k[1], p as u32];
-        k = [k[0].wrapping_add(0x9E37_79B9), k[1].wrapping_add(0xBB67_AE85)];
+unsafe fn draw_all<T: Elem, const PER: usize>(
+    at: *const u64,
+    out: *mut u8,
+    n: usize,
+    key: u64,
+    make: impl Fn(&Words, &mut [[T; PER]; SOME], usize),
+) {
+    let out = out.cast::<T>();
+    let per = PER as u64;
+    let mut words = [[0; SOME]; 4];
+    let mut values = [[T::from_i64(0); PER]; SOME];
+    let mut k = 0;
+    while k < n {
+        // SAFETY: `at` and `out` hold n elements, and `most` is no more than are left.
+        unsafe {
+            let first = *at.add(k);
+            let skip = (first % per) as usize;
+            let most = (SOME * PER - skip).min(n - k);
+            let off = (0..most).fold(0, |off, i| off | (*at.add(k + i) ^ first.wrapping_add(i as u64)));
+            if off == 0 {
+                let blocks = (skip + most).div_ceil(PER);
+                philox(|i| first / per + i as u64, blocks, key, &mut words);
+                make(&words, &mut values, blocks);
+                let from = values.as_flattened().as_ptr().add(skip);
+                std::ptr::copy_nonoverlapping(from, out.add(k), most);
+                k += most;
+            } else {
+                let count = SOME.min(n - k);
+                philox(|i| if i < count { *at.add(k + i) / per } else { 0 }, count, key, &mut words);
+                make(&words, &mut values, count);
+                for (i, value) in values.iter().enumerate().take(count) {
+                    *out.add(k + i) = value[(*at.add(k + i) % per) as usize];
+                }
+                k += count;
+            }
+        }
     }
-    x
+}
+
+/// Some blocks of Philox 4x32-10: four words each from a counter and a key. Words stand in the low halves of u64, which is how
+/// vectors multiply them; what is above is of no account.
+#[inline(always)]
+fn philox(counter: impl Fn(usize) -> u64, blocks: usize, key: u64, words: &mut Words) {
+    const LOW: u64 = u32::MAX as u64;
+    for at in (0..blocks).step_by(BESIDE) {
+        let mut x = [[0u64; BESIDE]; 4];
+        for l in 0..BESIDE {
+            let counter = counter(at + l);
+            (x[0][l], x[1][l]) = (counter, counter >> 32);
+        }
+        let mut k = [key as u32, (key >> 32) as u32];
+        for _ in 0..10 {
+            for l in 0..BESIDE {
+                let (p, q) = (0xD251_1F53 * (x[0][l] & LOW), 0xCD9E_8D57 * (x[2][l] & LOW));
+                let (a, c) = ((q >> 32) ^ x[1][l] ^ k[0] as u64, (p >> 32) ^ x[3][l] ^ k[1] as u64);
+                (x[0][l], x[1][l], x[2][l], x[3][l]) = (a, q, c, p);
+            }
+            k = [k[0].wrapping_add(0x9E37_79B9), k[1].wrapping_add(0xBB67_AE85)];
+        }
+        for (words, x) in words.iter_mut().zip(x) {
+            for l in 0..BESIDE {
+                words[at + l] = x[l] as u32;
+            }
+        }
+    }
 }
 
 /// 24 bits to [0, 1).
@@ -166,22 +273,58 @@ fn unit32(w: u32) -> f32 {
     (w >> 8) as f32 * (1.0 / 16_777_216.0)
 }
 
-/// 53 bits to [0, 1).
+/// 53 bits to [0, 1). Both parts and their sum are exact.
 #[inline(always)]
 fn unit64(a: u32, b: u32) -> f64 {
-    (((a as u64) << 32 | b as u64) >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
+    a as f64 * (1.0 / 4_294_967_296.0) + (b >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
 }
 
-#[inline(always)]
-fn polar32(a: u32, b: u32) -> (f32, f32) {
-    let r = (-2.0 * (1.0 - unit32(a)).ln()).sqrt();
-    let (s, c) = (std::f32::consts::TAU * unit32(b)).sin_cos();
-    (r * c, r * s)
+/// Two normal numbers of each block, by Box and Muller's formula.
+fn normal64(words: &Words, values: &mut [[f64; 2]; SOME], count: usize) {
+    let (mut r, mut turn) = ([0f64; SOME], [0f64; SOME]);
+    for i in 0..count {
+        r[i] = 1.0 - unit64(words[0][i], words[1][i]);
+        turn[i] = std::f64::consts::TAU * unit64(words[2][i], words[3][i]);
+    }
+    let isa = Isa::chosen();
+    let by = [kernel1::<f64, Log>(isa), kernel1::<f64, Sin>(isa), kernel1::<f64, Cos>(isa)];
+    let (sin, cos) = polar(by, &mut r, &turn, count);
+    for (i, value) in values.iter_mut().enumerate().take(count) {
+        let r = (-2.0 * r[i]).sqrt();
+        *value = [r * cos[i], r * sin[i]];
+    }
 }
 
-fn normal32(w: [u32; 4]) -> [f32; 4] {
-    let ((a, b), (c, d)) = (polar32(w[0], w[1]), polar32(w[2], w[3]));
-    [a, b, c, d]
+/// Four of each block.
+fn normal32(words: &Words, values: &mut [[f32; 4]; SOME], count: usize) {
+    let isa = Isa::chosen();
+    let by = [kernel1::<f32, Log>(isa), kernel1::<f32, Sin>(isa), kernel1::<f32, Cos>(isa)];
+    for (pair, words) in words.as_chunks::<2>().0.iter().enumerate() {
+        let (mut r, mut turn) = ([0f32; SOME], [0f32; SOME]);
+        for i in 0..count {
+            r[i] = 1.0 - unit32(words[0][i]);
+            turn[i] = std::f32::consts::TAU * unit32(words[1][i]);
+        }
+        let (sin, cos) = polar(by, &mut r, &turn, count);
+        for (i, value) in values.iter_mut().enumerate().take(count) {
+            let r = (-2.0 * r[i]).sqrt();
+            (value[2 * pair], value[2 * pair + 1]) = (r * cos[i], r * sin[i]);
+        }
+    }
+}
+
+/// Logarithms in place of some numbers, and the sines and cosines of some angles. By the functions of the language itself, which are the
+/// same for any count.
+fn polar<T: Copy>(by: [Kernel; 3], r: &mut [T; SOME], turn: &[T; SOME], count: usize) -> ([T; SOME], [T; SOME]) {
+    let (mut sin, mut cos) = (*turn, *turn);
+    let [log, sine, cosine] = by;
+    // SAFETY: each holds `count` elements of the kernels' type, and is its own operand or another's.
+    unsafe {
+        log([r.as_ptr().cast()].as_ptr(), r.as_mut_ptr().cast(), count);
+        sine([turn.as_ptr().cast()].as_ptr(), sin.as_mut_ptr().cast(), count);
+        cosine([turn.as_ptr().cast()].as_ptr(), cos.as_mut_ptr().cast(), count);
+    }
+    (sin, cos)
 }
 
 /// The key of one call: seed and call number mixed (SplitMix64's finalizer), so that neighbours share nothing.

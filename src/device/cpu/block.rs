@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::step::{Step, allocate, reach, steps};
 use super::straight::{Placed, is_straight};
 use super::tile;
-use crate::base::{DType, Fault, Layout, Result, ahead};
+use crate::base::{DType, Fault, Layout, Result, ahead, copy};
 use crate::device::Memory;
 use crate::graph::prim::{Body, PositionFn};
 use crate::plan::kernel::BASE;
@@ -313,6 +313,11 @@ impl Code {
         self.straight
     }
 
+    /// Whether anything is computed of what is loaded. (Asking for the memory of what is only copied costs as much as copying it.)
+    pub fn computes(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
     /// Whether the last step is no elementary function.
     pub fn ends_cheap(&self) -> bool {
         self.steps.last().is_none_or(|step| !step.sums())
@@ -361,7 +366,11 @@ impl Code {
         let row = self.row();
         let (line, column) = (start / row, start % row);
         for (r, load) in self.loads.iter().enumerate() {
-            let scratch = frame.scratch(self.scratch_of[r]);
+            let scratch = match direct {
+                // What is only brought into order goes where it belongs at once. (Beside steps it might lie on what they read.)
+                [(d, p)] if self.steps.is_empty() && *d as usize == r => *p,
+                _ => frame.scratch(self.scratch_of[r]),
+            };
             // SAFETY: the caller's.
             let (at, single) = unsafe { self.load(load, memory, frame, scratch, Run { start, n, line, column }) };
             frame.at[r] = at;
@@ -531,7 +540,7 @@ pub unsafe fn collect<T: Copy>(base: *const T, dims: &[usize], strides: &[isize]
     walk(dims, strides, start, n, |at, stride, run| unsafe {
         let (from, to) = (base.offset(at), to.add(done));
         match stride {
-            1 => std::ptr::copy_nonoverlapping(from, to, run),
+            1 => copy(from, to, run),
             0 => std::slice::from_raw_parts_mut(to, run).fill(*from),
             _ => (0..run).for_each(|k| *to.add(k) = *from.offset(k as isize * stride)),
         }
@@ -549,7 +558,7 @@ pub unsafe fn spread<T: Copy>(from: *const T, base: *mut T, dims: &[usize], stri
     walk(dims, strides, start, n, |at, stride, run| unsafe {
         let (to, from) = (base.offset(at), from.add(done));
         match stride {
-            1 => std::ptr::copy_nonoverlapping(from, to, run),
+            1 => copy(from, to, run),
             _ => (0..run).for_each(|k| *to.offset(k as isize * stride) = *from.add(k)),
         }
         done += run;
@@ -559,7 +568,12 @@ pub unsafe fn spread<T: Copy>(from: *const T, base: *mut T, dims: &[usize], stri
 fn collect_positions(dims: &[usize], strides: &[isize], offset: isize, start: usize, n: usize, out: &mut Vec<u64>) {
     out.clear();
     walk(dims, strides, start, n, |at, stride, run| {
-        out.extend((0..run as isize).map(|k| (offset + at + k * stride) as u64));
+        let first = (offset + at) as u64;
+        match stride {
+            // Known, so that it is no multiplication.
+            1 => out.extend((0..run as u64).map(|k| first + k)),
+            _ => out.extend((0..run as isize).map(|k| first.wrapping_add_signed((k * stride) as i64))),
+        }
     });
 }
 

@@ -79,24 +79,28 @@ impl Picks {
     /// One array of indices whose elements lie at equal distances, which this is.
     fn row(&self) -> Option<isize> {
         let [load] = &self.indices[..] else { return None };
-        let strides = &load.layout.strides;
-        let mut step = None;
-        for (&n, &s) in self.shape.iter().zip(strides).rev() {
-            if n == 1 {
-                continue;
-            }
-            match step {
-                None => step = Some((s, s * n as isize)),
-                Some((first, next)) if s == next => step = Some((first, next * n as isize)),
-                Some(_) => return None,
-            }
-        }
-        Some(step.map_or(0, |(first, _)| first))
+        even(&self.shape, &load.layout.strides)
     }
 
     fn bases(&self, memory: &Memory) -> Vec<Shared<i64>> {
         self.indices.iter().map(|l| Shared(l.base(memory).cast())).collect()
     }
+}
+
+/// The distance from one element to the next, where it is the same for all.
+fn even(shape: &[usize], strides: &[isize]) -> Option<isize> {
+    let mut step = None;
+    for (&n, &s) in shape.iter().zip(strides).rev() {
+        if n == 1 {
+            continue;
+        }
+        match step {
+            None => step = Some((s, s * n as isize)),
+            Some((first, next)) if s == next => step = Some((first, next * n as isize)),
+            Some(_) => return None,
+        }
+    }
+    Some(step.map_or(0, |(first, _)| first))
 }
 
 /// The element position of row-major index `i`.
@@ -135,6 +139,33 @@ unsafe fn pick_row<T: Copy>(
                 return Err(index);
             }
             *to.add(i) = *from.offset(wrapped as isize * stride);
+        }
+    }
+    Ok(())
+}
+
+/// Puts single elements along one axis, in order. The index that is out of range, where one is.
+///
+/// # Safety
+/// The arrays hold what their strides say.
+unsafe fn put_row<T: Copy>(
+    to: *mut T,
+    size: usize,
+    (at, step): (*const i64, isize),
+    (values, value_step): (*const T, isize),
+    some: std::ops::Range<usize>,
+    two: impl Fn(T, T) -> T,
+) -> std::result::Result<(), i64> {
+    for i in some {
+        // SAFETY: the caller's; the position is checked.
+        unsafe {
+            let index = *at.offset(i as isize * step);
+            let wrapped = if index < 0 { index.wrapping_add(size as i64) } else { index } as u64;
+            if wrapped >= size as u64 {
+                return Err(index);
+            }
+            let place = to.add(wrapped as usize);
+            *place = two(*place, *values.offset(i as isize * value_step));
         }
     }
     Ok(())
@@ -260,7 +291,21 @@ impl Put {
         unsafe {
             collect::<T>(self.x.base(memory).cast(), &dims, &strides, 0, shape.size(), to);
             let values = self.values.base(memory).cast::<T>();
-            for i in 0..self.picks.size() {
+            let n = self.picks.size();
+            if let (1, 1, Some(step), Some(value_step)) =
+                (each, shape.rank(), self.picks.row(), even(&value_shape, &value_outer.strides))
+            {
+                for t in 0..n.div_ceil(TASK) {
+                    crate::base::interrupt::check()?;
+                    let (at, some) = ((bases[0].get().cast_const(), step), t * TASK..((t + 1) * TASK).min(n));
+                    if let Err(index) = put_row(to, shape[0], at, (values.cast_const(), value_step), some, &two) {
+                        stray.note(t, 0, index);
+                        break;
+                    }
+                }
+                return stray.check(&self.picks);
+            }
+            for i in 0..n {
                 if i % TASK == 0 {
                     crate::base::interrupt::check()?;
                 }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::block::{BLOCK, Code, fill, merge, spread, strides_in, with_frame};
 use super::{tasks, tile};
-use crate::base::{Result, ahead, past};
+use crate::base::{Result, ahead, copy, past};
 use crate::device::{Memory, Program};
 use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Reg, Slot};
@@ -130,7 +130,7 @@ impl Part {
                     } else if o.contiguous {
                         // SAFETY: the domain is the output's.
                         let to = unsafe { base.add(start * o.size) };
-                        if far && !past && !self.code.one_pass() {
+                        if far && !past && !self.code.one_pass() && self.code.computes() {
                             ahead::all_to_write(to, n * o.size);
                         }
                         direct.push((o.reg, to));
@@ -174,7 +174,7 @@ impl Part {
                     std::ptr::copy_nonoverlapping(from, (&raw mut one).cast(), o.size);
                     fill((&raw const one).cast(), to, n, o.size);
                 } else if !std::ptr::eq(from, to) {
-                    std::ptr::copy_nonoverlapping(from, to, n * o.size);
+                    copy(from, to, n * o.size);
                 }
                 return;
             }

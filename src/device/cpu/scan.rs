@@ -13,7 +13,7 @@
 
 use super::tasks::{self, Shared};
 use super::{Whole, loads};
-use crate::base::{DType, Elem, Fault, Result, Shape};
+use crate::base::{DType, Elem, Fault, Result, Shape, copy};
 use crate::device::{Memory, Program};
 use crate::graph::Fold;
 use crate::plan::Kernel;
@@ -150,7 +150,7 @@ fn columns<T: Elem>(
         // SAFETY: each column is one task's; layouts stay inside their arrays.
         unsafe {
             let (from, to) = (from.get().offset(a).cast_const(), to.get().add(b));
-            std::ptr::copy_nonoverlapping(from, to, width);
+            copy(from, to, width);
             for i in 1..n {
                 let line = std::slice::from_raw_parts(from.offset(i as isize * step), width);
                 let above = std::slice::from_raw_parts(to.add((i - 1) * inner), width);

@@ -112,6 +112,9 @@ natives! {
     /// [[0, 5], [2, 1]]
     "unique(x, return_index=false, return_inverse=false, return_counts=false, axis=none)" => |_, a| {
         let x = a.expr(0)?;
+        if a.get(4).is_none() && !a.bool(1)? && !a.bool(2)? && !a.bool(3)? {
+            return done(ops::different(&x)?);
+        }
         let u = match a.get(4).is_none() {
             true => ops::unique(&x)?,
             false => unique_parts(&x, a.axis(4, x.shape())?)?,
@@ -129,7 +132,7 @@ natives! {
     ///
     /// > unique_values([3, 1, 3])
     /// [1, 3]
-    "unique_values(x)" => |_, a| done(ops::unique(&a.expr(0)?)?.values);
+    "unique_values(x)" => |_, a| done(ops::different(&a.expr(0)?)?);
 
     /// The different elements and how often each comes.
     ///

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::{Sub, Subs, clip, position};
 use crate::base::{Buffer, DType, Elem, Fault, Host, Layout, Result, Shape, counted, memory};
 use crate::graph::{Data, Expr, Place};
@@ -197,8 +199,14 @@ pub fn stays_away(e: &Expr) -> bool {
 
 /// Ints checked against an axis, negative ones counted from its end.
 fn positions(e: &Expr, n: usize, axis: usize, side: usize) -> Result<Expr> {
-    let ints = ints_of(e)?;
     let size = n as i64;
+    let host = e.host()?;
+    if let (DType::I64, Some(ints)) = (host.dtype, host.as_slice::<i64>())
+        && all_within(ints, size)
+    {
+        return Ok(e.clone());
+    }
+    let ints = ints_of(&host)?;
     if let Some(bad) = ints.iter().find(|i| !(-size..size).contains(i)) {
         return Err(position(*bad, n, side, &format!("axis {axis}"))
             .err()
@@ -211,8 +219,15 @@ fn positions(e: &Expr, n: usize, axis: usize, side: usize) -> Result<Expr> {
     Ok(Expr::from_host(Host::from_slice(e.shape().clone(), &ints)?, e.place()))
 }
 
-fn ints_of(e: &Expr) -> Result<Vec<i64>> {
-    let host = e.host()?;
+/// Whether all of some ints are from 0 up to below a size.
+fn all_within(ints: &[i64], size: i64) -> bool {
+    const PART: usize = 1 << 16;
+    // One that is not has a sign, or what is left to the last one has.
+    let of = |ints: &[i64]| ints.iter().fold(0, |all, &i| all | i | (size - 1).wrapping_sub(i)) >= 0;
+    if ints.len() <= PART { of(ints) } else { ints.par_chunks(PART).all(of) }
+}
+
+fn ints_of(host: &Host) -> Result<Vec<i64>> {
     if host.dtype == DType::I64 {
         return host.to_vec::<i64>();
     }

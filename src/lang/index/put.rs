@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::basic::{Looks, Plan, Step, is_away, own, plan, stays_away};
 use super::fancy::{self, Pick};
 use super::{Sub, Subs, VALUE, Value, one_bool};
-use crate::base::{Buffer, DType, Elem, Fault, Half, Host, Kind, Layout, Result, Shape};
+use crate::base::{Buffer, DType, Elem, Fault, Half, Host, Kind, Layout, Result, Shape, copy_slice};
 use crate::device;
 use crate::graph::{Attrs, Data, Expr, apply, cast, engine, from_bits};
 use crate::ops;
@@ -292,7 +292,7 @@ fn copy_into<T: Elem>(out: &mut Buffer, target: &Layout, source: &Buffer, value:
         return;
     }
     if target.is_contiguous() && value.is_contiguous() {
-        out[target.offset..target.offset + n].copy_from_slice(&data[value.offset..value.offset + n]);
+        copy_slice(&data[value.offset..value.offset + n], &mut out[target.offset..target.offset + n]);
         return;
     }
     walk2(&target.shape, target, value, |to, from| out[to] = data[from]);

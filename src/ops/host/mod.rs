@@ -5,6 +5,7 @@
 mod away;
 pub mod factor;
 pub mod order;
+mod words;
 
 use crate::base::{Elem, Fault, Host, Result};
 

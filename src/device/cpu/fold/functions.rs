@@ -143,6 +143,45 @@ unsafe fn start<T: Copy, F: Combine<T>>(out: *mut u8) {
     unsafe { out.cast::<T>().write_unaligned(F::START) }
 }
 
+/// Of ints and bools, which may be folded in any order: as many side by side as the compiler keeps in registers (with `W` of 8 bytes it
+/// goes through memory: 0.4 ns an int, 0.1 so).
+#[inline(always)]
+unsafe fn exact_body<T: Copy, F: Combine<T>, const N: usize>(from: *const u8, n: usize, out: *mut u8) {
+    let from = from.cast::<T>();
+    let mut lanes = [F::START; N];
+    // SAFETY: n elements from `from`; one at `out`.
+    unsafe {
+        for i in 0..n / N {
+            for (k, lane) in lanes.iter_mut().enumerate() {
+                *lane = F::two(*lane, from.add(i * N + k).read_unaligned());
+            }
+        }
+        let rest = (n / N * N..n).fold(F::START, |a, i| F::two(a, from.add(i).read_unaligned()));
+        out.cast::<T>().write_unaligned(lanes.into_iter().fold(rest, F::two));
+    }
+}
+
+unsafe fn exact<T: Copy, F: Combine<T>, const N: usize>(from: *const u8, n: usize, out: *mut u8) {
+    // SAFETY: passed on.
+    unsafe { exact_body::<T, F, N>(from, n, out) }
+}
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn exact_avx2<T: Copy, F: Combine<T>, const N: usize>(from: *const u8, n: usize, out: *mut u8) {
+    // SAFETY: passed on.
+    unsafe { exact_body::<T, F, N>(from, n, out) }
+}
+
+/// Of ints and bools.
+fn any_order<T: Copy, F: Combine<T>, const N: usize>() -> Functions {
+    let segment: Stretch = match Isa::chosen() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 | Isa::Avx512 => exact_avx2::<T, F, N>,
+        _ => exact::<T, F, N>,
+    };
+    Functions { segment, far: segment, ..of::<T, F>() }
+}
+
 fn of<T: Copy, F: Combine<T>>() -> Functions {
     let (segment, line): (Stretch, Stretch) = match Isa::chosen() {
         #[cfg(target_arch = "x86_64")]
@@ -197,21 +236,21 @@ fn plain_functions(fold: Fold, dtype: DType) -> Option<Functions> {
     Some(match (fold, dtype) {
         (Fold::Sum, DType::F64) => of::<f64, Add>(),
         (Fold::Sum, DType::F32) => of::<f32, Add>(),
-        (Fold::Sum, DType::I64) => of::<i64, Add>(),
+        (Fold::Sum, DType::I64) => any_order::<i64, Add, 16>(),
         (Fold::Prod, DType::F64) => of::<f64, Mul>(),
         (Fold::Prod, DType::F32) => of::<f32, Mul>(),
-        (Fold::Prod, DType::I64) => of::<i64, Mul>(),
+        (Fold::Prod, DType::I64) => any_order::<i64, Mul, 16>(),
         // Positions are looked for where the extreme value is.
         (Fold::Max | Fold::ArgMax, DType::F64) => of::<f64, Most>(),
         (Fold::Max | Fold::ArgMax, DType::F32) => of::<f32, Most>(),
-        (Fold::Max | Fold::ArgMax, DType::I64) => of::<i64, Most>(),
-        (Fold::Max | Fold::ArgMax, DType::Bool) => of::<bool, Most>(),
+        (Fold::Max | Fold::ArgMax, DType::I64) => any_order::<i64, Most, 16>(),
+        (Fold::Max | Fold::ArgMax, DType::Bool) => any_order::<bool, Most, 64>(),
         (Fold::Min | Fold::ArgMin, DType::F64) => of::<f64, Least>(),
         (Fold::Min | Fold::ArgMin, DType::F32) => of::<f32, Least>(),
-        (Fold::Min | Fold::ArgMin, DType::I64) => of::<i64, Least>(),
-        (Fold::Min | Fold::ArgMin, DType::Bool) => of::<bool, Least>(),
-        (Fold::All, DType::Bool) => of::<bool, And>(),
-        (Fold::Any, DType::Bool) => of::<bool, Or>(),
+        (Fold::Min | Fold::ArgMin, DType::I64) => any_order::<i64, Least, 16>(),
+        (Fold::Min | Fold::ArgMin, DType::Bool) => any_order::<bool, Least, 64>(),
+        (Fold::All, DType::Bool) => any_order::<bool, And, 64>(),
+        (Fold::Any, DType::Bool) => any_order::<bool, Or, 64>(),
         _ => return None,
     })
 }

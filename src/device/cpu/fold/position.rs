@@ -71,17 +71,29 @@ impl Folds {
                 (o.functions.segment)(block.cast(), n, (&raw mut most).cast());
                 let most = (&raw const most).cast::<T>().read();
                 if best.is_none_or(|(b, _)| beats(o.fold, most, b)) {
-                    let same = |k: &usize| {
-                        let x = block.add(*k).read_unaligned();
-                        x == most || is_nan(x) && is_nan(most)
-                    };
-                    best = (0..n).find(same).map(|k| (most, start + k)).or(best);
+                    best = first_of(block, n, most).map(|k| (most, start + k)).or(best);
                 }
             }
             start += n;
         }
         best
     }
+}
+
+/// Where a value stands first.
+///
+/// # Safety
+/// There are n elements.
+unsafe fn first_of<T: Elem + PartialOrd>(block: *const T, n: usize, value: T) -> Option<usize> {
+    // So many are compared without a jump between.
+    const SOME: usize = 32;
+    // SAFETY: below n.
+    let at = |k: usize| unsafe { block.add(k).read_unaligned() };
+    if is_nan(value) {
+        return (0..n).find(|&k| is_nan(at(k)));
+    }
+    let whole = (0..n / SOME).find(|i| (0..SOME).fold(false, |found, k| found | (at(i * SOME + k) == value)));
+    (whole.map_or(n / SOME * SOME, |i| i * SOME)..n).find(|&k| at(k) == value)
 }
 
 fn is_nan<T: PartialOrd>(x: T) -> bool {

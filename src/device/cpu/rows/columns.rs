@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::about::{self, About, Pivoted};
 use super::code;
 use super::stages::{Folding, Level, Sizes, Stage, Staged};
-use crate::base::Result;
+use crate::base::{Result, copy};
 use crate::device::cpu::block::{BLOCK, Code, Frame, fill, with_frame};
 use crate::device::cpu::fold::{Levels, combine, lines_of_chunk, whole};
 use crate::device::cpu::tasks;
@@ -308,7 +308,7 @@ impl Columns {
             let (from, to, bytes) = (frame.room(at), frame.room(to), width * self.code.size_of(r));
             for i in 0..self.together {
                 // SAFETY: there is room for the elements of a block.
-                unsafe { std::ptr::copy_nonoverlapping(from, to.add(i * bytes), bytes) };
+                unsafe { copy(from, to.add(i * bytes), bytes) };
             }
             frame.at[r as usize] = to;
         }
@@ -346,7 +346,7 @@ impl Columns {
                     std::ptr::copy_nonoverlapping(frame.at[r], (&raw mut one).cast(), out.size);
                     fill((&raw const one).cast(), to, n, out.size);
                 } else if !std::ptr::eq(frame.at[r], to) {
-                    std::ptr::copy_nonoverlapping(frame.at[r], to, n * out.size);
+                    copy(frame.at[r], to, n * out.size);
                 }
             }
         }

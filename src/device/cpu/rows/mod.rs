@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 use super::block::{BLOCK, Code, Frame, fill, merge, strides_in, with_frame};
 use super::fold::{MadeFold, pairwise, whole};
 use super::tasks;
-use crate::base::{Result, past};
+use crate::base::{Result, copy, past};
 use crate::device::{Memory, Program};
 use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Reg, Slot};
@@ -227,7 +227,7 @@ impl Rows {
                 match (is_row, self.staged.level[r]) {
                     (true, _) if done > 0 => {}
                     (true, Level::Row { at, .. }) => {
-                        std::ptr::copy_nonoverlapping(frame.room(at), base.add(row * size), rows * size);
+                        copy(frame.room(at).cast_const(), base.add(row * size), rows * size);
                     }
                     (true, _) => {
                         // The same along a row: the first of each.
@@ -244,7 +244,7 @@ impl Rows {
                             std::ptr::copy_nonoverlapping(frame.at[r], (&raw mut one).cast(), size);
                             fill((&raw const one).cast(), to, n, size);
                         } else if !std::ptr::eq(frame.at[r], to) {
-                            std::ptr::copy_nonoverlapping(frame.at[r], to, n * size);
+                            copy(frame.at[r], to, n * size);
                         }
                     }
                 }
