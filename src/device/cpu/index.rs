@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::block::collect;
 use super::tasks::{self, Shared};
 use super::{Whole, loads};
-use crate::base::{DType, Fault, Layout, Result, Shape};
+use crate::base::{DType, Fault, Layout, Result, Shape, copy};
 use crate::device::{Memory, Program};
 use crate::plan::Kernel;
 
@@ -51,29 +51,75 @@ impl Stray {
     }
 }
 
+/// The indices of one axis along a row of picks.
+struct Axis {
+    at: *const i64,
+    step: isize,
+    /// The axis's size, and how far one step along it is.
+    size: usize,
+    stride: isize,
+}
+
+impl Axis {
+    /// How far the j-th index reaches, or the index that is out of range.
+    ///
+    /// # Safety
+    /// There are more than j.
+    #[inline(always)]
+    unsafe fn place(&self, j: usize) -> std::result::Result<isize, i64> {
+        // SAFETY: the caller's.
+        let index = unsafe { *self.at.offset(j as isize * self.step) };
+        let wrapped = if index < 0 { index.wrapping_add(self.size as i64) } else { index } as u64;
+        if wrapped >= self.size as u64 { Err(index) } else { Ok(wrapped as isize * self.stride) }
+    }
+}
+
 impl Picks {
     fn size(&self) -> usize {
         self.shape.size()
     }
 
-    /// The position of pick `i` in an array whose indexed axes have these strides; `None` where it is out of range.
+    /// Calls `visit` with each of some picks and its position in an array whose indexed axes have these strides, up to one that is out of
+    /// range.
     ///
     /// # Safety
     /// `bases` are where the index arrays begin.
-    unsafe fn position(&self, bases: &[Shared<i64>], strides: &[isize], i: usize, stray: &Stray) -> Option<isize> {
-        let mut at = 0isize;
-        for (k, (load, base)) in self.indices.iter().zip(bases).enumerate() {
-            // SAFETY: the caller's.
-            let index = unsafe { *base.get().offset(offset_of(&load.layout, &self.shape, i)) };
-            let size = self.axes[k] as i64;
-            let wrapped = if index < 0 { index + size } else { index };
-            if !(0..size).contains(&wrapped) {
-                stray.note(i / TASK, k, index);
-                return None;
+    unsafe fn each(
+        &self,
+        bases: &[Shared<i64>],
+        strides: &[isize],
+        some: std::ops::Range<usize>,
+        stray: &Stray,
+        mut visit: impl FnMut(usize, isize),
+    ) {
+        // Along the last axis an index array goes on by equal steps.
+        let row = self.shape.last().map_or(1, |&n| n.max(1));
+        let mut i = some.start;
+        while i < some.end {
+            let n = (row - i % row).min(some.end - i);
+            let axes: SmallVec<[Axis; 4]> = (self.indices.iter().zip(bases))
+                .enumerate()
+                .map(|(k, (load, base))| Axis {
+                    // SAFETY: the caller's.
+                    at: unsafe { base.get().offset(offset_of(&load.layout, &self.shape, i)) },
+                    step: load.layout.strides.last().copied().unwrap_or(0),
+                    size: self.axes[k],
+                    stride: strides[k],
+                })
+                .collect();
+            for j in 0..n {
+                let mut at = 0isize;
+                for (k, axis) in axes.iter().enumerate() {
+                    // SAFETY: within the row.
+                    match unsafe { axis.place(j) } {
+                        Ok(by) => at += by,
+                        Err(index) => return stray.note((i + j) / TASK, k, index),
+                    }
+                }
+                visit(i + j, at);
             }
-            at += wrapped as isize * strides[k];
+            i += n;
         }
-        Some(at)
     }
 
     /// One array of indices whose elements lie at equal distances, which this is.
@@ -210,6 +256,8 @@ impl Gather {
         let stray = Stray::default();
         let n = self.picks.size();
         let row = self.picks.row();
+        // Whether what one pick brings lies together.
+        let together = even(&dims, strides) == Some(1);
         tasks::run(n.div_ceil(TASK), n * (each + 4), |t| {
             let (from, to) = (from, to);
             if let (1, Some(step)) = (each, row) {
@@ -224,17 +272,19 @@ impl Gather {
                 }
                 return;
             }
-            for i in t * TASK..((t + 1) * TASK).min(n) {
-                // SAFETY: positions are checked; each pick writes its own part.
-                unsafe {
-                    let Some(at) = self.picks.position(&bases, &self.x.layout.strides, i, &stray) else { return };
+            let some = t * TASK..((t + 1) * TASK).min(n);
+            // SAFETY: positions are checked; each pick writes its own part.
+            unsafe {
+                self.picks.each(&bases, &self.x.layout.strides, some, &stray, |i, at| {
                     let (from, to) = (from.get().cast_const().offset(at), to.get().add(i * each));
                     if each == 1 {
                         *to = *from;
+                    } else if together {
+                        copy(from, to, each);
                     } else if each > 0 {
                         collect::<T>(from, &dims, strides, 0, each, to);
                     }
-                }
+                });
             }
         })?;
         stray.check(&self.picks)
@@ -292,9 +342,8 @@ impl Put {
             collect::<T>(self.x.base(memory).cast(), &dims, &strides, 0, shape.size(), to);
             let values = self.values.base(memory).cast::<T>();
             let n = self.picks.size();
-            if let (1, 1, Some(step), Some(value_step)) =
-                (each, shape.rank(), self.picks.row(), even(&value_shape, &value_outer.strides))
-            {
+            let value_step = even(&value_shape, &value_outer.strides);
+            if let (1, 1, Some(step), Some(value_step)) = (each, shape.rank(), self.picks.row(), value_step) {
                 for t in 0..n.div_ceil(TASK) {
                     crate::base::interrupt::check()?;
                     let (at, some) = ((bases[0].get().cast_const(), step), t * TASK..((t + 1) * TASK).min(n));
@@ -305,22 +354,24 @@ impl Put {
                 }
                 return stray.check(&self.picks);
             }
-            for i in 0..n {
-                if i % TASK == 0 {
-                    crate::base::interrupt::check()?;
-                }
-                let Some(at) = self.picks.position(&bases, &own.strides, i, &stray) else { break };
-                let from = values.offset(offset_of(&value_outer, &value_shape, i));
-                if each == 1 {
-                    *to.offset(at) = two(*to.offset(at), *from);
-                } else {
+            for t in 0..n.div_ceil(TASK) {
+                crate::base::interrupt::check()?;
+                let some = t * TASK..((t + 1) * TASK).min(n);
+                self.picks.each(&bases, &own.strides, some, &stray, |i, at| {
+                    let by = value_step.map(|step| i as isize * step);
+                    let from = values.offset(by.unwrap_or_else(|| offset_of(&value_outer, &value_shape, i)));
+                    if each == 1 {
+                        *to.offset(at) = two(*to.offset(at), *from);
+                        return;
+                    }
                     collect::<T>(from, &rest, &rest_strides, 0, each, line.as_mut_ptr());
                     line.set_len(each);
                     for (k, &v) in line.iter().enumerate() {
                         let place = to.offset(at).add(k);
                         *place = two(*place, v);
                     }
-                }
+                });
+                stray.check(&self.picks)?;
             }
         }
         stray.check(&self.picks)

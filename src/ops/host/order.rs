@@ -122,10 +122,12 @@ pub fn first<T: Key>(
 ) -> Result<()> {
     // So few that a look at each element costs more than what becomes of them.
     const SHARE: usize = 8;
+    // So many are chosen from at a time.
+    let most = (2 * k).max(k + 64);
     // Nan is the last word in both directions. No float has the first one.
     let key = |x: T| if largest && x.is_not_a_number() { 0 } else { x.plain().key(largest) };
     let choose = |lane: &[T]| -> Result<Vec<(u64, i64)>> {
-        let mut found: Vec<(u64, i64)> = crate::base::memory::list(2 * k + 1024, "the elements to choose from")?;
+        let mut found: Vec<(u64, i64)> = crate::base::memory::list(most, "the elements to choose from")?;
         let mut limit = u64::MAX;
         for (at, some) in lane.chunks(LONG).enumerate() {
             interrupt::check()?;
@@ -133,7 +135,7 @@ pub fn first<T: Key>(
                 let key = key(x);
                 if key < limit || found.len() < k {
                     found.push((key, (at * LONG + i) as i64));
-                    if found.len() == 2 * k + 1024 {
+                    if found.len() == most {
                         let (_, last, _) = found.select_nth_unstable(k - 1);
                         limit = last.0;
                         found.truncate(k);
