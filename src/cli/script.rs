@@ -192,6 +192,10 @@ fn unread(path: &Path, e: &std::io::Error) -> Fault {
     let fault = Fault::input(format!("{name}: {why}"));
     match neighbour(path) {
         Some(near) => fault.hint(format!("did you mean `{near}`?")),
+        // What no name of a program holds, and most expressions do.
+        None if name.contains(['(', '[', '+', '*', '=', '|']) => {
+            fault.hint(format!("an expression follows -e: nevel -e '{name}'"))
+        }
         None => fault,
     }
 }

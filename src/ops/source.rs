@@ -245,24 +245,22 @@ unsafe fn draw_all<T: Elem, const PER: usize>(
 fn philox(counter: impl Fn(usize) -> u64, blocks: usize, key: u64, words: &mut Words) {
     const LOW: u64 = u32::MAX as u64;
     for at in (0..blocks).step_by(BESIDE) {
-        let mut x = [[0u64; BESIDE]; 4];
-        for l in 0..BESIDE {
+        let [mut x0, mut x1, mut x2, mut x3] = [[0u64; BESIDE]; 4];
+        for (l, (low, high)) in x0.iter_mut().zip(&mut x1).enumerate() {
             let counter = counter(at + l);
-            (x[0][l], x[1][l]) = (counter, counter >> 32);
+            (*low, *high) = (counter, counter >> 32);
         }
         let mut k = [key as u32, (key >> 32) as u32];
         for _ in 0..10 {
             for l in 0..BESIDE {
-                let (p, q) = (0xD251_1F53 * (x[0][l] & LOW), 0xCD9E_8D57 * (x[2][l] & LOW));
-                let (a, c) = ((q >> 32) ^ x[1][l] ^ k[0] as u64, (p >> 32) ^ x[3][l] ^ k[1] as u64);
-                (x[0][l], x[1][l], x[2][l], x[3][l]) = (a, q, c, p);
+                let (p, q) = (0xD251_1F53 * (x0[l] & LOW), 0xCD9E_8D57 * (x2[l] & LOW));
+                let (a, c) = ((q >> 32) ^ x1[l] ^ k[0] as u64, (p >> 32) ^ x3[l] ^ k[1] as u64);
+                (x0[l], x1[l], x2[l], x3[l]) = (a, q, c, p);
             }
             k = [k[0].wrapping_add(0x9E37_79B9), k[1].wrapping_add(0xBB67_AE85)];
         }
-        for (words, x) in words.iter_mut().zip(x) {
-            for l in 0..BESIDE {
-                words[at + l] = x[l] as u32;
-            }
+        for (words, x) in words.iter_mut().zip([x0, x1, x2, x3]) {
+            words[at..at + BESIDE].iter_mut().zip(x).for_each(|(word, x)| *word = x as u32);
         }
     }
 }

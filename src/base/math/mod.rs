@@ -6,7 +6,7 @@
 //! cheapest way that suits all of its elements, and the result for an element is the same to the bit whichever that is,
 //! wherever the element stands, and with either AVX2 or AVX-512.
 //!
-//! f64 works in pairs of doubles where a rounding would show. Of f32, exp, exp2, expm1, log (to all bases), log1p and tanh are
+//! f64 works in pairs of doubles where a rounding would show. Of f32, exp, exp2, expm1, log (to all bases), log1p, tanh and erf are
 //! computed in f32 (`single`), the rest in f64 and rounded once. `docs/accuracy.md` has the errors, beside our peers', and
 //! `benches/accuracy` makes it. Results differ only between machines with fused multiply-add and without.
 //!

@@ -69,8 +69,7 @@ impl Axis {
     unsafe fn place(&self, j: usize) -> std::result::Result<isize, i64> {
         // SAFETY: the caller's.
         let index = unsafe { *self.at.offset(j as isize * self.step) };
-        let wrapped = if index < 0 { index.wrapping_add(self.size as i64) } else { index } as u64;
-        if wrapped >= self.size as u64 { Err(index) } else { Ok(wrapped as isize * self.stride) }
+        Ok(within(index, self.size)? as isize * self.stride)
     }
 }
 
@@ -133,6 +132,13 @@ impl Picks {
     }
 }
 
+/// The place that an index means on an axis of a size, negative ones from its end; itself where it is out of range.
+#[inline(always)]
+fn within(index: i64, size: usize) -> std::result::Result<usize, i64> {
+    let place = if index < 0 { index.wrapping_add(size as i64) } else { index } as u64;
+    if place < size as u64 { Ok(place as usize) } else { Err(index) }
+}
+
 /// The distance from one element to the next, where it is the same for all.
 fn even(shape: &[usize], strides: &[isize]) -> Option<isize> {
     let mut step = None;
@@ -180,11 +186,7 @@ unsafe fn pick_row<T: Copy>(
         // SAFETY: the caller's; the position is checked.
         unsafe {
             let index = *at.offset(i as isize * step);
-            let wrapped = if index < 0 { index.wrapping_add(size as i64) } else { index } as u64;
-            if wrapped >= size as u64 {
-                return Err(index);
-            }
-            *to.add(i) = *from.offset(wrapped as isize * stride);
+            *to.add(i) = *from.offset(within(index, size)? as isize * stride);
         }
     }
     Ok(())
@@ -206,11 +208,7 @@ unsafe fn put_row<T: Copy>(
         // SAFETY: the caller's; the position is checked.
         unsafe {
             let index = *at.offset(i as isize * step);
-            let wrapped = if index < 0 { index.wrapping_add(size as i64) } else { index } as u64;
-            if wrapped >= size as u64 {
-                return Err(index);
-            }
-            let place = to.add(wrapped as usize);
+            let place = to.add(within(index, size)?);
             *place = two(*place, *values.offset(i as isize * value_step));
         }
     }

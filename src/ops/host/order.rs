@@ -274,11 +274,16 @@ fn give<W: words::Word, R: Elem>(out: &mut [R], words: &[W], alone: bool, elemen
 }
 
 /// A place that several threads write to, each its own elements.
-#[derive(Clone, Copy)]
 struct Place<R>(*mut R);
 // SAFETY: see `lanes`.
 unsafe impl<R> Send for Place<R> {}
 unsafe impl<R> Sync for Place<R> {}
+
+impl<R> Place<R> {
+    fn at(&self) -> *mut R {
+        self.0
+    }
+}
 
 /// Runs `work` on every lane, its result, room for both, and whether it is alone.
 fn lanes<T: Elem, R: Elem>(
@@ -309,8 +314,6 @@ fn lanes<T: Elem, R: Elem>(
     let to = Place(out.as_mut_ptr());
     let tasks = (0..blocks * across).into_par_iter().with_min_len((SMALL / (n * some)).max(1));
     tasks.try_for_each_init(Default::default, |(room, values, results): &mut (Room, Vec<T>, Vec<R>), task| {
-        // Whole, not its field.
-        let to = to;
         let (block, first) = (task / across, task % across * some);
         let (from, count) = (block * n * step + first, some.min(step - first));
         values.clear();
@@ -330,7 +333,7 @@ fn lanes<T: Elem, R: Elem>(
         for i in 0..n {
             for c in 0..count {
                 // SAFETY: within `out`, which has a lane for each of x; these are this task's alone.
-                unsafe { to.0.add(from + i * step + c).write(results[c * n + i]) };
+                unsafe { to.at().add(from + i * step + c).write(results[c * n + i]) };
             }
         }
         Ok(())

@@ -221,7 +221,7 @@ fn functions_of_f32(step: usize) {
     sweep::<Asinh>(step, "asinh", 0.501, libm::asinh);
     sweep::<Acosh>(step, "acosh", 0.501, |x| if x < 1.0 { f64::NAN } else { libm::acosh(x) });
     sweep::<Atanh>(step, "atanh", 0.501, libm::atanh);
-    sweep::<Erf>(step, "erf", 0.52, libm::erf);
+    sweep::<Erf>(step, "erf", 0.96, libm::erf);
     sweep::<Erfc>(step, "erfc", 0.55, libm::erfc);
     sweep::<Cbrt>(step, "cbrt", 0.501, f64::cbrt);
 }
