@@ -304,6 +304,10 @@ fn lanes<T: Elem, R: Elem>(
         if blocks == 1 {
             return one(&mut Room::default(), (out, x), n >= LONG);
         }
+        if x.len() < SMALL {
+            let mut room = Room::default();
+            return out.chunks_mut(n).zip(x.chunks(n)).try_for_each(|lane| one(&mut room, lane, false));
+        }
         let together = (SMALL / n).max(1);
         let all = out.par_chunks_mut(n).zip(x.par_chunks(n)).with_min_len(together);
         return all.try_for_each_init(Room::default, |room, lane| one(room, lane, false));

@@ -79,6 +79,11 @@ pub fn order<'a, W: Word>(mut words: &'a mut [W], mut spare: &'a mut [W], low: u
     }
     let threads = if alone { rayon::current_num_threads() } else { 1 };
     let mut part = n.div_ceil(threads.next_power_of_two()).clamp(PART, 1 << 31);
+    if part >= n {
+        // Not by way of the pool, which takes longer to be asked than a few thousand words take.
+        by_digits(words, spare, low);
+        return words;
+    }
     words.par_chunks_mut(part).zip(spare.par_chunks_mut(part)).for_each(|(words, spare)| by_digits(words, spare, low));
     while part < n && !interrupt::asked() {
         let pairs = words.par_chunks(2 * part).zip(spare.par_chunks_mut(2 * part));
