@@ -77,8 +77,8 @@ impl Folds {
         });
     }
 
-    /// Folds rows from `from` on that lie in memory as they are, some side by side, as long as there are enough of them up to `to`; how
-    /// many it did.
+    /// Folds rows from `from` on that lie in memory as they are, `SIDES` at a time, each from a stretch of its own of those up to `to`, so
+    /// that memory is read in as many places on and on; how many it did.
     ///
     /// # Safety
     /// As `some_rows`.
@@ -86,30 +86,30 @@ impl Folds {
         let [o] = &self.outs[..] else { return 0 };
         let (f, n) = (&o.functions, self.folded);
         let Some((segments, base)) = self.segments(f).zip(self.code.in_place(memory, o.reg)) else { return 0 };
-        let mut row = from;
-        while row + SIDES <= to {
+        let each = (to - from) / SIDES;
+        let (apart, step) = (each * n * f.size, each * f.size);
+        for row in from..from + each {
             // SAFETY: the caller's.
             unsafe {
                 let rows = base.add(row * n * f.size);
                 let out = memory.pointer(o.slot, f.size).add(row * f.size);
                 if n <= BLOCK {
-                    segments(rows, n * f.size, n, out, f.size);
+                    segments(rows, apart, n, out, step);
                 } else {
                     let mut partials: [SmallVec<[u64; 16]>; SIDES] = Default::default();
                     for start in (0..n).step_by(BLOCK) {
                         let mut bits = [0u64; SIDES];
                         let some = BLOCK.min(n - start);
-                        segments(rows.add(start * f.size), n * f.size, some, bits.as_mut_ptr().cast(), 8);
+                        segments(rows.add(start * f.size), apart, some, bits.as_mut_ptr().cast(), 8);
                         partials.iter_mut().zip(bits).for_each(|(partials, bits)| partials.push(bits));
                     }
                     for (s, partials) in partials.iter_mut().enumerate() {
-                        pairwise(f, partials, out.add(s * f.size));
+                        pairwise(f, partials, out.add(s * step));
                     }
                 }
             }
-            row += SIDES;
         }
-        row - from
+        SIDES * each
     }
 
     /// Whether what is folded lies in memory as it is, and is more than caches hold.
