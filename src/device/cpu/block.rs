@@ -9,6 +9,7 @@ use std::cell::RefCell;
 
 use smallvec::SmallVec;
 
+use super::rows::Placement;
 use super::step::{Step, allocate, reach, steps};
 use super::straight::{Placed, is_straight};
 use super::tile;
@@ -80,6 +81,8 @@ pub struct Frame {
     /// What straight code has for a piece: its steps, and the bytes that each register moves for an element.
     pub(super) placed: Vec<Placed>,
     pub(super) moves: Vec<usize>,
+    /// What a kernel of rows has found for some rows.
+    pub(super) rows: Placement,
 }
 
 thread_local! {
@@ -96,6 +99,7 @@ pub fn with_frame<R>(f: impl FnOnce(&mut Frame) -> R) -> R {
         positions: vec![],
         placed: vec![],
         moves: vec![],
+        rows: Placement::default(),
     });
     let r = f(&mut frame);
     FRAME.with(|p| p.borrow_mut().push(frame));

@@ -10,6 +10,7 @@ use crate::base::ahead::{self, LINE};
 use crate::base::math::Around;
 use crate::base::{DType, past};
 use crate::graph::prim::{AroundLane, Lane};
+use crate::plan::Reg;
 
 /// Bytes that are made at a time on their way past the caches: few enough that their stores wait in the core while the next
 /// ones are computed.
@@ -62,6 +63,18 @@ impl Found {
     pub(super) unsafe fn run(&self, to: *mut u8, n: usize) {
         // SAFETY: the caller's.
         unsafe { self.call.run(self.operands(), to, n) }
+    }
+
+    /// As `run`, of a function; the sum of its results goes to `sum`.
+    ///
+    /// # Safety
+    /// As `run`; there is room for the sum.
+    #[inline(always)]
+    pub(super) unsafe fn run_summing(&self, to: *mut u8, n: usize, sum: *mut u8) {
+        if let Call::Function(lane, less, mask, ask) = self.call {
+            // SAFETY: the caller's.
+            unsafe { function_of(lane, less, mask, self.operands(), to, n, (ask, sum)) };
+        }
     }
 
     /// From now on a function asks for memory that lies so far from its operand; 0 for none.
@@ -140,12 +153,15 @@ impl Step {
     /// As `run`; there is room for the sum.
     pub unsafe fn run_summing(&self, frame: &Frame, to: *mut u8, n: usize, sum: *mut u8) {
         // SAFETY: the caller's.
-        unsafe {
-            let found = self.find(frame, n, false);
-            if let Call::Function(lane, less, mask, ask) = found.call {
-                function_of(lane, less, mask, found.operands(), to, n, (ask, sum));
-            }
-        }
+        unsafe { self.find(frame, n, false).run_summing(to, n, sum) }
+    }
+
+    /// Whether `find` looks at operands that are one number and `change`, for what its function is or is given.
+    pub(super) fn looks_at_numbers(&self, frame: &Frame, change: impl Fn(Reg) -> bool) -> bool {
+        let Work::Basic { divisor, minus, .. } = &self.work else { return false };
+        let divides = |i: usize| divisor.as_ref().is_some_and(|d| d.arg == i);
+        let mut numbers = self.reads().filter(|&(i, a)| minus >> i & 1 != 0 || divides(i) && frame.single[a as usize]);
+        numbers.any(|(_, a)| change(a))
     }
 
     /// The function to call for n elements, and its operands for the first.

@@ -16,6 +16,7 @@
 
 mod about;
 mod columns;
+mod placed;
 mod stages;
 
 use smallvec::SmallVec;
@@ -29,6 +30,7 @@ use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Reg, Slot};
 
 pub use columns::Columns;
+pub use placed::Placement;
 use stages::{Level, SUMMED, Sizes, Stage, Staged, Target, spread};
 
 /// Elements of one task: enough to be worth handing over.
@@ -287,6 +289,15 @@ impl Program for Rows {
                 let mut row = t * per_task;
                 self.staged.prepare(frame, &self.code);
                 self.values(memory, frame, 1);
+                let mut placement = std::mem::take(&mut frame.rows);
+                if !past && self.place(memory, frame, row, &mut placement) {
+                    for k in 0..end - row {
+                        // SAFETY: tasks have different rows.
+                        unsafe { self.one_placed(frame, &mut placement, k) };
+                    }
+                    row = end;
+                }
+                frame.rows = placement;
                 while row < end {
                     let rows = self.together.min(end - row);
                     // SAFETY: tasks have different rows.
