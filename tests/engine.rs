@@ -102,6 +102,68 @@ fn a_product_that_is_held_is_kept() {
     assert_eq!(values(&y)[17], 20f64.tanh());
 }
 
+/// So is one below what a name holds: an optimizer's state and the weights are made of one gradient, and forced one after the other.
+#[test]
+fn a_product_below_what_is_held_is_kept() {
+    start();
+    let x = Expr::from_slice(&[80, 80], &vec![0.5; 6400]).expect("fits");
+    let state = ops::matmul(&x, &x) * 0.1;
+    let weight = ops::tanh(&(&state * 2.0));
+    weight.force().expect("computes");
+    let (_, p) = plan::plan_of(std::slice::from_ref(&state)).expect("plans");
+    let products = p.kernels.iter().filter(|k| matches!(k.finish, plan::Finish::Contract { .. })).count();
+    assert_eq!((p.kernels.len(), products), (1, 0), "{}", plan::print::plan(&p));
+    assert_eq!(values(&state)[17], 2.0);
+    // What was computed on the way and only leads to what is there by now is not computed again.
+    let (a, b) = (Expr::from_slice(&[5000], &vec![0.5; 5000]).expect("fits"), Expr::weak(3.0));
+    let held = ops::exp(&(&a * &b));
+    ops::sum(&held, Attr::None, false).force().expect("computes");
+    let (_, p) = plan::plan_of(&[ops::max(&held, Attr::None, false)]).expect("plans");
+    assert_eq!(p.written.len(), 2, "{}", plan::print::plan(&p));
+}
+
+/// Rows of more than half a block, whose steps are found once for many of them.
+#[test]
+fn rows_of_every_length() {
+    start();
+    let wave = |k: usize| ((k * 2654435761) % 1000) as f64 / 500.0 - 0.9;
+    let forms = |rows: usize, n: usize| {
+        let array = |shape: &[usize], from: usize| {
+            let data: Vec<f64> = (0..shape.iter().product()).map(|i| wave(i + from)).collect();
+            Expr::from_slice(shape, &data).expect("fits")
+        };
+        let (x, w, c) = (array(&[rows, n], 1), array(&[n], 7000), array(&[rows, 1], 300));
+        let (sum, max) = (|x: &Expr| ops::sum(x, 1usize, true), |x: &Expr| ops::max(x, 1usize, true));
+        let e = ops::exp(&(&x - &max(&x)));
+        let off = &x - &(sum(&x) / n as f64);
+        let v = sum(&(&off * &off)) / n as f64;
+        let total = sum(&e);
+        vec![
+            &e / &total,
+            &x - &ops::log(&total),
+            &off / &ops::sqrt(&(&v + 1e-5)),
+            &(&off * &(1.0 / ops::sqrt(&(&v + 1e-5)))) * &w + &c,
+            -&(&x * &c) / &sum(&(&x * &w)),
+            ops::where_(&ops::less(&x, &c), &(&x / &total), &c),
+            &(&x * 4.0) / &ops::max(&(&x * 0.0 + 2.0), 1usize, true),
+            total,
+        ]
+    };
+    for (rows, n) in [(9, 513), (40, 700), (5, 1024), (3, 1025), (4, 2500), (1, 900)] {
+        let fast = forms(rows, n);
+        engine::force(&fast).expect("computes");
+        let alone = forms(rows, n);
+        let slow = forms(rows, n);
+        device::with_reference(|| slow.iter().try_for_each(|e| plan::force(std::slice::from_ref(e))))
+            .expect("computes");
+        for (k, ((a, b), c)) in fast.iter().zip(&alone).zip(&slow).enumerate() {
+            let (a, b, c) = (values(a), values(b), values(c));
+            assert!(a.iter().zip(&c).all(|(a, c)| close(*a, *c)), "form {k} of {rows} rows of {n}, together");
+            assert!(b.iter().zip(&c).all(|(b, c)| close(*b, *c)), "form {k} of {rows} rows of {n}, alone");
+        }
+    }
+}
+
 fn build(moves: &[Move], leaves: &[Expr]) -> Vec<Expr> {
     let mut all = leaves.to_vec();
     for m in moves {
@@ -283,7 +345,7 @@ fn the_walk_back_outlives_forcing() {
 
 #[test]
 fn on_every_path() {
-    paths::again(&["agrees_with_one_by_one", "folds_of_every_shape"], "on_every_path");
+    paths::again(&["agrees_with_one_by_one", "folds_of_every_shape", "rows_of_every_length"], "on_every_path");
 }
 
 /// What is negated twice in one step multiplies by -1 twice.

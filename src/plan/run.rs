@@ -226,9 +226,10 @@ fn dying(plan: &Plan, kernel: usize, slot: usize, memory: &Memory) -> Option<Arc
     }
 }
 
-/// Whether somebody besides this plan can still ask for an item: a root, a value that a name holds, or a tape.
+/// Whether somebody besides this plan can still ask for an item, or for what is made of it: a root, a value that a name holds, a tape.
 fn is_wanted(t: &Trace, item: u32) -> bool {
     t.roots.contains(&item)
+        || t.held.contains(&item)
         || t.nodes[item as usize].node().marks.live()
         || t.nodes[item as usize].holders() > 1 + t.users(item)
 }

@@ -23,7 +23,7 @@ pub struct Trace {
     pub nodes: Rc<Vec<Expr>>,
     /// Items whose values are wanted.
     pub roots: Vec<u32>,
-    /// Products that somebody outside this graph holds, and may ask for again.
+    /// Products that somebody outside this graph may ask for again, or for what is made of them.
     pub held: Vec<u32>,
     pub key: Key,
 }
@@ -104,7 +104,7 @@ pub fn trace(roots: &[Expr]) -> Trace {
         ins: Vec::with_capacity(items),
         key: Vec::with_capacity(4 * items),
         roots: vec![],
-        products: vec![],
+        products: false,
         seen: false,
     };
     // Nodes some of whose inputs are not items yet, and which input is next.
@@ -144,8 +144,8 @@ struct Flat {
     ins: Vec<u32>,
     roots: Vec<u32>,
     key: Vec<u64>,
-    /// Items that are products.
-    products: Vec<u32>,
+    /// Whether some item is a product.
+    products: bool,
     /// Whether some node was computed before, without being kept.
     seen: bool,
 }
@@ -157,38 +157,22 @@ impl Flat {
         (number == self.number).then_some(item)
     }
 
-    fn root(&mut self, item: u32) {
-        if !self.roots.contains(&item) {
-            self.roots.push(item);
-            self.key.push(0xF007_0000_0000 | item as u64);
-        }
-    }
-
-    fn held(&self) -> Vec<u32> {
-        let held = |i: &u32| {
-            let node = &self.nodes[*i as usize];
-            let users = self.ins.iter().filter(|&k| k == i).count();
-            node.node().marks.live() || node.holders() > 1 + users
-        };
-        self.products.iter().copied().filter(held).collect()
-    }
-
     fn finish(mut self, roots: &[Expr]) -> Trace {
         for r in roots {
             if let Some(item) = self.item(r) {
-                self.root(item);
+                root(&mut self.roots, &mut self.key, item);
             }
         }
-        for i in 0..if self.seen { self.nodes.len() } else { 0 } {
-            if self.kinds[i].tag == OP && self.nodes[i].node().seen.get() {
-                self.root(i as u32);
-            }
-        }
-        let held = self.held();
-        self.key.extend(held.iter().map(|&item| 0x4E1D_0000_0000 | item as u64));
-        let hash = hash_of(&self.key);
         let nodes = Rc::new(self.nodes);
         let items = Items { nodes: nodes.clone(), kinds: self.kinds, ins: self.ins, made: OnceCell::new() };
+        if self.seen {
+            for item in items.third(&self.roots) {
+                root(&mut self.roots, &mut self.key, item);
+            }
+        }
+        let held = if self.products { items.held(&self.roots) } else { vec![] };
+        self.key.extend(held.iter().map(|&item| 0x4E1D_0000_0000 | item as u64));
+        let hash = hash_of(&self.key);
         Trace { items, nodes, roots: self.roots, held, key: Key { hash, words: self.key } }
     }
 
@@ -256,13 +240,18 @@ impl Flat {
             attr.key(&mut self.key);
         }
         let item = self.nodes.len() as u32;
-        if matches!(node.prim.body, Body::Contract) {
-            self.products.push(item);
-        }
+        self.products |= matches!(node.prim.body, Body::Contract);
         node.item.set((self.number, item));
         self.ins.extend_from_slice(&ins);
         self.kinds.push(Kind { tag: OP, device, end: self.ins.len() as u32 });
         self.nodes.push(e);
+    }
+}
+
+fn root(roots: &mut Vec<u32>, key: &mut Vec<u64>, item: u32) {
+    if !roots.contains(&item) {
+        roots.push(item);
+        key.push(0xF007_0000_0000 | item as u64);
     }
 }
 
@@ -296,15 +285,78 @@ impl std::ops::Deref for Items {
 }
 
 impl Items {
+    /// Products that somebody can ask for again: who holds them, or what is made of them and is not kept either. (A training loop that
+    /// shows its loss forces the weights, but not yet the optimizer's state: without this both compute the weights' gradient.)
+    fn held(&self, roots: &[u32]) -> Vec<u32> {
+        let count = self.kinds.len();
+        let is_product = |i: usize| self.kinds[i].tag == OP && matches!(self.nodes[i].prim().body, Body::Contract);
+        let users = self.readers();
+        // What products read is memory, and kept where somebody holds it.
+        let mut memory = vec![false; count];
+        for &i in (0..count).filter(|&i| is_product(i)).flat_map(|i| self.ins_of(i)) {
+            let mut below = i as usize;
+            while self.kinds[below].tag == OP && self.nodes[below].prim().is_view() {
+                below = self.ins_of(below)[0] as usize;
+            }
+            memory[below] = true;
+        }
+        let mut again = vec![false; count];
+        for i in (0..count).rev().filter(|&i| self.kinds[i].tag == OP) {
+            let held = self.is_held(i, &users);
+            again[i] |= held;
+            let kept = is_product(i) || held && memory[i] || roots.contains(&(i as u32));
+            if again[i] && !kept {
+                self.ins_of(i).iter().for_each(|&below| again[below as usize] = true);
+            }
+        }
+        (0..count).filter(|&i| again[i] && is_product(i)).map(|i| i as u32).collect()
+    }
+
+    /// Items that a plan computed before without keeping them, and that could be asked for a third time: somebody holds them, or
+    /// something that is made of them and is not wanted now.
+    fn third(&self, roots: &[u32]) -> Vec<u32> {
+        let users = self.readers();
+        let mut wanted = vec![false; self.kinds.len()];
+        roots.iter().for_each(|&item| wanted[item as usize] = true);
+        let mut again = vec![false; self.kinds.len()];
+        let mut third = vec![];
+        for i in (0..self.kinds.len()).rev().filter(|&i| self.kinds[i].tag == OP) {
+            if self.nodes[i].node().seen.get() && (again[i] || self.is_held(i, &users)) && !wanted[i] {
+                wanted[i] = true;
+                third.push(i as u32);
+            }
+            if !wanted[i] {
+                self.ins_of(i).iter().for_each(|&below| again[below as usize] = true);
+            }
+        }
+        third.reverse();
+        third
+    }
+
+    /// How often items read each item.
+    fn readers(&self) -> Vec<usize> {
+        let mut users = vec![0; self.kinds.len()];
+        self.ins.iter().for_each(|&i| users[i as usize] += 1);
+        users
+    }
+
+    /// Whether somebody outside the graph holds an item.
+    fn is_held(&self, i: usize, users: &[usize]) -> bool {
+        let node = &self.nodes[i];
+        node.node().marks.live() || node.holders() > 1 + users[i]
+    }
+
+    /// The items that an item reads.
+    fn ins_of(&self, i: usize) -> &[u32] {
+        let first = if i == 0 { 0 } else { self.kinds[i - 1].end };
+        &self.ins[first as usize..self.kinds[i].end as usize]
+    }
+
     fn make(&self, i: usize) -> Item {
         let (e, kind) = (&self.nodes[i], self.kinds[i]);
-        let first = if i == 0 { 0 } else { self.kinds[i - 1].end };
         let what = match (kind.tag, e.data()) {
             (BUFFER, Some(Data::Buffer(_, layout))) => What::Buffer(Layout { offset: BASE, ..layout.clone() }),
-            (OP, _) => {
-                let ins = self.ins[first as usize..kind.end as usize].into();
-                What::Op { prim: e.prim(), attrs: e.attrs().clone(), ins }
-            }
+            (OP, _) => What::Op { prim: e.prim(), attrs: e.attrs().clone(), ins: self.ins_of(i).into() },
             _ => What::Number,
         };
         Item { shape: e.shape().clone(), dtype: e.dtype(), device: kind.device, what }
