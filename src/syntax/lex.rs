@@ -296,6 +296,13 @@ impl Driver<'_> {
     fn advice_here(&self, what: char, start: usize, end: usize) -> Option<String> {
         let (before, rest) = (&self.text[..start], self.text[end..].split('\n').next().unwrap_or(""));
         match what {
+            // `?sum`
+            '?' if before.rsplit('\n').next().is_none_or(|line| line.trim_start_matches('?').trim().is_empty()) => {
+                let name = rest.trim_start_matches('?').trim();
+                let is_name = name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
+                (is_name && !name.is_empty())
+                    .then(|| format!("write `nevel doc {name}` in a shell; `?{name}` is for the REPL"))
+            }
             // `sum?`
             '?' if rest.trim_start_matches('?').trim().is_empty() => {
                 let at = before.rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).map_or(0, |at| at + 1);

@@ -204,6 +204,9 @@ fn token_habit(around: &Around, wrong: &Wrong, first: Option<Token>) -> Option<S
     let header = matches!(first, Some(If | Else | For | While | Fn | Try | BraceClose));
     let hint = match around.token(0)? {
         Colon if around.token(1) == Some(Assign) => "assign with `=`",
+        Colon if first == Some(Colon) && around.token(1) == Some(Name) => {
+            "commands with a colon are the REPL's; `nevel --help` lists those of a shell"
+        }
         Colon if around.token(-2) == Some(UnpackBrace) => "take fields by their names: `{w, b} = p`",
         Colon if around.inside() == Some(BracketOpen) => "a slice is `start:stop:step`",
         Colon
@@ -219,6 +222,8 @@ fn token_habit(around: &Around, wrong: &Wrong, first: Option<Token>) -> Option<S
         Assign if around.inside() == Some(InterpOpen) && around.token(-1) == Some(Name) => {
             return Some(format!("write the name before the braces: `\"{0} = {{{0}}}\"`", crop(around.word(-1))));
         }
+        // `() => x`
+        Assign if around.token(1) == Some(Greater) => "write `->`: `x -> x^2`",
         Assign | ArgName if header => "compare with `==`; `=` assigns, as a statement of its own",
         ArgName => "compare with `==`; `name=value` is an argument of a call",
         Assign => "compare with `==`; `=` assigns, one target to a statement",
@@ -249,6 +254,11 @@ fn token_habit(around: &Around, wrong: &Wrong, first: Option<Token>) -> Option<S
         At if !operand_before && around.token(1) == Some(ParenOpen) => "a function without a name is `x -> x + 1`",
         At if !operand_before && around.token(1) == Some(Name) => "there are no decorators: define f, then `f = g(f)`",
         Floor if !operand_before => "a comment starts with `#`",
+        // `%timeit f(x)`
+        Percent if first == Some(Percent) && matches!(around.word(1), "time" | "timeit") => {
+            "write `:time f(x)` in the REPL"
+        }
+        Percent if first == Some(Percent) => "commands of the REPL begin with a colon: `:help`",
         Slash if !operand_before && around.token(1) == Some(Star) => "a comment starts with `#`, on each of its lines",
         InterpClose if around.token(-1) == Some(InterpOpen) => {
             "the value stands in the braces: `\"x is {x}\"`; a brace that is only a brace is `\\{`"
