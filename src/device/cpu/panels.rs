@@ -16,13 +16,18 @@ use crate::base::{Buffer, Result};
 
 /// The most steps of depth in a panel: what a tile reads of the second side is then 20 KB.
 const DEPTH: usize = 320;
-/// The most rows and columns whose panels are packed at once: 5 MB of f64 a side.
-const SIDE: usize = 2040;
+/// The most rows and columns whose panels are packed at once. Every block reads the columns' panel, which the last cache should hold (6 MB of
+/// f64); of the rows' panel each reads its own part, and fewer, longer ones leave the team fewer times to wait for each other.
+const MOST: (usize, usize) = (4096, 2400);
 /// Bytes of the first side's panel that a block of the result goes through again and again: part of a second-level cache.
 const BLOCK: usize = 300 << 10;
 /// Rows and columns of a block at least: what is read of the second side should be used a few times, and a row of a block is gone
 /// through by what follows the product.
 const LEAST: (usize, usize) = (4 * ROWS, 256);
+
+/// Pieces that the last block of each of the team is cut into, and the fewest columns of one: who is done takes some of them from the other, and
+/// waits less for it in the end.
+const FINE: (usize, usize) = (8, 64);
 
 /// Strips that are packed together: lines of the cache that lie in a row.
 const BESIDE: usize = 4;
@@ -97,14 +102,14 @@ impl<T: Number> Panels<T> {
     pub unsafe fn run(&self, follow: impl Fn((usize, usize), (usize, usize)) + Sync) -> Result<()> {
         let (m, n, k) = self.sizes;
         let room = |side: usize, multiple: usize| {
-            let side = side.min(SIDE).next_multiple_of(multiple) + multiple;
+            let side = side.next_multiple_of(multiple) + multiple;
             Buffer::new(side * k.min(DEPTH) * size_of::<T>())
         };
-        let (a, b) = (room(m, ROWS)?, room(n, self.columns)?);
+        let (a, b) = (room(m.min(MOST.0), ROWS)?, room(n.min(MOST.1), self.columns)?);
         let (packed_a, packed_b) = (Shared(a.ptr().cast::<T>()), Shared(b.ptr().cast::<T>()));
-        for columns in parts(n, SIDE, self.columns) {
+        for columns in parts(n, MOST.1, self.columns) {
             for depth in parts(k, DEPTH, 1) {
-                for rows in parts(m, SIDE, ROWS) {
+                for rows in parts(m, MOST.0, ROWS) {
                     // SAFETY: the caller's; the rooms hold a panel each.
                     unsafe {
                         if rows.0 == 0 {
@@ -144,6 +149,30 @@ impl<T: Number> Panels<T> {
         })
     }
 
+    /// The blocks of so many rows and columns: enough for everybody, if that can be, and the last ones of everybody's share in finer pieces.
+    /// How they are cut does not show in the bits.
+    fn pieces(&self, rows: usize, columns: usize, depth: usize) -> Vec<(Part, Part)> {
+        let threads = tasks::threads();
+        let wanted = if threads == 1 { 1 } else { 4 * threads };
+        let most = (BLOCK / (depth * size_of::<T>())).min(rows.div_ceil(wanted)).max(LEAST.0);
+        let down: Vec<Part> = parts(rows, most, ROWS).collect();
+        let most = columns.div_ceil(wanted.div_ceil(down.len())).max(LEAST.1);
+        let across: Vec<Part> = parts(columns, most, self.columns).collect();
+        let count = down.len() * across.len();
+        let mut pieces = Vec::with_capacity(count + threads * FINE.0);
+        for block in 0..count {
+            let (down, (j, n)) = (down[block / across.len()], across[block % across.len()]);
+            // The team's shares are the blocks in order, in as many parts as it has threads.
+            if threads > 1 && (block + 1) * threads / count > block * threads / count {
+                let fine = parts(n, n.div_ceil(FINE.0).max(FINE.1), self.columns);
+                pieces.extend(fine.map(|(at, some)| (down, (j + at, some))));
+            } else {
+                pieces.push((down, (j, n)));
+            }
+        }
+        pieces
+    }
+
     /// Multiplies packed panels.
     ///
     /// # Safety
@@ -158,16 +187,11 @@ impl<T: Number> Panels<T> {
         follow: &(impl Fn((usize, usize), (usize, usize)) + Sync),
     ) -> Result<()> {
         let done = l + k == self.sizes.2;
-        // Enough blocks for everybody, if that can be; how they are cut does not show in the bits.
-        let wanted = if tasks::threads() == 1 { 1 } else { 4 * tasks::threads() };
-        let most = (BLOCK / (k * size_of::<T>())).min(rows.1.div_ceil(wanted)).max(LEAST.0);
-        let down: Vec<Part> = parts(rows.1, most, ROWS).collect();
-        let most = columns.1.div_ceil(wanted.div_ceil(down.len())).max(LEAST.1);
-        let across: Vec<Part> = parts(columns.1, most, self.columns).collect();
+        let pieces = self.pieces(rows.1, columns.1, k);
         let work = 2 * rows.1 * columns.1 * k;
-        tasks::run(down.len() * across.len(), work / 40, |p| {
+        tasks::run(pieces.len(), work / 40, |p| {
             let (a, b) = (a, b);
-            let ((i, m), (j, n)) = (down[p / across.len()], across[p % across.len()]);
+            let ((i, m), (j, n)) = pieces[p];
             let strip = k * self.columns * size_of::<T>();
             let share = strip.div_ceil(m.div_ceil(ROWS)).next_multiple_of(LINE);
             for y in (j..j + n).step_by(self.columns) {
@@ -333,7 +357,7 @@ mod tests {
     #[test]
     fn every_size_and_layout_is_multiplied_and_every_block_followed() {
         for sizes in
-            [(6, 16, 1), (24, 32, 33), (25, 33, 321), (47, 70, 700), (131, 515, 40), (2050, 33, 32), (30, 2075, 35)]
+            [(6, 16, 1), (24, 32, 33), (25, 33, 321), (47, 70, 700), (131, 515, 40), (4110, 33, 32), (30, 2435, 35)]
         {
             for lies in [[false, false], [true, false], [false, true], [true, true]] {
                 check::<f64>(DType::F64, sizes, lies);
