@@ -229,6 +229,7 @@ impl Expr {
     }
 
     /// Runs `look` on the inputs without cloning them.
+    #[inline(always)]
     pub fn with_ins<R>(&self, look: impl FnOnce(&[Expr]) -> R) -> R {
         look(&self.0.ins.borrow())
     }

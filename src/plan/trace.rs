@@ -196,7 +196,7 @@ impl Flat {
         let tag = if let Some(Data::Buffer(_, layout)) = e.data() {
             self.key.push(head(BUFFER, e.place().device(), node, 0));
             sizes(&mut self.key, &layout.shape);
-            layout.strides.iter().for_each(|&s| self.key.push(s as u64));
+            self.key.extend(layout.strides.iter().map(|&s| s as u64));
             BUFFER
         } else {
             self.key.push(head(NUMBER, 0, node, 0));
@@ -207,22 +207,33 @@ impl Flat {
         self.nodes.push(e);
     }
 
+    /// A number that is written beside an array, for an operation whose inputs begin at `end`.
+    #[inline(always)]
+    fn literal(&mut self, e: &Expr, end: usize) {
+        self.key.push(head(NUMBER, 0, e.node(), 0));
+        self.kinds.push(Kind { tag: NUMBER, device: 0, end: end as u32 });
+        self.nodes.push(e.clone());
+    }
+
     /// A pending node whose inputs are items, but for literals.
+    #[inline(always)]
     fn op(&mut self, e: Expr) {
         let node = e.node();
         let mut device = e.place().device();
-        let mut ins: SmallVec<[u32; 4]> = SmallVec::new();
+        let first = self.ins.len();
         e.with_ins(|all| {
             for i in all {
-                if i.node().literal {
-                    ins.push(self.nodes.len() as u32);
-                    self.leaf(i.clone());
+                let item = if i.node().literal {
+                    self.literal(i, first);
+                    self.nodes.len() as u32 - 1
                 } else {
                     debug_assert!(self.item(i).is_some(), "inputs come before their users");
-                    ins.push(i.node().item.get().1);
-                }
+                    i.node().item.get().1
+                };
+                self.ins.push(item);
             }
         });
+        let ins = &self.ins[first..];
         if node.prim.is_view() {
             device = ins.first().map_or(0, |&i| self.kinds[i as usize].device);
         } else if device > 0 {
@@ -232,9 +243,8 @@ impl Flat {
             }
         }
         self.seen |= node.seen.get();
-        self.key.push(head(OP, device, node, ins.len()));
-        self.key.push(std::ptr::from_ref(node.prim) as u64);
-        ins.iter().for_each(|&i| self.key.push(i as u64));
+        self.key.extend_from_slice(&[head(OP, device, node, ins.len()), std::ptr::from_ref(node.prim) as u64]);
+        self.key.extend(ins.iter().map(|&i| i as u64));
         sizes(&mut self.key, &node.shape);
         for attr in &node.attrs {
             attr.key(&mut self.key);
@@ -242,7 +252,6 @@ impl Flat {
         let item = self.nodes.len() as u32;
         self.products |= matches!(node.prim.body, Body::Contract);
         node.item.set((self.number, item));
-        self.ins.extend_from_slice(&ins);
         self.kinds.push(Kind { tag: OP, device, end: self.ins.len() as u32 });
         self.nodes.push(e);
     }
@@ -267,7 +276,7 @@ fn head(tag: u8, device: u8, node: &Node, inputs: usize) -> u64 {
 
 #[inline(always)]
 fn sizes(key: &mut Vec<u64>, shape: &Shape) {
-    shape.iter().for_each(|&d| key.push(d as u64));
+    key.extend(shape.iter().map(|&d| d as u64));
 }
 
 impl Trace {

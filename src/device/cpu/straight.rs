@@ -105,7 +105,8 @@ impl Code {
         frame.moves.resize(self.sizes.len(), 0);
         for (r, load) in self.loads.iter().enumerate() {
             frame.single[r] = load.single;
-            frame.at[r] = match self.in_place(memory, r as Reg).filter(|_| !load.single) {
+            let base = if load.single { None } else { self.in_place(memory, r as Reg) };
+            frame.at[r] = match base {
                 Some(base) => {
                     frame.moves[r] = self.sizes[r];
                     base.wrapping_add(from * self.sizes[r])
