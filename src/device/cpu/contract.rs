@@ -203,7 +203,7 @@ impl Contract {
                     return;
                 }
             }
-            if let Some(panels) = whole.in_tiles(self.ins[0].dtype) {
+            if let Some(panels) = whole.in_tiles(self.ins[0].dtype, then.is_some()) {
                 // Ctrl-C is looked at by `batches`; who is one of many finds the team busy.
                 // SAFETY: as above.
                 let done = unsafe { panels.run(|(i, j), size| follow(at_c + i * n + j, size)) };
@@ -350,9 +350,9 @@ impl<T: Float> Product<T> {
     }
 
     /// The product by tiles of our own, where the CPU has them and they are filled.
-    fn in_tiles(&self, dtype: DType) -> Option<Panels<T>> {
+    fn in_tiles(&self, dtype: DType, followed: bool) -> Option<Panels<T>> {
         let (tile, columns) = simd::tile(dtype).filter(|_| panels::suits(self.sizes))?;
-        Some(Panels { tile, columns, a: self.a, b: self.b, c: self.c.at, sizes: self.sizes })
+        Some(Panels { tile, columns, a: self.a, b: self.b, c: self.c.at, sizes: self.sizes, followed })
     }
 
     /// Computes it, or adds it to what lies there.
