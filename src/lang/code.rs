@@ -137,7 +137,7 @@ pub struct Binary {
     pub b: Code,
     /// Nothing but arithmetic of names and constants, a few levels high: worth trying as numbers first.
     pub simple: bool,
-    /// A sum that replaces its first operand, which is that variable: a text grows where it lies.
+    /// It replaces its first operand, which is that variable: a text grows where it lies, a small array is written over.
     pub grows: Option<Slot>,
 }
 

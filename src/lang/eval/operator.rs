@@ -21,7 +21,9 @@ impl Interp {
             Some(n) => n,
             None => {
                 if let (Some(x), Some(y)) = (self.peek(&b.a), self.peek(&b.b)) {
-                    if let Some(done) = small(b, x, y, None) {
+                    // `x = x + b`: the variable is the only one that has the array, unless somebody else holds it.
+                    let spent = (b.grows.is_some() && self.dry.is_none()).then_some(x);
+                    if let Some(done) = small(b, x, y, spent) {
                         return Ok(done);
                     }
                     if let Value::Array(_) = x {
@@ -71,7 +73,9 @@ impl Interp {
         }
         let c = self.eval(&b.b)?;
         match (b.grows, &a, &c) {
-            (Some(slot), Value::Text(_), Value::Text(_)) if self.dry.is_none() => self.appended(b, slot, a, c, span),
+            (Some(slot), Value::Text(_), Value::Text(_)) if b.op == BinaryOp::Add && self.dry.is_none() => {
+                self.appended(b, slot, a, c, span)
+            }
             _ => self.operate(b, a, c, span),
         }
     }

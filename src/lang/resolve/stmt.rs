@@ -215,7 +215,6 @@ fn set(target: Target, mut value: Code) -> Op {
     match target {
         Target::Slot(slot) => {
             if let Node::Binary(b) = &mut value.node
-                && b.op == BinaryOp::Add
                 && match (&b.a.node, slot) {
                     (Node::Local(i, _), Slot::Local(j)) => *i == j,
                     (Node::Global(i, _), Slot::Global(j)) => *i == j,
