@@ -72,12 +72,32 @@ impl Interp {
             }
         }
         let c = self.eval(&b.b)?;
+        if b.grows.is_some()
+            && let Value::Array(e) = &a
+            && matches!(self.peek(&b.a), Some(Value::Array(now)) if now.same(e))
+        {
+            return self.replaced(b, a, c, span);
+        }
         match (b.grows, &a, &c) {
             (Some(slot), Value::Text(_), Value::Text(_)) if b.op == BinaryOp::Add && self.dry.is_none() => {
                 self.appended(b, slot, a, c, span)
             }
             _ => self.operate(b, a, c, span),
         }
+    }
+
+    /// `x = x + b` of an array that x still has: see `binary`.
+    #[inline(never)]
+    fn replaced(&mut self, b: &Binary, a: Value, c: Value, span: Span) -> Result<Value> {
+        drop(a);
+        if let Some(x) = self.peek(&b.a) {
+            let spent = self.dry.is_none().then_some(x);
+            if let Some(done) = small(b, x, &c, spent) {
+                return Ok(done);
+            }
+        }
+        let a = self.eval(&b.a)?;
+        self.operate_large(b, a, c, span)
     }
 
     /// `s = s + t` of texts: s grows in its variable's place, if nobody else has it.
