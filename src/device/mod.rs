@@ -218,6 +218,7 @@ impl Memory {
     }
 
     /// Where a slot's array begins; for a number, where its bits lie.
+    #[inline]
     pub fn pointer(&self, slot: usize, size: usize) -> *mut u8 {
         match &self.bound[slot] {
             Bound::Nothing => std::ptr::null_mut(),

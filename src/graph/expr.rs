@@ -21,31 +21,33 @@ pub struct Expr(pub(super) Rc<Node>);
 /// The inputs of a node.
 pub type Ins = SmallVec<[Expr; 3]>;
 
-/// One node. Everything but `ins` and `data` is fixed when it is made.
+/// One node. Everything but `ins` and `data` is fixed when it is made. Laid out as it is written: what is asked of every node when a
+/// graph is forced shares the first lines of memory.
+#[repr(C)]
 pub struct Node {
     pub prim: &'static Prim,
-    pub attrs: Attrs,
-    pub shape: Shape,
+    /// The last trace that saw it, and which item it was there.
+    pub item: Cell<(u32, u32)>,
     pub dtype: DType,
     pub place: Place,
     /// A number without a dtype of its own (NEP 50): it takes the dtype of the array it meets.
     pub weak: bool,
     /// A number that is written somewhere; see `literal`.
     pub literal: bool,
-    /// The derivatives being taken that this value takes part in.
-    pub marks: Marks,
-    /// How many pending nodes hang below, at most; bounds what one force has to plan.
-    pub pending: Cell<u32>,
-    /// The call in the source that made it: where faults that only the values show are placed.
-    pub span: Span,
     /// Whether a plan already computed it on the way to something else, without keeping it.
     pub seen: Cell<bool>,
     /// Whether a call took it as an input: "does not use x" is said of a variable that none did.
     pub read: Cell<bool>,
-    /// The last trace that saw it, and which item it was there.
-    pub item: Cell<(u32, u32)>,
+    /// How many pending nodes hang below, at most; bounds what one force has to plan.
+    pub pending: Cell<u32>,
+    /// The derivatives being taken that this value takes part in.
+    pub marks: Marks,
+    /// The call in the source that made it: where faults that only the values show are placed.
+    pub span: Span,
     pub(super) ins: RefCell<Ins>,
+    pub shape: Shape,
     pub(super) data: OnceCell<Data>,
+    pub attrs: Attrs,
 }
 
 /// What a node is made of; the rest of it is the same for all that are new.
@@ -77,7 +79,8 @@ impl Expr {
     #[inline(always)]
     pub(super) fn build(made: Made, data: impl FnOnce() -> OnceCell<Data>) -> Expr {
         let Made { prim, attrs, shape, dtype, place, weak, marks, pending, span, ins } = made;
-        let mut node = Rc::<Node>::new_uninit();
+        // (`Rc::new_uninit` asks for its memory by two calls that are not inlined.)
+        let mut node = Rc::new(std::mem::MaybeUninit::<Node>::uninit());
         if let Some(to) = Rc::get_mut(&mut node) {
             let to = to.as_mut_ptr();
             // SAFETY: the node is ours alone; should `data` panic, nothing of it is dropped.
@@ -234,6 +237,16 @@ impl Expr {
         look(&self.0.ins.borrow())
     }
 
+    /// The inputs without asking whether somebody takes them meanwhile.
+    ///
+    /// # Safety
+    /// The node is not realised while they are looked at.
+    #[inline(always)]
+    pub unsafe fn ins_as_they_are(&self) -> &[Expr] {
+        // SAFETY: only realising a node and dropping it change its inputs.
+        unsafe { &*self.0.ins.as_ptr() }
+    }
+
     /// Identity: the same node.
     pub fn same(&self, other: &Expr) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
@@ -382,15 +395,19 @@ pub fn from_bits<T: Elem>(bits: u64) -> T {
 /// that nothing hangs below, or that others hold, go at once.
 fn drop_deep(ins: Ins) {
     let mut stack = ins;
-    while let Some(mut e) = stack.pop() {
+    let mut next = stack.pop();
+    while let Some(mut e) = next {
+        // Most have one input that something hangs below: it is not put aside first.
+        next = None;
         if let Some(node) = Rc::get_mut(&mut e.0) {
-            let below = node.ins.get_mut();
-            while let Some(e) = below.pop() {
-                if Rc::strong_count(&e.0) == 1 && !e.0.ins.borrow().is_empty() {
-                    stack.push(e);
+            for below in std::mem::take(node.ins.get_mut()) {
+                if Rc::strong_count(&below.0) == 1 && !below.0.ins.borrow().is_empty() {
+                    stack.extend(next.replace(below));
                 }
             }
         }
+        drop(e);
+        next = next.or_else(|| stack.pop());
     }
 }
 

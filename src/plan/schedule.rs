@@ -21,7 +21,7 @@ pub struct Plan {
     pub devices: Vec<u8>,
     /// Per kernel, the items that it computes.
     pub items: Vec<Vec<u32>>,
-    /// Per kernel, the slots that nobody reads after it.
+    /// Per kernel, the slots that nobody reads after it; not those of numbers, which have no memory.
     pub dead_after: Vec<Vec<usize>>,
     /// Per kernel, what it writes and what dies with it, where the one may take the memory of the other.
     pub in_place: Vec<Option<(usize, usize)>>,
@@ -139,7 +139,7 @@ fn finish(t: &Trace, slots: Vec<Slot>, of_item: Vec<Option<usize>>, kernels: Vec
         (0..t.items.len()).filter(|&i| written[i] && op(i)).filter_map(|i| Some((i as u32, of_item[i]?))).collect();
     let inlined = (0..t.items.len()).filter(|&i| !written[i] && op(i)).map(|i| i as u32).collect();
     let mut dead_after: Vec<Vec<usize>> = vec![vec![]; kernels.len()];
-    for slot in 0..slots.len() {
+    for slot in (0..slots.len()).filter(|&s| !matches!(slots[s].kind, SlotKind::Number(_))) {
         if let Some(k) = kernels.iter().rposition(|k| k.reads().contains(&slot)) {
             dead_after[k].push(slot);
         }

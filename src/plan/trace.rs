@@ -102,34 +102,28 @@ pub fn trace(roots: &[Expr]) -> Trace {
         nodes: Vec::with_capacity(items),
         kinds: Vec::with_capacity(items),
         ins: Vec::with_capacity(items),
-        key: Vec::with_capacity(4 * items),
+        key: Vec::with_capacity(3 * items),
         roots: vec![],
         products: false,
         seen: false,
     };
-    // Nodes some of whose inputs are not items yet, and which input is next.
-    let mut stack: SmallVec<[(Expr, usize); 32]> = SmallVec::new();
+    // Nodes some of whose inputs are not items yet, and which inputs are next.
+    let mut stack: Vec<(&Expr, std::slice::Iter<Expr>)> = Vec::with_capacity(32);
     for root in roots {
-        if let Some(below) = flat.meet(root) {
-            stack.push((below, 0));
+        if !flat.meet(root) {
+            continue;
         }
-        while let Some((e, next)) = stack.last_mut() {
-            let below = e.with_ins(|ins| {
-                while let Some(i) = ins.get(*next) {
-                    *next += 1;
-                    if let Some(below) = flat.meet(i) {
-                        return Some(below);
-                    }
-                }
-                None
-            });
-            match below {
-                Some(below) => stack.push((below, 0)),
-                None => {
-                    if let Some((e, _)) = stack.pop() {
-                        flat.op(e);
-                    }
-                }
+        let (mut e, mut rest) = (root, flat.ins_of(root).iter());
+        loop {
+            if let Some(below) = rest.find(|i| flat.meet(i)) {
+                stack.push((e, rest));
+                (e, rest) = (below, flat.ins_of(below).iter());
+                continue;
+            }
+            flat.op(e);
+            match stack.pop() {
+                Some(above) => (e, rest) = above,
+                None => break,
             }
         }
     }
@@ -176,30 +170,37 @@ impl Flat {
         Trace { items, nodes, roots: self.roots, held, key: Key { hash, words: self.key } }
     }
 
-    /// The node, if it is pending and its inputs must become items before it does. Leaves become items here; but a literal
+    /// The inputs of a node below the roots.
+    #[inline(always)]
+    fn ins_of<'a>(&self, e: &'a Expr) -> &'a [Expr] {
+        // SAFETY: nothing is realised, nor let go, while a graph is traced.
+        unsafe { e.ins_as_they_are() }
+    }
+
+    /// Whether the node is pending and its inputs must become items before it does. Leaves become items here; but a literal
     /// does where it is used, each time.
     #[inline(always)]
-    fn meet(&mut self, e: &Expr) -> Option<Expr> {
+    fn meet(&mut self, e: &Expr) -> bool {
         if e.node().literal || self.item(e).is_some() {
-            return None;
+            return false;
         }
-        if !e.is_realised() {
-            return Some(e.clone());
+        if e.is_realised() {
+            e.node().item.set((self.number, self.nodes.len() as u32));
+            self.leaf(e.clone());
+            return false;
         }
-        e.node().item.set((self.number, self.nodes.len() as u32));
-        self.leaf(e.clone());
-        None
+        true
     }
 
     fn leaf(&mut self, e: Expr) {
         let node = e.node();
         let tag = if let Some(Data::Buffer(_, layout)) = e.data() {
-            self.key.push(head(BUFFER, e.place().device(), node, 0));
+            self.key.push(head(BUFFER, e.place().device(), node.dtype, node.shape.rank(), 0));
             sizes(&mut self.key, &layout.shape);
             self.key.extend(layout.strides.iter().map(|&s| s as u64));
             BUFFER
         } else {
-            self.key.push(head(NUMBER, 0, node, 0));
+            self.key.push(head(NUMBER, 0, node.dtype, node.shape.rank(), 0));
             sizes(&mut self.key, &node.shape);
             NUMBER
         };
@@ -207,54 +208,90 @@ impl Flat {
         self.nodes.push(e);
     }
 
-    /// A number that is written beside an array, for an operation whose inputs begin at `end`.
+    /// The item of an input, and how the key names it. A number that is written beside an array becomes one here, for an operation
+    /// whose inputs begin at `first`; its place among the items follows from the rest of the key.
     #[inline(always)]
-    fn literal(&mut self, e: &Expr, end: usize) {
-        self.key.push(head(NUMBER, 0, e.node(), 0));
-        self.kinds.push(Kind { tag: NUMBER, device: 0, end: end as u32 });
+    fn input(&mut self, e: &Expr, first: usize) -> (u32, u32) {
+        let node = e.node();
+        if !node.literal {
+            debug_assert!(self.item(e).is_some(), "inputs come before their users");
+            let item = node.item.get().1;
+            return (item, item);
+        }
+        let item = self.nodes.len() as u32;
+        self.kinds.push(Kind { tag: NUMBER, device: 0, end: first as u32 });
         self.nodes.push(e.clone());
+        (item, LITERAL | node.dtype as u32)
     }
 
     /// A pending node whose inputs are items, but for literals.
     #[inline(always)]
-    fn op(&mut self, e: Expr) {
+    fn op(&mut self, e: &Expr) {
         let node = e.node();
-        let mut device = e.place().device();
         let first = self.ins.len();
-        e.with_ins(|all| {
+        let all = self.ins_of(e);
+        let prim = std::ptr::from_ref(node.prim) as u64;
+        let shape: &[usize] = &node.shape;
+        if let [a, b] = all {
+            let (a, b) = (self.input(a, first), self.input(b, first));
+            self.ins.extend_from_slice(&[a.0, b.0]);
+            let head = self.op_head(node, shape.len(), first);
+            let names = pair(a.1, b.1);
+            if let &[n] = shape {
+                self.key.extend_from_slice(&[head, prim, names, n as u64]);
+            } else {
+                self.key.extend_from_slice(&[head, prim, names]);
+                sizes(&mut self.key, shape);
+            }
+        } else {
+            let mut names: SmallVec<[u32; 4]> = SmallVec::new();
             for i in all {
-                let item = if i.node().literal {
-                    self.literal(i, first);
-                    self.nodes.len() as u32 - 1
-                } else {
-                    debug_assert!(self.item(i).is_some(), "inputs come before their users");
-                    i.node().item.get().1
-                };
+                let (item, name) = self.input(i, first);
                 self.ins.push(item);
+                names.push(name);
             }
-        });
-        let ins = &self.ins[first..];
-        if node.prim.is_view() {
-            device = ins.first().map_or(0, |&i| self.kinds[i as usize].device);
-        } else if device > 0 {
-            let dtypes: SmallVec<[DType; 4]> = ins.iter().map(|&i| self.nodes[i as usize].dtype()).collect();
-            if !crate::device::takes(device, node.prim, &dtypes, node.dtype) {
-                device = 0;
-            }
+            let head = self.op_head(node, shape.len(), first);
+            self.key.extend_from_slice(&[head, prim]);
+            self.key.extend(names.chunks(2).map(|two| pair(two[0], two.get(1).copied().unwrap_or(0))));
+            sizes(&mut self.key, shape);
         }
-        self.seen |= node.seen.get();
-        self.key.extend_from_slice(&[head(OP, device, node, ins.len()), std::ptr::from_ref(node.prim) as u64]);
-        self.key.extend(ins.iter().map(|&i| i as u64));
-        sizes(&mut self.key, &node.shape);
         for attr in &node.attrs {
             attr.key(&mut self.key);
         }
-        let item = self.nodes.len() as u32;
-        self.products |= matches!(node.prim.body, Body::Contract);
-        node.item.set((self.number, item));
-        self.kinds.push(Kind { tag: OP, device, end: self.ins.len() as u32 });
-        self.nodes.push(e);
+        self.seen |= node.seen.get();
+        node.item.set((self.number, self.nodes.len() as u32));
+        self.nodes.push(e.clone());
     }
+
+    /// The word that begins an operation whose inputs begin at `first`; its kind is noted.
+    #[inline(always)]
+    fn op_head(&mut self, node: &Node, rank: usize, first: usize) -> u64 {
+        let mut device = node.place.device();
+        let ins = &self.ins[first..];
+        match &node.prim.body {
+            Body::View(_) => device = ins.first().map_or(0, |&i| self.kinds[i as usize].device),
+            body => {
+                self.products |= matches!(body, Body::Contract);
+                if device > 0 {
+                    let dtypes: SmallVec<[DType; 4]> = ins.iter().map(|&i| self.nodes[i as usize].dtype()).collect();
+                    if !crate::device::takes(device, node.prim, &dtypes, node.dtype) {
+                        device = 0;
+                    }
+                }
+            }
+        }
+        let word = head(OP, device, node.dtype, rank, ins.len());
+        self.kinds.push(Kind { tag: OP, device, end: self.ins.len() as u32 });
+        word
+    }
+}
+
+/// How the key names an input that is a literal, beside its dtype: no item has such a number.
+const LITERAL: u32 = 1 << 31;
+
+#[inline(always)]
+fn pair(a: u32, b: u32) -> u64 {
+    a as u64 | (b as u64) << 32
 }
 
 fn root(roots: &mut Vec<u32>, key: &mut Vec<u64>, item: u32) {
@@ -266,16 +303,12 @@ fn root(roots: &mut Vec<u32>, key: &mut Vec<u64>, item: u32) {
 
 /// The word that begins an item: its kind, where it is, its dtype, its rank, how many inputs; then come its sizes.
 #[inline(always)]
-fn head(tag: u8, device: u8, node: &Node, inputs: usize) -> u64 {
-    tag as u64
-        | (device as u64) << 8
-        | (node.dtype as u64) << 16
-        | (node.shape.rank() as u64) << 24
-        | (inputs as u64) << 32
+fn head(tag: u8, device: u8, dtype: DType, rank: usize, inputs: usize) -> u64 {
+    tag as u64 | (device as u64) << 8 | (dtype as u64) << 16 | (rank as u64) << 24 | (inputs as u64) << 32
 }
 
 #[inline(always)]
-fn sizes(key: &mut Vec<u64>, shape: &Shape) {
+fn sizes(key: &mut Vec<u64>, shape: &[usize]) {
     key.extend(shape.iter().map(|&d| d as u64));
 }
 

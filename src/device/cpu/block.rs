@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::rows::Placement;
 use super::step::{Step, allocate, reach, steps};
-use super::straight::{Placed, is_straight};
+use super::straight::{Fixed, Placed, fixed, is_straight};
 use super::tile;
 use crate::base::{DType, Fault, Layout, Result, ahead, copy};
 use crate::device::Memory;
@@ -41,8 +41,12 @@ pub struct Code {
     pub bytes: usize,
     /// One pass that reads memory where it lies and can write its result where it belongs: a block of any length will do.
     one_pass: bool,
-    /// `straight` can run it.
+    /// `straight` can run it: then what is fixed of its steps is found, which registers are one number, and how many operands may
+    /// have to be repeated in memory.
     straight: bool,
+    pub(super) fixed: Vec<Fixed>,
+    pub(super) single: Vec<bool>,
+    pub(super) repeats: usize,
 }
 
 pub(super) struct Operand {
@@ -78,9 +82,8 @@ pub struct Frame {
     /// What a kernel of rows keeps for longer than a block.
     room: Vec<u64>,
     positions: Vec<u64>,
-    /// What straight code has for a piece: its steps, and the bytes that each register moves for an element.
+    /// What straight code has for a piece: its steps.
     pub(super) placed: Vec<Placed>,
-    pub(super) moves: Vec<usize>,
     /// What a kernel of rows has found for some rows.
     pub(super) rows: Placement,
 }
@@ -98,7 +101,6 @@ pub fn with_frame<R>(f: impl FnOnce(&mut Frame) -> R) -> R {
         room: vec![],
         positions: vec![],
         placed: vec![],
-        moves: vec![],
         rows: Placement::default(),
     });
     let r = f(&mut frame);
@@ -230,11 +232,29 @@ impl Code {
         let registers = loads.len() + code.len();
         let collected: Vec<bool> = operands.iter().map(|l| !l.contiguous && !l.single).collect();
         let (scratch_of, scratch) = allocate(registers, &collected, &steps.iter().collect::<Vec<_>>(), &kept);
-        let sizes = (0..registers).map(|r| dtype(r as Reg).size()).collect();
+        let sizes: Vec<usize> = (0..registers).map(|r| dtype(r as Reg).size()).collect();
         let one_pass = matches!(&steps[..], [step] if step.takes_any_length())
             && operands.iter().all(|o| o.contiguous || o.single);
         let widest = (0..registers).filter(|&r| reach[r] == 2).map(|r| dtype(r as Reg).size()).max().unwrap_or(8);
-        Ok(Code { dims, loads: operands, steps, sizes, scratch_of, scratch, widest, cost, bytes, one_pass, straight })
+        let single: Vec<bool> = reach.iter().map(|&r| r < 2).collect();
+        let fixed = if straight { fixed(&steps, loads.len(), &sizes, &single, outputs) } else { vec![] };
+        let repeats = steps.iter().map(|s| if s.takes_any_length() { 0 } else { s.args.len() }).sum();
+        Ok(Code {
+            dims,
+            loads: operands,
+            steps,
+            sizes,
+            scratch_of,
+            scratch,
+            widest,
+            cost,
+            bytes,
+            one_pass,
+            straight,
+            fixed,
+            single,
+            repeats,
+        })
     }
 
     /// Estimated nanoseconds for `n` elements: what does not fit the caches comes from memory, at some 15 GB/s a core.
@@ -260,7 +280,12 @@ impl Code {
 
     /// Where a load that is one number lies.
     pub(super) fn single_at(&self, memory: &Memory, load: usize) -> *const u8 {
-        let load = &self.loads[load];
+        self.begin(memory, &self.loads[load])
+    }
+
+    /// Where a load of memory begins.
+    #[inline(always)]
+    pub(super) fn begin(&self, memory: &Memory, load: &Operand) -> *const u8 {
         let Source::Slot(slot) = load.from else { return std::ptr::null() };
         // SAFETY: layouts stay inside their arrays.
         unsafe { memory.pointer(slot, load.size).offset(load.offset * load.size as isize) }
@@ -269,9 +294,7 @@ impl Code {
     /// Where a register's values lie in memory, if it is a load of all of the domain in its order.
     pub fn in_place(&self, memory: &Memory, reg: Reg) -> Option<*const u8> {
         let load = self.loads.get(reg as usize).filter(|l| l.contiguous)?;
-        let Source::Slot(slot) = load.from else { return None };
-        // SAFETY: layouts stay inside their arrays.
-        Some(unsafe { memory.pointer(slot, load.size).offset(load.offset * load.size as isize) })
+        Some(self.begin(memory, load))
     }
 
     /// Whether a load lies along the innermost axis, or is one number on all of it.

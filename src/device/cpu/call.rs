@@ -44,7 +44,21 @@ enum Call {
     Function(AroundLane, Option<BasicLane>, u8, usize),
 }
 
+/// What a step calls where that hangs neither on numbers nor on where operands are, and what `Found` has of it.
+pub(super) struct Known {
+    call: Call,
+    steps: [usize; 3],
+    repeats: u8,
+}
+
 impl Found {
+    /// What is known of a step, with the places of its operands.
+    #[inline(always)]
+    pub(super) fn of(known: &Known, at: [*const u8; 3]) -> Found {
+        let Known { call, steps, repeats } = *known;
+        Found { call, at, steps, numbers: [0; 3], own: 0, repeats }
+    }
+
     /// Where the operands are.
     #[inline(always)]
     fn operands(&self) -> [*const u8; 3] {
@@ -164,6 +178,35 @@ impl Step {
         numbers.any(|(_, a)| change(a))
     }
 
+    /// What is known of a step over elements with such operands, those in `mask` being one number.
+    pub(super) fn known(&self, mask: u8) -> Option<Known> {
+        let (call, repeats) = match &self.work {
+            Work::Lane { vectors, mixed } => self.lane(*vectors, *mixed, mask, false),
+            Work::Basic { lane, divisor, minus: 0, .. }
+                if self.negates == 0 && divisor.as_ref().is_none_or(|d| mask >> d.arg & 1 == 0) =>
+            {
+                (Call::Basic(*lane, mask), 0)
+            }
+            Work::Basic { .. } | Work::Function { .. } => return None,
+        };
+        let mut steps = [0; 3];
+        for (i, _) in self.reads().filter(|(i, _)| mask >> i & 1 == 0) {
+            steps[i] = self.sizes[i];
+        }
+        Some(Known { call, steps, repeats })
+    }
+
+    /// The lane of a map for such operands, and which of them it needs repeated.
+    #[inline(always)]
+    fn lane(&self, vectors: Lane, mixed: Option<(Lane, Lane)>, mask: u8, single: bool) -> (Call, u8) {
+        match (mixed, mask) {
+            (Some((first, _)), 1) if !single => (Call::Lane(first), 0),
+            (Some((_, last)), 2) if !single => (Call::Lane(last), 0),
+            (None, _) if self.args.len() == 3 && !single => (Call::Lane(vectors), mask),
+            _ => (Call::Lane(vectors), 0),
+        }
+    }
+
     /// The function to call for n elements, and its operands for the first.
     ///
     /// # Safety
@@ -178,14 +221,10 @@ impl Step {
         }
         let (mut numbers, mut own, mut repeats) = ([0u64; 3], 0u8, 0);
         let call = match &self.work {
-            Work::Lane { vectors, mixed: Some((first, last)) } => Call::Lane(match mask {
-                1 if !single => *first,
-                2 if !single => *last,
-                _ => *vectors,
-            }),
-            Work::Lane { vectors, mixed: None } => {
-                repeats = if self.args.len() == 3 && !single { mask } else { 0 };
-                Call::Lane(*vectors)
+            Work::Lane { vectors, mixed } => {
+                let call;
+                (call, repeats) = self.lane(*vectors, *mixed, mask, single);
+                call
             }
             Work::Function { lane, less } => {
                 let ask = match self.asks {

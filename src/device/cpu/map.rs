@@ -107,7 +107,7 @@ impl Part {
         let straight = self.code.is_straight() && self.outs.iter().all(|o| o.contiguous);
         with_frame(|frame| {
             if straight && !past {
-                let outs: SmallVec<[_; 4]> = self.outs.iter().zip(&bases).map(|(o, &b)| (o.reg, b, o.size)).collect();
+                let outs: SmallVec<[_; 4]> = self.outs.iter().zip(&bases).map(|(o, &b)| (b, o.size)).collect();
                 // SAFETY: the domain is the outputs'.
                 return unsafe { self.code.run_straight(memory, frame, (from, to), &outs, far) };
             }

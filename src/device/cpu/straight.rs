@@ -4,8 +4,8 @@
 //! function, a divisor's reciprocal) is found once here; then blocks are calls, and places that move on.
 
 use super::block::{BLOCK, Code, Frame, fill};
-use super::call::Found;
-use super::step::reach;
+use super::call::{Found, Known};
+use super::step::{Step, reach};
 use crate::base::ahead;
 use crate::device::Memory;
 use crate::plan::{Inst, Reg};
@@ -26,6 +26,20 @@ struct Asked {
     moves: usize,
 }
 
+/// What is the same of a step whenever it is placed.
+pub(super) struct Fixed {
+    /// What it calls, unless that hangs on numbers or on where operands are.
+    known: Option<Known>,
+    /// The registers it reads, the first load where there are fewer than three: that is then not looked at.
+    args: [usize; 3],
+    moves: [usize; 3],
+    to_moves: usize,
+    /// Which of the outputs it makes.
+    out: Option<usize>,
+    /// Its operands are one number each, and so is its result.
+    single: bool,
+}
+
 /// Whether code after such loads is straight: all in place, and every output an element's.
 pub(super) fn is_straight(single: &[bool], contiguous: &[bool], code: &[Inst], outputs: &[Reg]) -> bool {
     let reach = reach(single, code);
@@ -34,9 +48,27 @@ pub(super) fn is_straight(single: &[bool], contiguous: &[bool], code: &[Inst], o
     single.iter().zip(contiguous).all(|(s, c)| *s || *c) && outputs.iter().enumerate().all(made)
 }
 
+/// What is fixed of steps after so many loads, with the bytes of each register, and which are one number. What is neither a load nor
+/// an output is made anew for each block.
+pub(super) fn fixed(steps: &[Step], loads: usize, sizes: &[usize], single: &[bool], outputs: &[Reg]) -> Vec<Fixed> {
+    let out = |r: usize| outputs.iter().position(|&o| o as usize == r);
+    let moves = |r: usize| if !single[r] && (r < loads || out(r).is_some()) { sizes[r] } else { 0 };
+    let fix = |step: &Step| {
+        let (mut args, mut each, mut numbers) = ([0; 3], [0; 3], 0);
+        for (i, a) in step.reads() {
+            args[i] = a as usize;
+            each[i] = moves(a as usize);
+            numbers |= (single[a as usize] as u8) << i;
+        }
+        let result = step.result as usize;
+        let known = step.known(numbers);
+        Fixed { known, args, moves: each, to_moves: moves(result), out: out(result), single: single[result] }
+    };
+    steps.iter().map(fix).collect()
+}
+
 impl Code {
-    /// Computes elements `from..to`. Each output has its register, the place of the domain's first element and the bytes of
-    /// one. `far`: what is written is asked for beforehand.
+    /// Computes elements `from..to`. Each output has the place of the domain's first element and the bytes of one. `far`: what is written is asked for beforehand.
     ///
     /// # Safety
     /// The code is straight; memory holds what the loads address, and outputs the domain.
@@ -45,7 +77,7 @@ impl Code {
         memory: &Memory,
         frame: &mut Frame,
         (from, to): (usize, usize),
-        outs: &[(Reg, *mut u8, usize)],
+        outs: &[(*mut u8, usize)],
         far: bool,
     ) {
         let most = self.straight_block(to - from);
@@ -56,7 +88,7 @@ impl Code {
         while start < to {
             let n = most.min(to - start);
             if far && !self.one_pass() {
-                for &(_, base, size) in outs {
+                for &(base, size) in outs {
                     ahead::all_to_write(base.wrapping_add(start * size), n * size);
                 }
             }
@@ -90,44 +122,32 @@ impl Code {
     ///
     /// # Safety
     /// As `run_straight`, and the range is not empty.
-    unsafe fn place_steps(
-        &self,
-        memory: &Memory,
-        frame: &mut Frame,
-        from: usize,
-        outs: &[(Reg, *mut u8, usize)],
-        n: usize,
-    ) {
-        let repeats: usize = self.steps.iter().map(|s| if s.takes_any_length() { 0 } else { s.args.len() }).sum();
-        frame.prepare_for(self.sizes.len(), self.scratch, repeats * BLOCK);
+    unsafe fn place_steps(&self, memory: &Memory, frame: &mut Frame, from: usize, outs: &[(*mut u8, usize)], n: usize) {
+        frame.prepare_for(self.sizes.len(), self.scratch, self.repeats * BLOCK);
+        frame.single[..self.single.len()].copy_from_slice(&self.single);
         frame.placed.clear();
-        frame.moves.clear();
-        frame.moves.resize(self.sizes.len(), 0);
+        frame.placed.reserve(self.steps.len());
         for (r, load) in self.loads.iter().enumerate() {
-            frame.single[r] = load.single;
-            let base = if load.single { None } else { self.in_place(memory, r as Reg) };
-            frame.at[r] = match base {
-                Some(base) => {
-                    frame.moves[r] = self.sizes[r];
-                    base.wrapping_add(from * self.sizes[r])
-                }
-                None => self.single_at(memory, r),
-            };
+            let at = self.begin(memory, load);
+            frame.at[r] = if self.single[r] { at } else { at.wrapping_add(from * self.sizes[r]) };
         }
         let mut rooms = 0;
-        for step in &self.steps {
+        let scratch = frame.scratch(Some(0));
+        for (step, fixed) in self.steps.iter().zip(&self.fixed) {
             let r = step.result as usize;
-            let single = step.is_single(frame);
-            let mut to = frame.scratch(self.scratch_of[r]);
-            if let Some((_, base, size)) = outs.iter().find(|o| o.0 as usize == r) {
-                (to, frame.moves[r]) = (base.wrapping_add(from * size), *size);
-            }
-            if single {
+            let to = match fixed.out {
+                Some(k) => outs[k].0.wrapping_add(from * outs[k].1),
+                None => scratch.wrapping_add(self.scratch_of[r].unwrap_or(0) * BLOCK * size_of::<u64>()),
+            };
+            if fixed.single {
                 // SAFETY: the register holds an element.
                 unsafe { step.run(frame, to, 1, true) };
             } else {
-                // SAFETY: registers hold an element.
-                let mut found = unsafe { step.find(frame, n, false) };
+                let mut found = match &fixed.known {
+                    Some(known) => Found::of(known, fixed.args.map(|a| frame.at[a])),
+                    // SAFETY: registers hold an element.
+                    None => unsafe { step.find(frame, n, false) },
+                };
                 for i in (0..3).filter(|i| found.repeats >> i & 1 != 0) {
                     let room = frame.room(rooms * BLOCK);
                     rooms += 1;
@@ -135,14 +155,10 @@ impl Code {
                     unsafe { fill(found.at[i], room, n, step.sizes[i]) };
                     found.at[i] = room;
                 }
-                let mut each = [0; 3];
-                for (i, a) in step.reads() {
-                    each[i] = frame.moves[a as usize];
-                }
-                let asks = step.asks.map(|l| Asked { at: frame.at[l as usize], moves: frame.moves[l as usize] });
-                frame.placed.push(Placed { found, moves: each, to, to_moves: frame.moves[r], asks });
+                let asks = step.asks.map(|l| Asked { at: frame.at[l as usize], moves: self.sizes[l as usize] });
+                frame.placed.push(Placed { found, moves: fixed.moves, to, to_moves: fixed.to_moves, asks });
             }
-            (frame.at[r], frame.single[r]) = (to, single);
+            frame.at[r] = to;
         }
     }
 }
