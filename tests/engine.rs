@@ -14,7 +14,7 @@ use nevel::{device, ops, plan};
 use proptest::prelude::*;
 
 fn start() {
-    engine::install(plan::force);
+    engine::install(plan::force, device::fold_of);
 }
 
 fn values(e: &Expr) -> Vec<f64> {

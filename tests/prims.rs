@@ -180,7 +180,7 @@ fn check_gradient(s: &Sample, twice: bool) {
 #[test]
 fn every_primitive() {
     with_stack(|| {
-        engine::install(nevel::plan::force);
+        engine::install(nevel::plan::force, nevel::device::fold_of);
         let by_name = samples();
         let special =
             [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e-310, 1e300, -3.5, 0.3];
@@ -254,7 +254,7 @@ fn wide(x: &Expr) -> Expr {
 #[test]
 fn f16_is_f32_rounded() {
     with_stack(|| {
-        engine::install(nevel::plan::force);
+        engine::install(nevel::plan::force, nevel::device::fold_of);
         let ordinary = [0.3, 0.7, 1.3, 2.1, 0.45, 1.9, -0.6, 300.0, 1e-6, 0.0, f64::INFINITY, f64::NAN];
         let by_name = samples();
         let mut checked = 0;
@@ -293,7 +293,7 @@ fn f16_is_f32_rounded() {
 #[test]
 fn f16_does_not_depend_on_fusion() {
     with_stack(|| {
-        engine::install(nevel::plan::force);
+        engine::install(nevel::plan::force, nevel::device::fold_of);
         for shape in [&[130usize, 70][..], &[3, 5000], &[9000]] {
             let x = halves(shape, 2.0);
             let chain = |look: fn(Expr) -> Expr| {

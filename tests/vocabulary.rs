@@ -5,7 +5,7 @@ use nevel::graph::{Attr, Expr, Level, Place, apply};
 use nevel::ops::*;
 
 fn array(shape: &[usize], data: &[f64]) -> Expr {
-    nevel::graph::engine::install(nevel::plan::force);
+    nevel::graph::engine::install(nevel::plan::force, nevel::device::fold_of);
     Expr::from_slice(shape, data).unwrap()
 }
 
@@ -128,7 +128,7 @@ fn gradients_of_arrangements() {
 }
 
 fn index(shape: &[usize], data: &[i64]) -> Expr {
-    nevel::graph::engine::install(nevel::plan::force);
+    nevel::graph::engine::install(nevel::plan::force, nevel::device::fold_of);
     Expr::from_slice(shape, data).unwrap()
 }
 

@@ -49,7 +49,7 @@ fn software() -> Option<Place> {
 }
 
 fn start() {
-    engine::install(plan::force);
+    engine::install(plan::force, device::fold_of);
 }
 
 /// Units in the last place between two floats of a dtype; 0 for equal, both nan, or both too small to be told from zero.

@@ -23,7 +23,7 @@ pub mod span;
 pub mod trouble;
 
 pub use buffer::Buffer;
-pub use copy::{copy, copy_slice};
+pub use copy::{copy, copy_slice, fill};
 pub use counted::counted;
 pub use dtype::{DType, Kind};
 pub use elem::Elem;

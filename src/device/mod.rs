@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::base::{Buffer, DType, Fault, Result};
-use crate::graph::{Place, Prim};
+use crate::graph::{Fold, Place, Prim};
 use crate::plan::doubt::Doubt;
 use crate::plan::{Kernel, Slot};
 
@@ -99,6 +99,11 @@ thread_local! {
 /// The device for arrays and for tensors on `cpu`.
 pub fn cpu() -> &'static dyn Device {
     if SLOW.get() { &reference::Reference } else { &cpu::Cpu }
+}
+
+/// What folds a stretch of few elements on the host, with the bits of the kernel that does.
+pub fn fold_of(fold: Fold, dtype: DType) -> Option<crate::graph::engine::Stretch> {
+    if SLOW.get() { None } else { cpu::fold_of(fold, dtype) }
 }
 
 /// Device number n.

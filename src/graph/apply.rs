@@ -50,8 +50,10 @@ pub fn apply(prim: &'static Prim, ins: &[Expr], attrs: Attrs) -> Result<Expr> {
         [x] if attrs.is_empty() => at_once::one(prim, x).or_else(|| record(prim, &[Side::Array(x)])),
         [x, y] if attrs.is_empty() => {
             let (x, y) = (Side::Array(x), Side::Array(y));
-            at_once::two(prim, x, y, None).or_else(|| record(prim, &[x, y]))
+            at_once::two(prim, x, y, None).or_else(|| record(prim, &[x, y])).or_else(|| at_once::mixed(prim, ins))
         }
+        [x] => at_once::whole(prim, x, &attrs),
+        [c, a, b] if attrs.is_empty() => at_once::choice(prim, [c, a, b]),
         _ => None,
     };
     if let Some(done) = quick {

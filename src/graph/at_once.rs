@@ -8,10 +8,10 @@ use std::cell::Cell;
 use smallvec::SmallVec;
 
 use super::apply::{convert, is_watched};
-use super::expr::{Data, Expr, Node, bits_of};
+use super::expr::{Data, Expr, Ins, Node, bits_of};
 use super::place::Place;
 use super::prim::*;
-use crate::base::{Buffer, DType, Fault, Layout, Result, Shape, product, trouble};
+use crate::base::{Buffer, DType, Elem, Fault, Layout, Result, Shape, fill, product, trouble};
 
 /// Maps over at most this many elements are computed at once.
 const AT_ONCE: usize = 2048;
@@ -70,7 +70,7 @@ fn at<'a>(side: Side<'a>) -> Option<At<'a>> {
 
 /// The lane for operands that all have this dtype, where the rule leaves them in it.
 #[inline]
-fn recipe(prim: &'static Prim, like: &Node, kind: u32, ins: impl FnOnce() -> SmallVec<[Expr; 2]>) -> Recipe {
+fn recipe(prim: &'static Prim, like: &Node, kind: u32, ins: impl FnOnce() -> Ins) -> Recipe {
     let operands = match kind & 3 {
         1 => Operands::LastScalar,
         2 => Operands::FirstScalar,
@@ -79,7 +79,10 @@ fn recipe(prim: &'static Prim, like: &Node, kind: u32, ins: impl FnOnce() -> Sma
     let learn = || {
         let Body::Map(body) = &prim.body else { return None };
         let types = (prim.dtype)(&Call { prim, ins: &ins(), attrs: Attrs::new() }).ok()?;
-        let fits = types.ins.iter().all(|&d| d == like.dtype) && !types.has(DType::F16);
+        // Of three the first is a condition.
+        let (first, rest) = types.ins.split_at(usize::from(kind & 3 == CHOICE));
+        let meets = rest.iter().all(|&d| d == like.dtype) && first.iter().all(|&d| d == DType::Bool);
+        let fits = meets && !types.has(DType::F16);
         Some(((body.lane)(like.dtype, operands).filter(|_| fits)?, types.out))
     };
     // Of ints a rule may ask for the value, as that of powers does.
@@ -116,6 +119,9 @@ pub(super) fn recipe_of(prim: &'static Prim, like: &Node, sides: &[Side]) -> Rec
     };
     recipe(prim, like, kind, || sides.iter().map(|side| side.expr()).collect())
 }
+
+/// Of what the recipe of a condition and two sides begins with.
+const CHOICE: u32 = 3;
 
 /// What of two sides their recipe depends on.
 #[inline]
@@ -160,7 +166,10 @@ pub fn two(prim: &'static Prim, x: Side, y: Side, spent: Option<&Expr>) -> Optio
     let node = like.node?;
     let fits = match other.node {
         _ if other.weak => other.dtype.kind() <= like.dtype.kind() && other.node.is_none_or(|o| o.shape.is_empty()),
-        Some(o) => o.shape == node.shape && o.dtype == node.dtype && o.place == node.place,
+        Some(o) => {
+            let stretches = other.number && o.shape.size() == 1 && o.shape.rank() <= node.shape.rank();
+            (o.shape == node.shape || stretches) && o.dtype == node.dtype && o.place == node.place
+        }
         None => false,
     };
     let n = node.shape.size();
@@ -187,6 +196,78 @@ pub fn two(prim: &'static Prim, x: Side, y: Side, spent: Option<&Expr>) -> Optio
     let buffer = Buffer::new(n * out.size()).ok()?;
     // SAFETY: operands hold n elements, or one where single; the buffer is fresh and holds n.
     unsafe { lane(operands.as_ptr(), buffer.ptr(), n) };
+    trouble::check().ok()?;
+    Some(Expr::made(buffer, &node.shape, out, node.place))
+}
+
+/// A map of two small arrays of one shape that are there, lie row-major and are on no tape, but whose dtypes differ: both are
+/// converted first.
+pub(super) fn mixed(prim: &'static Prim, ins: &[Expr]) -> Option<Expr> {
+    let [x, y] = ins else { return None };
+    let (a, b) = (at(Side::Array(x))?, at(Side::Array(y))?);
+    let strong = !a.number && !b.number && !a.weak && !b.weak;
+    let n = x.shape().size();
+    if !strong
+        || a.dtype == b.dtype
+        || x.shape() != y.shape()
+        || x.place() != y.place()
+        || n > AT_ONCE
+        || !prim.is_map()
+    {
+        return None;
+    }
+    let types = (prim.dtype)(&Call { prim, ins, attrs: Attrs::new() }).ok()?;
+    if types.has(DType::F16) || is_watched() {
+        return None;
+    }
+    let convert = |e: &Expr, to: DType| if e.dtype() == to { Some(e.clone()) } else { one(super::cast::to(to), e) };
+    let (x, y) = (convert(x, types.ins[0])?, convert(y, types.ins[1])?);
+    let spent = if a.dtype == types.ins[0] { &y } else { &x };
+    two(prim, Side::Array(&x), Side::Array(&y), Some(spent))
+}
+
+/// A small map of a condition and two sides, such as `where`: both arrays of one float dtype and of the condition's shape, or one
+/// of them a number, which is repeated first; all there, row-major and on no tape.
+pub(super) fn choice(prim: &'static Prim, ins: [&Expr; 3]) -> Option<Expr> {
+    let [c, a, b] = ins.map(|e| at(Side::Array(e)));
+    let (c, a, b) = (c?, a?, b?);
+    let node = [&a, &b].into_iter().find(|s| !s.number && !s.weak)?.node?;
+    let beside = |n: &Node| n.shape == node.shape && n.place == node.place;
+    let n = node.shape.size();
+    let chooses = c.dtype == DType::Bool && !c.number && c.node.is_some_and(beside);
+    if !chooses || !node.dtype.is_float() || n > AT_ONCE || n == 0 || !prim.is_map() || is_watched() {
+        return None;
+    }
+    let alike = |s: &At| match s.node {
+        Some(n) if s.number => n.shape.is_empty() && (s.weak || n.dtype == node.dtype && n.place == node.place),
+        Some(n) => !s.weak && n.dtype == node.dtype && beside(n),
+        None => false,
+    };
+    if !alike(&a) || !alike(&b) {
+        return None;
+    }
+    let kind = CHOICE | (a.weak as u32) << 2 | (b.weak as u32) << 3;
+    let (lane, out) = recipe(prim, node, kind, || ins.into_iter().cloned().collect())?;
+    let size = node.dtype.size();
+    let repeated = |s: &At| {
+        if !s.number {
+            return Some(None);
+        }
+        let bits = if s.dtype == node.dtype { s.word } else { convert(s.word, s.dtype, node.dtype) };
+        let buffer = Buffer::new(n * size).ok()?;
+        // SAFETY: fresh, with room for n elements.
+        unsafe { fill((&raw const bits).cast(), buffer.ptr(), n, size) };
+        Some(Some(buffer))
+    };
+    let (x, y) = (repeated(&a)?, repeated(&b)?);
+    let lies = |s: &At, own: &Option<std::sync::Arc<Buffer>>| match own {
+        Some(buffer) => buffer.ptr().cast_const(),
+        None => s.word as *const u8,
+    };
+    let buffer = Buffer::new(n * out.size()).ok()?;
+    // SAFETY: operands hold n elements; the buffer is fresh and holds n.
+    unsafe { lane([c.word as *const u8, lies(&a, &x), lies(&b, &y)].as_ptr(), buffer.ptr(), n) };
+    [x, y].into_iter().flatten().for_each(Buffer::let_go);
     trouble::check().ok()?;
     Some(Expr::made(buffer, &node.shape, out, node.place))
 }
@@ -240,12 +321,66 @@ pub(super) fn data(
             unsafe { fill([0u64].as_ptr(), (&raw mut made).cast(), 1, &ins, out) };
             Ok(Some(Data::Number(made)))
         }
+        Body::Reduce(fold) if ins[0].is_realised() && is_near(ins, place) => {
+            few_folded(*fold, &ins[0], attrs.first().map(Attr::as_sizes).unwrap_or_default(), shape, out)
+        }
         Body::Contract if ins.iter().all(|e| e.rank() == 2 && e.is_realised()) && is_near(ins, place) => {
             let [a, b] = ins else { return Ok(None) };
             small_product(&[a, b], shape, out)
         }
         _ => Ok(None),
     }
+}
+
+/// The most elements of a row that is folded at once: what a kernel folds in one stretch, with the same bits.
+const ROW: usize = 1024;
+
+/// All of a small float array that is there, lies row-major and is on no tape, folded into one number, with nothing said of axes.
+pub(super) fn whole(prim: &'static Prim, x: &Expr, attrs: &Attrs) -> Option<Expr> {
+    // (Of floats these have their operand's dtype.)
+    let Body::Reduce(fold @ (Fold::Sum | Fold::Prod | Fold::Max | Fold::Min)) = prim.body else { return None };
+    let plain = matches!(&attrs[..], [Attr::None, rest @ ..] if !rest.iter().any(Attr::as_bool));
+    let a = at(Side::Array(x))?;
+    let node = a.node.filter(|_| !a.number && !a.weak)?;
+    let n = node.shape.size();
+    if !plain || n == 0 || n > ROW || !node.dtype.is_float() || is_watched() {
+        return None;
+    }
+    let stretch = super::engine::fold(fold, node.dtype)?;
+    let mut bits = 0u64;
+    // SAFETY: n elements, and room for one.
+    unsafe { stretch(a.word as *const u8, n, (&raw mut bits).cast()) };
+    Some(Expr::full(Shape::scalar(), bits, node.dtype, node.place))
+}
+
+/// Rows of a small array, row-major in memory, each folded into one element.
+fn few_folded(fold: Fold, e: &Expr, axes: SmallVec<[usize; 4]>, shape: &Shape, out: DType) -> Result<Option<Data>> {
+    let Some(Data::Buffer(from, layout)) = e.data() else { return Ok(None) };
+    let (n, rows, dtype) = (e.size(), shape.size(), e.dtype());
+    let kept = e.shape().iter().enumerate().rposition(|(k, &d)| d > 1 && !axes.contains(&k));
+    let first = e.shape().iter().enumerate().position(|(k, &d)| d > 1 && axes.contains(&k));
+    let by_rows = kept.is_none_or(|kept| first.is_none_or(|first| kept < first));
+    let picks = matches!(fold, Fold::ArgMax | Fold::ArgMin);
+    if n == 0 || n > AT_ONCE || n / rows > ROW || !by_rows || picks || out != dtype || !layout.is_contiguous() {
+        return Ok(None);
+    }
+    let Some(stretch) = super::engine::fold(fold, dtype) else { return Ok(None) };
+    from.fetch()?;
+    let size = dtype.size();
+    // SAFETY: the offset lies in the buffer.
+    let at = unsafe { from.ptr().add(layout.offset * size) };
+    if rows == 1 {
+        let mut bits = 0u64;
+        // SAFETY: n elements, and room for one.
+        unsafe { stretch(at, n, (&raw mut bits).cast()) };
+        return Ok(Some(Data::Number(bits)));
+    }
+    let buffer = Buffer::new(rows * size)?;
+    for row in 0..rows {
+        // SAFETY: the rows lie one after the other; the buffer is fresh and holds an element of each.
+        unsafe { stretch(at.add(row * (n / rows) * size), n / rows, buffer.ptr().add(row * size)) };
+    }
+    Ok(Some(Data::Buffer(buffer, Layout::contiguous(shape.clone()))))
 }
 
 /// The product of two small matrices of one float dtype that are there and on no tape.
@@ -378,10 +513,47 @@ fn operand(e: &Expr, shape: &Shape, single: bool) -> Result<Scratch> {
             b.fetch()?;
             Ok(crate::dispatch!(e.dtype(), T => Scratch::Single(bits_of(b.as_slice::<T>()[l.offset]))))
         }
-        _ => {
-            let host = e.host()?;
-            let host = crate::base::Host { layout: host.layout.broadcast(shape), ..host };
-            crate::dispatch!(e.dtype(), T => Buffer::from_slice(&host.to_vec::<T>()?)).map(Scratch::Copied)
+        Some(Data::Number(bits)) => {
+            let (n, size) = (shape.size(), e.dtype().size());
+            let buffer = Buffer::new(n * size)?;
+            // SAFETY: fresh, with room for n elements.
+            unsafe { fill((&raw const *bits).cast(), buffer.ptr(), n, size) };
+            Ok(Scratch::Copied(buffer))
+        }
+        Some(Data::Buffer(b, l)) => {
+            b.fetch()?;
+            crate::dispatch!(e.dtype(), T => laid_out(b.as_slice::<T>(), &l.broadcast(shape))).map(Scratch::Copied)
+        }
+        _ => Err(e.fault().unwrap_or_else(|| Fault::new("internal: a small map of what is not there"))),
+    }
+}
+
+/// Few elements copied to lie row-major.
+fn laid_out<T: Elem>(from: &[T], layout: &Layout) -> Result<std::sync::Arc<Buffer>> {
+    let (shape, strides) = (&layout.shape, &layout.strides);
+    let buffer = Buffer::new(shape.size() * size_of::<T>())?;
+    let last = shape.rank().saturating_sub(1);
+    let (row, along) = (shape.last().copied().unwrap_or(1), strides.last().copied().unwrap_or(0));
+    let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, last);
+    let mut start = layout.offset as isize;
+    let mut to = buffer.ptr().cast::<T>();
+    for _ in 0..shape.size() / row.max(1) {
+        for k in 0..row {
+            // SAFETY: the buffer is fresh and has room for every element.
+            unsafe {
+                to.write(from[(start + k as isize * along) as usize]);
+                to = to.add(1);
+            }
+        }
+        for k in (0..last).rev() {
+            index[k] += 1;
+            start += strides[k];
+            if index[k] < shape[k] {
+                break;
+            }
+            start -= strides[k] * shape[k] as isize;
+            index[k] = 0;
         }
     }
+    Ok(buffer)
 }

@@ -4,13 +4,19 @@
 use std::cell::Cell;
 
 use super::expr::Expr;
-use crate::base::{Fault, Result};
+use super::prim::Fold;
+use crate::base::{DType, Fault, Result};
 
 /// Realises the given nodes, and nothing that they do not need.
 pub type Force = fn(&[Expr]) -> Result<()>;
 
+/// What folds a stretch of elements of a dtype into the place of one, if there is such: `(from, n, out)`.
+pub type Stretch = unsafe fn(*const u8, usize, *mut u8);
+pub type Folds = fn(Fold, DType) -> Option<Stretch>;
+
 thread_local! {
     static ENGINE: Cell<Option<Force>> = const { Cell::new(None) };
+    static FOLDS: Cell<Option<Folds>> = const { Cell::new(None) };
     static BLIND: Cell<bool> = const { Cell::new(false) };
     static MISSED: Cell<bool> = const { Cell::new(false) };
 }
@@ -38,8 +44,14 @@ pub fn missed() -> bool {
 }
 
 /// Lets the engine in, for this thread.
-pub fn install(force: Force) {
+pub fn install(force: Force, folds: Folds) {
     ENGINE.set(Some(force));
+    FOLDS.set(Some(folds));
+}
+
+/// What folds few elements.
+pub(super) fn fold(fold: Fold, dtype: DType) -> Option<Stretch> {
+    FOLDS.get()?(fold, dtype)
 }
 
 /// Computes the pending ones among `roots` now, together, so that what they share is computed once.

@@ -217,6 +217,6 @@ fn internal() -> Fault {
 
 /// Lets the engine in, for this thread.
 pub fn install() {
-    crate::graph::engine::install(crate::plan::force);
+    crate::graph::engine::install(crate::plan::force, crate::device::fold_of);
     crate::base::memory::watch();
 }

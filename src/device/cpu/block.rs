@@ -505,22 +505,6 @@ fn memory_size(memory: &Memory, slot: usize) -> usize {
     }
 }
 
-/// Repeats one element.
-///
-/// # Safety
-/// `from` holds one element, `to` holds n.
-pub unsafe fn fill(from: *const u8, to: *mut u8, n: usize, size: usize) {
-    // SAFETY: the caller's.
-    unsafe {
-        match size {
-            1 => std::slice::from_raw_parts_mut(to, n).fill(*from),
-            2 => std::slice::from_raw_parts_mut(to.cast::<u16>(), n).fill(from.cast::<u16>().read_unaligned()),
-            4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), n).fill(from.cast::<u32>().read_unaligned()),
-            _ => std::slice::from_raw_parts_mut(to.cast::<u64>(), n).fill(from.cast::<u64>().read_unaligned()),
-        }
-    }
-}
-
 impl Frame {
     fn prepare(&mut self, code: &Code) {
         self.prepare_for(code.sizes.len(), code.scratch, 0);

@@ -3,12 +3,12 @@
 //! Which function it is depends on which operands are one number, and on these numbers: a divisor's reciprocal is found once for a
 //! run of elements. `Found` is all that; over many blocks only the places of its operands change.
 
-use super::block::{BLOCK, Frame, fill};
+use super::block::{BLOCK, Frame};
 use super::simd::{self, BasicLane};
 use super::step::{Divisor, Step, Work};
 use crate::base::ahead::{self, LINE};
 use crate::base::math::Around;
-use crate::base::{DType, past};
+use crate::base::{DType, fill, past};
 use crate::graph::prim::{AroundLane, Lane};
 use crate::plan::Reg;
 

@@ -4,9 +4,9 @@
 
 use smallvec::SmallVec;
 
-use super::block::{BLOCK, Code, fill, merge, spread, strides_in, with_frame};
+use super::block::{BLOCK, Code, merge, spread, strides_in, with_frame};
 use super::{tasks, tile};
-use crate::base::{Result, ahead, copy, past};
+use crate::base::{Result, ahead, copy, fill, past};
 use crate::device::{Memory, Program};
 use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Reg, Slot};

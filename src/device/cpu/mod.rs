@@ -29,6 +29,7 @@ use crate::graph::Body;
 use crate::plan::{Finish, From, Kernel, Slot};
 
 pub use contract::fits;
+pub use fold::stretch_of as fold_of;
 pub use limits::{bandwidth, peak};
 pub use tasks::{set_threads, threads};
 

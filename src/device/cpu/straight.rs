@@ -3,10 +3,10 @@
 //! In: a range of the domain. Out: its results, in memory. What `Code::run` finds anew for every block (where operands are, which
 //! function, a divisor's reciprocal) is found once here; then blocks are calls, and places that move on.
 
-use super::block::{BLOCK, Code, Frame, fill};
+use super::block::{BLOCK, Code, Frame};
 use super::call::{Found, Known};
 use super::step::{Step, reach};
-use crate::base::ahead;
+use crate::base::{ahead, fill};
 use crate::device::Memory;
 use crate::plan::{Inst, Reg};
 

@@ -3,7 +3,8 @@
 use super::args::*;
 use super::natives;
 use crate::base::{DType, Fault, Half, Result, Shape};
-use crate::graph::{Expr, Place, cast, relocate};
+use crate::graph::apply::convert;
+use crate::graph::{Data, Expr, Place, cast, relocate};
 use crate::lang::Value;
 use crate::ops;
 
@@ -286,6 +287,10 @@ fn constant(a: &Args, value: f64) -> Result<Value> {
 /// One value in a shape; keeps the value's tape.
 fn filled(value: &Expr, shape: Shape, dtype: DType, place: Place) -> Result<Value> {
     let shape = ops::rule::sized(shape, dtype)?;
+    // A number that no tape knows is that number everywhere.
+    if let (Some(Data::Number(bits)), 0, false) = (value.data(), value.rank(), value.node().marks.live()) {
+        return done(Expr::full(shape, convert(*bits, value.dtype(), dtype), dtype, place));
+    }
     done(ops::broadcast_to(&relocate(&cast(value, dtype)?, place)?, &shape))
 }
 

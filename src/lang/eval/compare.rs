@@ -2,8 +2,9 @@
 
 use smallvec::smallvec;
 
-use super::operator::call_plain;
+use super::operator::{call_plain, side};
 use crate::base::{Fault, Result, Span};
+use crate::graph::at_once;
 use crate::lang::arith::{self, Num};
 use crate::lang::code::*;
 use crate::lang::interp::Interp;
@@ -58,6 +59,11 @@ pub fn relate(op: Relation, a: &Value, b: &Value) -> Result<Value> {
     }
     let arrays = |v: &Value| matches!(v, Value::Array(_) | Value::Range(_)) || v.is_number();
     let both_ranges = matches!((a, b), (Value::Range(_), Value::Range(_)));
+    if let (Some(x), Some(y)) = (side(a), side(b))
+        && let Some(e) = at_once::two(relation_prim(op), x, y, None)
+    {
+        return Ok(Value::from_expr(e));
+    }
     if arrays(a) && arrays(b) && !both_ranges {
         return call_plain(relation_prim(op), smallvec![a.to_expr()?, b.to_expr()?]);
     }

@@ -261,7 +261,7 @@ fn text_habit(op: BinaryOp, x: &Value, y: &Value) -> Option<&'static str> {
 
 /// A side of an operator that arrays have.
 #[inline]
-fn side(v: &Value) -> Option<Side<'_>> {
+pub(super) fn side(v: &Value) -> Option<Side<'_>> {
     match v {
         Value::Array(e) => Some(Side::Array(e)),
         Value::Float(x) => Some(Side::Number(bits_of(*x), DType::F64)),

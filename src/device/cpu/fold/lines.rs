@@ -7,9 +7,9 @@ use smallvec::SmallVec;
 use super::functions::{Functions, MadeFold};
 use super::runs::whole;
 use super::{CHUNK, Folds};
-use crate::base::Result;
+use crate::base::{Result, fill};
 use crate::device::Memory;
-use crate::device::cpu::block::{BLOCK, fill, with_frame};
+use crate::device::cpu::block::{BLOCK, with_frame};
 use crate::device::cpu::tasks::{self, Shared};
 
 /// Lines that are folded into one vector before it joins the next level.

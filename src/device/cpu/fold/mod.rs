@@ -34,6 +34,11 @@ use pack::{Pack, packed, turn};
 pub(super) use runs::{pairwise, whole};
 use short::{Order, Short, short};
 
+/// What folds a stretch of at most `BLOCK` elements.
+pub fn stretch_of(fold: Fold, dtype: DType) -> Option<unsafe fn(*const u8, usize, *mut u8)> {
+    functions(fold, dtype).map(|f| f.segment)
+}
+
 /// Elements of one chunk.
 const CHUNK: usize = 64 * BLOCK;
 

@@ -6,9 +6,9 @@ use smallvec::SmallVec;
 
 use super::functions::Functions;
 use super::{CHUNK, Folds};
-use crate::base::{Result, ahead};
+use crate::base::{Result, ahead, fill};
 use crate::device::Memory;
-use crate::device::cpu::block::{BLOCK, Frame, fill, with_frame};
+use crate::device::cpu::block::{BLOCK, Frame, with_frame};
 use crate::device::cpu::simd::{SIDES, Segments};
 use crate::device::cpu::tasks::{self, Shared};
 

@@ -21,10 +21,10 @@ mod stages;
 
 use smallvec::SmallVec;
 
-use super::block::{BLOCK, Code, Frame, fill, merge, strides_in, with_frame};
+use super::block::{BLOCK, Code, Frame, merge, strides_in, with_frame};
 use super::fold::{MadeFold, pairwise, whole};
 use super::tasks;
-use crate::base::{Result, copy, past};
+use crate::base::{Result, copy, fill, past};
 use crate::device::{Memory, Program};
 use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Reg, Slot};

@@ -3,9 +3,9 @@
 //! In: a kernel's code. Out: for every register what it has a value for and where that is kept, and for every stage what it
 //! computes and folds. `rows` and `columns` go through the stages, each over its own pieces of the domain.
 
-use crate::base::{Fault, Result};
+use crate::base::{Fault, Result, fill};
 use crate::device::Memory;
-use crate::device::cpu::block::{BLOCK, Code, Frame, Run, fill};
+use crate::device::cpu::block::{BLOCK, Code, Frame, Run};
 use crate::device::cpu::call::PIECE;
 use crate::device::cpu::fold::{Functions, MadeFold, functions, made_fold};
 use crate::device::cpu::simd::Arith;
