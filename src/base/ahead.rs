@@ -7,9 +7,8 @@ use super::maker;
 
 /// Bytes between what is asked for and what is written. Further ahead what was asked for begins to be pushed out again.
 pub const WRITES: usize = 1024;
-/// Bytes between what is asked for and what is read: 1, 2, 8 and 16 KB were tried on an Intel server. Sums over memory take 2.73, 2.50,
-/// 2.78 and 2.73 ms there.
-pub const READS: usize = 2048;
+/// Bytes between what is asked for and what is read where memory is read in several places at once.
+pub const READS: usize = 512;
 /// Bytes between what is asked for and what a kernel reads of an array that lies in memory.
 pub const NEXT: usize = 4096;
 /// Bytes of a cache line.
@@ -18,7 +17,7 @@ pub const LINE: usize = 64;
 pub const FAR: usize = 32 << 10;
 
 /// Whether to ask for what a loop of cheap operations reads. Intel's CPUs read faster so; a Zen 3 reads slower (sums over memory 3.7 and
-/// 2.4 ms) and likes to read in several places instead. `NEVEL_AHEAD=0` and `1` decide by hand.
+/// 2.4 ms). `NEVEL_AHEAD=0` and `1` decide by hand.
 pub fn reads() -> bool {
     static HERE: OnceLock<bool> = OnceLock::new();
     *HERE.get_or_init(|| match std::env::var("NEVEL_AHEAD").as_deref() {

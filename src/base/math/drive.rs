@@ -8,9 +8,9 @@
 //! The copy begins on a line of the cache. Where the stack happened to be otherwise, every vector of it lay across two
 //! lines, and the exponential of an array took 14.4 ms instead of 7.2: the depth of the calls around it decided.
 
-#[cfg(target_arch = "x86_64")]
-use super::num::FusedPairs;
 use super::num::{Easy, Fma, Fused, Num, Plain};
+#[cfg(target_arch = "x86_64")]
+use super::num::{FusedPairs, FusedWider};
 use crate::base::ahead;
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
@@ -141,26 +141,35 @@ macro_rules! in_lanes {
     ($float:ident, $computed:ident, $($function:ident)::+, $vectors:literal, by lanes) => {
         #[inline(always)]
         unsafe fn lanes<A: Fma>(from: *const $float, less: Option<$float>, to: *mut $float) -> usize {
-            use $crate::base::math::drive::CHUNK;
-            use $crate::base::math::num::{Easy, Lanes, Moved, Num};
-            type Wide = <$computed as Num>::Wide<$vectors>;
-            let easy: Easy<$computed> = match <Self as Unary<$float>>::EASY {
-                Easy::All => Easy::All,
-                Easy::Magnitude(most) => Easy::Magnitude(most as $computed),
-                Easy::Between(low, high) => Easy::Between(low as $computed, high as $computed),
-            };
-            for i in (0..CHUNK).step_by(<Wide as Moved<$float>>::COUNT) {
-                // SAFETY: the caller's.
-                let x = unsafe { Wide::load(from.add(i), less) };
-                if !x.is_easy(easy) {
-                    return i;
+            use $crate::base::math::num::Num;
+            // SAFETY: the caller's.
+            unsafe {
+                if A::WIDER {
+                    return in_lanes!($float, $computed, <$computed as Num>::Wider<4>, $($function)::+, from, less, to);
                 }
-                // SAFETY: the caller's.
-                unsafe { $($function)::+::<A, Wide>(x).store(to.add(i)) };
+                in_lanes!($float, $computed, <$computed as Num>::Wide<$vectors>, $($function)::+, from, less, to)
             }
-            CHUNK
         }
     };
+    ($float:ident, $computed:ident, $wide:ty, $($function:ident)::+, $from:ident, $less:ident, $to:ident) => {{
+        use $crate::base::math::drive::CHUNK;
+        use $crate::base::math::num::{Easy, Lanes, Moved};
+        let easy: Easy<$computed> = match <Self as Unary<$float>>::EASY {
+            Easy::All => Easy::All,
+            Easy::Magnitude(most) => Easy::Magnitude(most as $computed),
+            Easy::Between(low, high) => Easy::Between(low as $computed, high as $computed),
+        };
+        let mut done = 0;
+        while done < CHUNK {
+            let x = <$wide as Moved<$float>>::load($from.add(done), $less);
+            if !x.is_easy(easy) {
+                break;
+            }
+            Moved::<$float>::store($($function)::+::<A, $wide>(x), $to.add(done));
+            done += <$wide as Moved<$float>>::COUNT;
+        }
+        done
+    }};
 }
 pub(super) use in_lanes;
 
@@ -288,7 +297,7 @@ unsafe fn avx512_1<T: Num, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: 
 #[inline(never)]
 unsafe fn avx512_around<T: Num, F: Unary<T>>(ins: *const *const u8, out: *mut u8, n: usize, around: &Around) {
     // SAFETY: passed on.
-    unsafe { loop1::<T, F, Fused>((*ins).cast(), out.cast(), n, *around) }
+    unsafe { loop1::<T, F, FusedWider>((*ins).cast(), out.cast(), n, *around) }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -4,7 +4,7 @@
 //! code of whatever width the enclosing function is compiled for.
 
 #[cfg(target_arch = "x86_64")]
-use super::wide::{Doubles, Singles};
+use super::wide::{Doubles, Singles, WiderDoubles, WiderSingles};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// What arithmetic is done with: a float, or several of them side by side.
@@ -77,11 +77,13 @@ pub trait Num: Lanes<Self> + Moved<Self> {
     type Bits: Copy + Default + PartialEq + From<bool> + From<u8> + Add<Output = Self::Bits>;
     /// Several of them, where a machine computes those faster than the compiler's loop over one.
     type Wide<const N: usize>: Lanes<Self> + Moved<Self>;
+    /// The same of vectors of twice the bits.
+    type Wider<const N: usize>: Lanes<Self> + Moved<Self>;
 }
 
 /// A float is one lane.
 macro_rules! float {
-    ($float:ident, $bits:ident, $splitter:expr, $wide:ident) => {
+    ($float:ident, $bits:ident, $splitter:expr, $wide:ident, $wider:ident) => {
         impl Arith for $float {
             #[inline(always)]
             fn fused(self, b: $float, c: $float) -> $float {
@@ -190,14 +192,18 @@ macro_rules! float {
             type Bits = $bits;
             #[cfg(target_arch = "x86_64")]
             type Wide<const N: usize> = $wide<N>;
+            #[cfg(target_arch = "x86_64")]
+            type Wider<const N: usize> = $wider<N>;
             #[cfg(not(target_arch = "x86_64"))]
             type Wide<const N: usize> = $float;
+            #[cfg(not(target_arch = "x86_64"))]
+            type Wider<const N: usize> = $float;
         }
     };
 }
 
-float!(f64, u64, 134_217_729.0, Doubles);
-float!(f32, u32, 4097.0, Singles);
+float!(f64, u64, 134_217_729.0, Doubles, WiderDoubles);
+float!(f32, u32, 4097.0, Singles, WiderSingles);
 
 macro_rules! moved {
     ($float:ident, $stored:ident) => {
@@ -231,6 +237,8 @@ pub trait Fma: Copy + 'static {
     /// Whether two vectors are computed in a turn of a loop: sixteen registers of 256 bits leave the machine idle with one (f64 on a
     /// Zen 3: expm1 2.7 and 2.0 ns an element, log 2.1 and 1.7, sin 2.2 and 1.8).
     const PAIRS: bool = false;
+    /// Whether they are of 512 bits.
+    const WIDER: bool = false;
 
     /// `a * b + c`, rounded once or twice.
     #[inline(always)]
@@ -273,6 +281,11 @@ pub struct Fused;
 #[derive(Clone, Copy)]
 pub struct FusedPairs;
 
+/// The same for AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub struct FusedWider;
+
 /// Compiled for any machine: products are rounded, and exact ones are split by Dekker's method.
 #[derive(Clone, Copy)]
 pub struct Plain;
@@ -285,6 +298,13 @@ impl Fma for Fused {
 impl Fma for FusedPairs {
     const FMA: bool = true;
     const PAIRS: bool = true;
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Fma for FusedWider {
+    const FMA: bool = true;
+    const PAIRS: bool = true;
+    const WIDER: bool = true;
 }
 
 impl Fma for Plain {

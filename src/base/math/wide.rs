@@ -1,4 +1,4 @@
-//! Two or four vectors of 256 bits side by side, for machines that have sixteen registers of them.
+//! Two or four vectors side by side: of 256 bits, of which a machine has sixteen, or of 512, of which it has thirty-two.
 //!
 //! In and out: lanes, as the functions are written over them.
 //!
@@ -20,7 +20,7 @@ macro_rules! sides {
         while k < N {
             let $first = $one.0[k];
             $(let $v = $from.0[k];)*
-            // SAFETY: only kernels for AVX2 come here.
+            // SAFETY: only kernels for machines with these vectors come here.
             all[k] = unsafe { $result };
             k += 1;
         }
@@ -29,26 +29,72 @@ macro_rules! sides {
     }};
 }
 
+/// What is done by comparisons and shifts of 256 bits: comparisons are vectors.
+macro_rules! vectors {
+    (choose $blend:ident $yes:expr, $no:expr; $compare:ident $by:ident $a:expr, $b:expr) => {
+        $blend($no, $yes, $compare::<$by>($a, $b))
+    };
+    (odd $blend:ident $yes:expr, $no:expr; $test:ident $of_bits:ident $left:ident $float:ident $bits:expr, $one:expr) => {
+        $blend($no, $yes, $of_bits($left::<{ size_of::<$float>() as i32 * 8 - 1 }>($bits)))
+    };
+    (none $set:ident) => {
+        $set(0.0)
+    };
+    (mark $marks:ident $or:ident; $compare:ident $by:ident $a:expr, $b:expr) => {
+        $marks = $or($marks, $compare::<$by>($a, $b))
+    };
+    (is_none $signs:ident $marks:ident) => {
+        $signs($marks) == 0
+    };
+    (shift $by:ident $shift:ident $set_bits:ident $int:ident $bits:expr) => {
+        $shift::<$by>($bits)
+    };
+}
+
+/// The same of 512 bits: comparisons are masks.
+macro_rules! masks {
+    (choose $blend:ident $yes:expr, $no:expr; $compare:ident $by:ident $a:expr, $b:expr) => {
+        $blend($compare::<$by>($a, $b), $no, $yes)
+    };
+    (odd $blend:ident $yes:expr, $no:expr; $test:ident $of_bits:ident $left:ident $float:ident $bits:expr, $one:expr) => {
+        $blend($test($bits, $one), $no, $yes)
+    };
+    (none $set:ident) => {
+        0
+    };
+    (mark $marks:ident $or:ident; $compare:ident $by:ident $a:expr, $b:expr) => {
+        $marks |= $compare::<$by>($a, $b)
+    };
+    (is_none $signs:ident $marks:ident) => {
+        $marks == 0
+    };
+    // The compiler makes an instruction with a number of it.
+    (shift $by:ident $shift:ident $set_bits:ident $int:ident $bits:expr) => {
+        $shift($bits, $set_bits($by as $int))
+    };
+}
+
 macro_rules! wide {
-    ($name:ident, $vector:ident, $float:ident, $bits:ident, $int:ident, $lanes:literal, $set:ident, $set_bits:ident, $to_bits:ident, $of_bits:ident,
-     $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fused:ident, $and:ident, $andnot:ident, $or:ident, $xor:ident,
-     $min:ident, $max:ident, $compare:ident, $signs:ident, $blend:ident, $plus:ident, $minus:ident, $left:ident, $right:ident) => {
+    ($name:ident, $ways:ident, $features:literal, $register:ident, $vector:ident, $float:ident, $bits:ident, $int:ident, $lanes:literal,
+     $set:ident, $set_bits:ident, $to_bits:ident, $of_bits:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
+     $fused:ident, $and:ident, $andnot:ident, $or:ident, $xor:ident, $min:ident, $max:ident, $compare:ident, $signs:ident, $blend:ident,
+     $test:ident, $plus:ident, $minus:ident, $left:ident, $right:ident) => {
         #[derive(Clone, Copy)]
         pub struct $name<const N: usize>([$vector; N]);
 
         impl<const N: usize> $name<N> {
             /// The compiler must have all of it before it goes on. Of other numbers of vectors nothing is promised.
-            #[target_feature(enable = "avx2,fma")]
+            #[target_feature(enable = $features)]
             #[inline]
             unsafe fn kept(self) -> Self {
                 let mut v = self.0;
                 // SAFETY: no instruction.
                 unsafe {
                     if N == 2 {
-                        asm!("/* {} {} */", inout(ymm_reg) v[0], inout(ymm_reg) v[1], options(pure, nomem, nostack, preserves_flags));
+                        asm!("/* {} {} */", inout($register) v[0], inout($register) v[1], options(pure, nomem, nostack, preserves_flags));
                     }
                     if N == 4 {
-                        asm!("/* {} {} {} {} */", inout(ymm_reg) v[0], inout(ymm_reg) v[1], inout(ymm_reg) v[2], inout(ymm_reg) v[3],
+                        asm!("/* {} {} {} {} */", inout($register) v[0], inout($register) v[1], inout($register) v[2], inout($register) v[3],
                             options(pure, nomem, nostack, preserves_flags));
                     }
                 }
@@ -150,39 +196,38 @@ macro_rules! wide {
 
             #[inline(always)]
             fn above(self, bound: $float, yes: Self, no: Self) -> Self {
-                sides!($name: a in self, y in yes, n in no => $blend(n, y, $compare::<_CMP_GT_OQ>(a, $set(bound))))
+                sides!($name: a in self, y in yes, n in no => $ways!(choose $blend y, n; $compare _CMP_GT_OQ a, $set(bound)))
             }
 
             #[inline(always)]
             fn is_easy(self, easy: Easy<$float>) -> bool {
                 // SAFETY: as in `sides`.
                 unsafe {
-                    let mut hard = $set(0.0);
+                    let mut hard = $ways!(none $set);
                     for x in self.0 {
-                        hard = match easy {
-                            Easy::All => hard,
+                        match easy {
+                            Easy::All => {}
                             Easy::Magnitude(most) => {
-                                $or(hard, $compare::<_CMP_GT_OQ>($andnot($set(-0.0), x), $set(most)))
+                                $ways!(mark hard $or; $compare _CMP_GT_OQ $andnot($set(-0.0), x), $set(most));
                             }
                             Easy::Between(low, high) => {
-                                let outside = $or($compare::<_CMP_NGE_UQ>(x, $set(low)), $compare::<_CMP_NLE_UQ>(x, $set(high)));
-                                $or(hard, outside)
+                                $ways!(mark hard $or; $compare _CMP_NGE_UQ x, $set(low));
+                                $ways!(mark hard $or; $compare _CMP_NLE_UQ x, $set(high));
                             }
-                        };
+                        }
                     }
-                    $signs(hard) == 0
+                    $ways!(is_none $signs hard)
                 }
             }
 
             #[inline(always)]
             fn equal(self, number: $float, yes: Self, no: Self) -> Self {
-                sides!($name: a in self, y in yes, n in no => $blend(n, y, $compare::<_CMP_EQ_OQ>(a, $set(number))))
+                sides!($name: a in self, y in yes, n in no => $ways!(choose $blend y, n; $compare _CMP_EQ_OQ a, $set(number)))
             }
 
             #[inline(always)]
             fn odd(self, yes: Self, no: Self) -> Self {
-                const TOP: i32 = size_of::<$float>() as i32 * 8 - 1;
-                sides!($name: a in self, y in yes, n in no => $blend(n, y, $of_bits($left::<TOP>($to_bits(a)))))
+                sides!($name: a in self, y in yes, n in no => $ways!(odd $blend y, n; $test $of_bits $left $float $to_bits(a), $set_bits(1)))
             }
 
             #[inline(always)]
@@ -212,12 +257,12 @@ macro_rules! wide {
 
             #[inline(always)]
             fn left<const BY: i32>(self) -> Self {
-                sides!($name: a in self => $of_bits($left::<BY>($to_bits(a))))
+                sides!($name: a in self => $of_bits($ways!(shift BY $left $set_bits $int $to_bits(a))))
             }
 
             #[inline(always)]
             fn right<const BY: i32>(self) -> Self {
-                sides!($name: a in self => $of_bits($right::<BY>($to_bits(a))))
+                sides!($name: a in self => $of_bits($ways!(shift BY $right $set_bits $int $to_bits(a))))
             }
         }
 
@@ -254,6 +299,9 @@ macro_rules! wide {
 
 wide!(
     Doubles,
+    vectors,
+    "avx2,fma",
+    ymm_reg,
     __m256d,
     f64,
     u64,
@@ -279,6 +327,7 @@ wide!(
     _mm256_cmp_pd,
     _mm256_movemask_pd,
     _mm256_blendv_pd,
+    _mm256_and_si256,
     _mm256_add_epi64,
     _mm256_sub_epi64,
     _mm256_slli_epi64,
@@ -286,6 +335,9 @@ wide!(
 );
 wide!(
     Singles,
+    vectors,
+    "avx2,fma",
+    ymm_reg,
     __m256,
     f32,
     u32,
@@ -311,41 +363,130 @@ wide!(
     _mm256_cmp_ps,
     _mm256_movemask_ps,
     _mm256_blendv_ps,
+    _mm256_and_si256,
     _mm256_add_epi32,
     _mm256_sub_epi32,
     _mm256_slli_epi32,
     _mm256_srli_epi32
 );
+wide!(
+    WiderDoubles,
+    masks,
+    "avx512f,avx512dq,avx512bw,avx512vl",
+    zmm_reg,
+    __m512d,
+    f64,
+    u64,
+    i64,
+    8,
+    _mm512_set1_pd,
+    _mm512_set1_epi64,
+    _mm512_castpd_si512,
+    _mm512_castsi512_pd,
+    _mm512_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_add_pd,
+    _mm512_sub_pd,
+    _mm512_mul_pd,
+    _mm512_div_pd,
+    _mm512_fmadd_pd,
+    _mm512_and_pd,
+    _mm512_andnot_pd,
+    _mm512_or_pd,
+    _mm512_xor_pd,
+    _mm512_min_pd,
+    _mm512_max_pd,
+    _mm512_cmp_pd_mask,
+    _mm512_movepi64_mask,
+    _mm512_mask_blend_pd,
+    _mm512_test_epi64_mask,
+    _mm512_add_epi64,
+    _mm512_sub_epi64,
+    _mm512_sllv_epi64,
+    _mm512_srlv_epi64
+);
+wide!(
+    WiderSingles,
+    masks,
+    "avx512f,avx512dq,avx512bw,avx512vl",
+    zmm_reg,
+    __m512,
+    f32,
+    u32,
+    i32,
+    16,
+    _mm512_set1_ps,
+    _mm512_set1_epi32,
+    _mm512_castps_si512,
+    _mm512_castsi512_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_add_ps,
+    _mm512_sub_ps,
+    _mm512_mul_ps,
+    _mm512_div_ps,
+    _mm512_fmadd_ps,
+    _mm512_and_ps,
+    _mm512_andnot_ps,
+    _mm512_or_ps,
+    _mm512_xor_ps,
+    _mm512_min_ps,
+    _mm512_max_ps,
+    _mm512_cmp_ps_mask,
+    _mm512_movepi32_mask,
+    _mm512_mask_blend_ps,
+    _mm512_test_epi32_mask,
+    _mm512_add_epi32,
+    _mm512_sub_epi32,
+    _mm512_sllv_epi32,
+    _mm512_srlv_epi32
+);
 
 /// Functions of f32 that are computed in f64.
-impl<const N: usize> Moved<f32> for Doubles<N> {
-    const COUNT: usize = N * 4;
+macro_rules! narrowed {
+    ($name:ident, $lanes:literal, $load:ident, $sub:ident, $set:ident, $store:ident, $widened:ident, $narrowed:ident) => {
+        impl<const N: usize> Moved<f32> for $name<N> {
+            const COUNT: usize = N * $lanes;
 
-    #[inline(always)]
-    unsafe fn load(from: *const f32, less: Option<f32>) -> Self {
-        let mut x = Self::of(0.0);
-        let mut k = 0;
-        while k < N {
-            // SAFETY: the caller's.
-            x.0[k] = unsafe {
-                let some = _mm_loadu_ps(from.add(k * 4));
-                _mm256_cvtps_pd(match less {
-                    Some(less) => _mm_sub_ps(some, _mm_set1_ps(less)),
-                    None => some,
-                })
-            };
-            k += 1;
-        }
-        x
-    }
+            #[inline(always)]
+            unsafe fn load(from: *const f32, less: Option<f32>) -> Self {
+                let mut x = Self::of(0.0);
+                let mut k = 0;
+                while k < N {
+                    // SAFETY: the caller's.
+                    x.0[k] = unsafe {
+                        let some = $load(from.add(k * $lanes));
+                        $widened(match less {
+                            Some(less) => $sub(some, $set(less)),
+                            None => some,
+                        })
+                    };
+                    k += 1;
+                }
+                x
+            }
 
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        let mut k = 0;
-        while k < N {
-            // SAFETY: the caller's.
-            unsafe { _mm_storeu_ps(to.add(k * 4), _mm256_cvtpd_ps(self.0[k])) };
-            k += 1;
+            #[inline(always)]
+            unsafe fn store(self, to: *mut f32) {
+                let mut k = 0;
+                while k < N {
+                    // SAFETY: the caller's.
+                    unsafe { $store(to.add(k * $lanes), $narrowed(self.0[k])) };
+                    k += 1;
+                }
+            }
         }
-    }
+    };
 }
+
+narrowed!(Doubles, 4, _mm_loadu_ps, _mm_sub_ps, _mm_set1_ps, _mm_storeu_ps, _mm256_cvtps_pd, _mm256_cvtpd_ps);
+narrowed!(
+    WiderDoubles,
+    8,
+    _mm256_loadu_ps,
+    _mm256_sub_ps,
+    _mm256_set1_ps,
+    _mm256_storeu_ps,
+    _mm512_cvtps_pd,
+    _mm512_cvtpd_ps
+);

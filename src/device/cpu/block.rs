@@ -297,6 +297,11 @@ impl Code {
         Some(self.begin(memory, load))
     }
 
+    /// Whether a register is a load that lies in memory in order.
+    pub(super) fn lies(&self, reg: Reg) -> bool {
+        self.loads.get(reg as usize).is_some_and(|l| l.contiguous)
+    }
+
     /// Whether a load lies along the innermost axis, or is one number on all of it.
     pub(super) fn lies_along(&self, reg: Reg) -> bool {
         self.loads.get(reg as usize).is_some_and(|l| matches!(l.from, Source::Slot(_)) && l.along())

@@ -3,9 +3,9 @@
 //! In: the fold and the dtype. Out: functions for this CPU; by vectors for the arithmetic of floats, by the compiler's
 //! loops for the rest.
 
-use crate::base::DType;
 use crate::base::math::Isa;
-use crate::device::cpu::simd::{self, Arith};
+use crate::base::{DType, ahead};
+use crate::device::cpu::simd::{self, Arith, SIDES, UNASKED};
 use crate::device::cpu::step::Made;
 use crate::graph::Fold;
 use crate::plan::Reg;
@@ -21,10 +21,8 @@ pub struct Functions {
     pub(super) start: unsafe fn(*mut u8),
     /// Folds n elements into one.
     pub segment: Stretch,
-    /// The same of elements that lie in memory rather than in cache.
-    pub(super) far: Stretch,
-    /// The same of several stretches of memory side by side.
-    pub(super) segments: Option<simd::Segments>,
+    /// The same of several stretches side by side, and how many: so memory is read fastest.
+    pub(super) segments: Option<(usize, simd::Segments)>,
     /// Folds n elements into n accumulators.
     pub(super) line: Stretch,
     /// Folds several lines at once, with the same bits.
@@ -179,7 +177,7 @@ fn any_order<T: Copy, F: Combine<T>, const N: usize>() -> Functions {
         Isa::Avx2 | Isa::Avx512 => exact_avx2::<T, F, N>,
         _ => exact::<T, F, N>,
     };
-    Functions { segment, far: segment, ..of::<T, F>() }
+    Functions { segment, ..of::<T, F>() }
 }
 
 fn of<T: Copy, F: Combine<T>>() -> Functions {
@@ -188,7 +186,7 @@ fn of<T: Copy, F: Combine<T>>() -> Functions {
         Isa::Avx2 | Isa::Avx512 => (segment_avx2::<T, F>, line_avx2::<T, F>),
         _ => (segment::<T, F>, line::<T, F>),
     };
-    Functions { size: size_of::<T>(), start: start::<T, F>, segment, far: segment, segments: None, line, lines: None }
+    Functions { size: size_of::<T>(), start: start::<T, F>, segment, segments: None, line, lines: None }
 }
 
 pub fn functions(fold: Fold, dtype: DType) -> Option<Functions> {
@@ -201,7 +199,8 @@ pub fn functions(fold: Fold, dtype: DType) -> Option<Functions> {
     };
     let mut out = plain_functions(fold, dtype)?;
     if let Some(by) = by_vectors.and_then(|op| simd::fold_lanes(op, dtype)) {
-        (out.segment, out.far, out.segments) = (by.segment, by.far, Some(by.segments));
+        out.segment = by.segment;
+        out.segments = Some(if ahead::reads() { (SIDES, by.asking) } else { (UNASKED, by.segments) });
         (out.line, out.lines) = (by.line, Some(by.lines));
     }
     Some(out)
@@ -213,6 +212,10 @@ pub struct MadeFold {
     pub args: [Reg; 2],
     /// Folds a stretch.
     pub segment: simd::SegmentOf,
+    /// The same where the second is one number, asking for memory, where that is read faster so.
+    pub asking: Option<simd::AskingOf>,
+    /// Folds `SIDES_OF` stretches, where memory is read faster so.
+    pub(super) segments: Option<simd::SegmentsOf>,
     /// Folds lines.
     pub lines: simd::LinesOf,
     /// It sums squared differences.
@@ -227,9 +230,10 @@ pub fn made_fold(fold: Fold, made: &Made, dtype: DType) -> Option<MadeFold> {
         Fold::Min => Arith::Min,
         _ => return None,
     };
-    let (segment, lines) = simd::made_fold_lanes(made.op, made.squared, by, dtype)?;
+    let simd::FoldingOf { segment, asking, segments, lines } = simd::made_fold_lanes(made.op, made.squared, by, dtype)?;
+    let (asking, segments) = ahead::reads().then_some((asking, segments)).unzip();
     let squares = by == Arith::Add && made.op == Arith::Sub && made.squared;
-    Some(MadeFold { args: made.args, segment, lines, squares })
+    Some(MadeFold { args: made.args, segment, asking, segments, lines, squares })
 }
 
 fn plain_functions(fold: Fold, dtype: DType) -> Option<Functions> {

@@ -6,10 +6,10 @@ use smallvec::SmallVec;
 
 use super::functions::Functions;
 use super::{CHUNK, Folds};
-use crate::base::{Result, ahead, fill};
+use crate::base::{Result, fill};
 use crate::device::Memory;
 use crate::device::cpu::block::{BLOCK, Frame, with_frame};
-use crate::device::cpu::simd::{SIDES, Segments};
+use crate::device::cpu::simd::{SIDES, SIDES_OF, Segments};
 use crate::device::cpu::tasks::{self, Shared};
 
 impl Folds {
@@ -57,9 +57,8 @@ impl Folds {
                             let out = memory.pointer(o.slot, f.size).add(row * f.size);
                             let from =
                                 whole(frame.at[o.reg as usize], frame.single[o.reg as usize], together * n, f.size);
-                            let segment = self.segment(f);
                             for r in 0..together {
-                                segment(from.pointer().add(r * n * f.size), n, out.add(r * f.size));
+                                (f.segment)(from.pointer().add(r * n * f.size), n, out.add(r * f.size));
                             }
                         }
                     }
@@ -77,7 +76,7 @@ impl Folds {
         });
     }
 
-    /// Folds rows from `from` on that lie in memory as they are, `SIDES` at a time, each from a stretch of its own of those up to `to`, so
+    /// Folds rows from `from` on that lie in memory as they are, some at a time, each from a stretch of its own of those up to `to`, so
     /// that memory is read in as many places on and on; how many it did.
     ///
     /// # Safety
@@ -85,8 +84,8 @@ impl Folds {
     unsafe fn rows_side_by_side(&self, memory: &Memory, from: usize, to: usize) -> usize {
         let [o] = &self.outs[..] else { return 0 };
         let (f, n) = (&o.functions, self.folded);
-        let Some((segments, base)) = self.segments(f).zip(self.code.in_place(memory, o.reg)) else { return 0 };
-        let each = (to - from) / SIDES;
+        let Some(((sides, segments), base)) = self.segments(f).zip(self.code.in_place(memory, o.reg)) else { return 0 };
+        let each = (to - from) / sides;
         let (apart, step) = (each * n * f.size, each * f.size);
         for row in from..from + each {
             // SAFETY: the caller's.
@@ -103,29 +102,24 @@ impl Folds {
                         segments(rows.add(start * f.size), apart, some, bits.as_mut_ptr().cast(), 8);
                         partials.iter_mut().zip(bits).for_each(|(partials, bits)| partials.push(bits));
                     }
-                    for (s, partials) in partials.iter_mut().enumerate() {
+                    for (s, partials) in partials[..sides].iter_mut().enumerate() {
                         pairwise(f, partials, out.add(s * step));
                     }
                 }
             }
         }
-        SIDES * each
+        sides * each
     }
 
-    /// Whether what is folded lies in memory as it is, and is more than caches hold.
+    /// Whether what is read for a fold is more than caches hold.
     fn is_far(&self, f: &Functions) -> bool {
         const CACHED: usize = 2 << 20;
-        self.code.steps.is_empty() && self.outer * self.folded * self.inner * f.size > CACHED
+        self.outer * self.folded * self.inner * f.size > CACHED
     }
 
-    /// What folds a stretch of the domain.
-    fn segment(&self, f: &Functions) -> unsafe fn(*const u8, usize, *mut u8) {
-        if self.is_far(f) && ahead::reads() { f.far } else { f.segment }
-    }
-
-    /// What folds several stretches, where that is how memory is read fastest.
-    fn segments(&self, f: &Functions) -> Option<Segments> {
-        f.segments.filter(|_| self.is_far(f) && !ahead::reads())
+    /// How many stretches are folded at once, and by what, where memory is read.
+    fn segments(&self, f: &Functions) -> Option<(usize, Segments)> {
+        f.segments.filter(|_| self.code.steps.is_empty() && self.is_far(f))
     }
 
     /// Where two loads that lie as needed have position `start`, and which of them are one number from there on.
@@ -150,6 +144,20 @@ impl Folds {
         let mut partials: SmallVec<[SmallVec<[u64; 16]>; 2]> = self.outs.iter().map(|_| SmallVec::new()).collect();
         let mut start = from;
         if let Some(made) = &self.made {
+            let bytes = self.outs[0].functions.size;
+            let there = || made.args.iter().all(|&r| self.code.in_place(memory, r).is_some());
+            if let Some(segments) = made.segments.filter(|_| self.is_far(&self.outs[0].functions) && there()) {
+                let each = (to - from) / BLOCK / SIDES_OF;
+                partials[0].resize(SIDES_OF * each, 0);
+                for k in 0..each {
+                    let mut bits = [0u64; SIDES_OF];
+                    let (ins, _) = self.operands(memory, made.args, from + k * BLOCK);
+                    // SAFETY: within the arrays.
+                    unsafe { segments(ins, each * BLOCK * bytes, BLOCK, bits.as_mut_ptr().cast(), 8) };
+                    bits.iter().enumerate().for_each(|(s, &bits)| partials[0][s * each + k] = bits);
+                }
+                start += SIDES_OF * each * BLOCK;
+            }
             while start < to {
                 let n = BLOCK.min(to - start);
                 let mut bits = 0u64;
@@ -166,25 +174,24 @@ impl Folds {
         {
             // Memory is folded where it lies.
             let (f, partial) = (&o.functions, &mut partials[0]);
-            let segment = self.segment(f);
-            if let Some(segments) = self.segments(f) {
+            if let Some((sides, segments)) = self.segments(f) {
                 // The same blocks, but in several places at once.
-                let each = (to - from) / BLOCK / SIDES;
-                partial.resize(SIDES * each, 0);
+                let each = (to - from) / BLOCK / sides;
+                partial.resize(sides * each, 0);
                 for k in 0..each {
                     let mut bits = [0u64; SIDES];
                     let at = base.wrapping_add((from + k * BLOCK) * f.size);
                     // SAFETY: within the array.
                     unsafe { segments(at, each * BLOCK * f.size, BLOCK, bits.as_mut_ptr().cast(), 8) };
-                    bits.iter().enumerate().for_each(|(s, &bits)| partial[s * each + k] = bits);
+                    bits[..sides].iter().enumerate().for_each(|(s, &bits)| partial[s * each + k] = bits);
                 }
-                start += SIDES * each * BLOCK;
+                start += sides * each * BLOCK;
             }
             while start < to {
                 let n = BLOCK.min(to - start);
                 let mut bits = 0u64;
                 // SAFETY: within the array.
-                unsafe { segment(base.add(start * f.size), n, (&raw mut bits).cast()) };
+                unsafe { (f.segment)(base.add(start * f.size), n, (&raw mut bits).cast()) };
                 partial.push(bits);
                 start += n;
             }

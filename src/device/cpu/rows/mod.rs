@@ -22,7 +22,7 @@ mod stages;
 use smallvec::SmallVec;
 
 use super::block::{BLOCK, Code, Frame, merge, strides_in, with_frame};
-use super::fold::{MadeFold, pairwise, whole};
+use super::fold::{pairwise, whole};
 use super::tasks;
 use crate::base::{Result, copy, fill, past};
 use crate::device::{Memory, Program};
@@ -57,7 +57,10 @@ impl Rows {
         let together = (BLOCK / n.max(1)).clamp(1, rows.max(1));
         let sizes = Sizes { elements: together * n, values: together, repeated: together > 1 };
         let staged = Staged::new(kernel, &code, axes, outs, slots, &sizes)?.with_made_folds(kernel, &code);
-        let staged = if together == 1 { staged.with_sums(kernel, &code) } else { staged };
+        let staged = match together {
+            1 => staged.with_sums(kernel, &code).with_asking(&code, rows, n),
+            _ => staged,
+        };
         let staged = staged.with_registers(kernel, &code);
         Ok(Rows { code, rows, n, together, staged })
     }
@@ -186,14 +189,15 @@ impl Rows {
             unsafe {
                 if let Some(sum) = sums.get_mut(k).and_then(Option::take) {
                     std::ptr::copy_nonoverlapping((&raw const sum).cast(), out, size);
-                } else if let Some(MadeFold { args, segment, .. }) = f.made {
+                } else if let Some(made) = &f.made {
+                    let args = made.args;
                     let single = args.map(|a| frame.single[a as usize]);
                     let mask = single[0] as u8 | (single[1] as u8) << 1;
                     let first = args.map(|a| frame.at[a as usize]);
                     for i in 0..rows {
                         let skip = i * self.n * size;
                         let ins = [0, 1].map(|i| first[i].wrapping_add(if single[i] { 0 } else { skip }));
-                        segment(ins, mask, n, out.add(i * size));
+                        f.run_made(made, ins, mask, n, out.add(i * size));
                     }
                 } else {
                     let all = whole(frame.at[arg], frame.single[arg], rows * n, size);

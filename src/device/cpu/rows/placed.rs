@@ -240,7 +240,7 @@ impl Rows {
                             }
                             Some(made) => {
                                 let single = args[0].single as u8 | (args[1].single as u8) << 1;
-                                (made.segment)(ins, single, n, out);
+                                f.run_made(&made, ins, single, n, out);
                             }
                             None => (f.functions.segment)(ins[0], n, out),
                         }

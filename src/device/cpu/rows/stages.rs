@@ -3,6 +3,8 @@
 //! In: a kernel's code. Out: for every register what it has a value for and where that is kept, and for every stage what it
 //! computes and folds. `rows` and `columns` go through the stages, each over its own pieces of the domain.
 
+use smallvec::SmallVec;
+
 use crate::base::{Fault, Result, fill};
 use crate::device::Memory;
 use crate::device::cpu::block::{BLOCK, Code, Frame, Run};
@@ -61,6 +63,25 @@ pub struct Folding {
     pub made: Option<MadeFold>,
     /// The step that makes what is folded, where that sums it as it goes.
     pub by: Option<usize>,
+    /// The bytes of a row of its first operand, where it asks for the next one meanwhile: what another stage will read first.
+    pub asks: usize,
+}
+
+impl Folding {
+    /// Folds n elements of what is made of two operands; bit i of `single` says that operand i is one number.
+    ///
+    /// # Safety
+    /// The operands hold n elements, or one; one at `out`.
+    #[inline(always)]
+    pub unsafe fn run_made(&self, made: &MadeFold, ins: [*const u8; 2], single: u8, n: usize, out: *mut u8) {
+        // SAFETY: the caller's.
+        unsafe {
+            match made.asking {
+                Some(asking) if self.asks != 0 && single == 2 => asking(ins, self.asks, n, out),
+                _ => (made.segment)(ins, single, n, out),
+            }
+        }
+    }
 }
 
 pub struct Target {
@@ -197,7 +218,7 @@ impl Staged {
             let functions =
                 functions(fold, kernel.dtype(arg)).ok_or_else(|| Fault::new("internal: no fold for this dtype"))?;
             read(arg as usize, s);
-            out.stages[s].folds.push(Folding { arg, result, functions, made: None, by: None });
+            out.stages[s].folds.push(Folding { arg, result, functions, made: None, by: None, asks: 0 });
         }
         for (i, o) in out.outs.iter().enumerate() {
             let r = o.reg as usize;
@@ -235,6 +256,24 @@ impl Staged {
         }
         (out.kept, out.wanted, out.reach) = (kept, wanted, reach);
         Ok(out)
+    }
+
+    /// Has folds of what is made of a load ask for the next row of it, where rows of `n` elements are read from memory, `rows` in all.
+    pub fn with_asking(mut self, code: &Code, rows: usize, n: usize) -> Staged {
+        /// Bytes of a row that a second-level cache holds beside others, and of an array that none does.
+        const ROW: usize = 64 << 10;
+        const FAR: usize = 2 << 20;
+        let mut asked: SmallVec<[Reg; 4]> = SmallVec::new();
+        for fold in self.stages.iter_mut().skip(1).flat_map(|s| &mut s.folds) {
+            let Some(made) = fold.made.filter(|m| m.asking.is_some()) else { continue };
+            let load = made.args[0];
+            let bytes = n * code.size_of(load);
+            if code.lies(load) && bytes <= ROW && rows * bytes > FAR && !asked.contains(&load) {
+                fold.asks = bytes;
+                asked.push(load);
+            }
+        }
+        self
     }
 
     /// Takes steps out whose value only folds read that can do them themselves.

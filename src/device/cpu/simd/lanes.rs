@@ -125,14 +125,14 @@ pub(super) trait Source<V: Vector>: Copy {
     unsafe fn one(self, k: usize) -> V::T;
 }
 
-/// Elements that lie in memory, or in cache where not `FAR`.
+/// Elements where they lie; where `ASK`, what lies behind them is asked for.
 #[derive(Clone, Copy)]
-pub(super) struct There<T, const FAR: bool>(pub(super) *const T);
+pub(super) struct There<T, const ASK: bool>(pub(super) *const T);
 
-impl<V: Vector, const FAR: bool> Source<V> for There<V::T, FAR> {
+impl<V: Vector, const ASK: bool> Source<V> for There<V::T, ASK> {
     #[inline(always)]
     unsafe fn wide(self, k: usize) -> V {
-        if FAR {
+        if ASK {
             ahead::to_read(self.0.wrapping_add(k).wrapping_byte_add(ahead::READS).cast());
         }
         // SAFETY: the caller's.
@@ -177,9 +177,9 @@ impl<V: Vector, M: Made, const A: bool, const B: bool> Source<V> for Of<V::T, M,
 
 /// Folds n elements into one: 32 running values, then their halves.
 #[inline(always)]
-pub unsafe fn segment<V: Vector, O: Op, const FAR: bool>(from: *const u8, n: usize, start: V::T, out: *mut u8) {
+pub unsafe fn segment<V: Vector, O: Op>(from: *const u8, n: usize, start: V::T, out: *mut u8) {
     // SAFETY: n elements from `from`, one at `out`.
-    unsafe { out.cast::<V::T>().write_unaligned(folded::<V, O>(There::<_, FAR>(from.cast()), n, start)) }
+    unsafe { out.cast::<V::T>().write_unaligned(folded::<V, O>(There::<_, false>(from.cast()), n, start)) }
 }
 
 /// Folds what n elements of two operands make into one, as `segment` would fold it from memory, to the bit. Bit i of `single`
@@ -203,6 +203,49 @@ pub unsafe fn segment_of<V: Vector, M: Made, O: Op>(
             _ => folded::<V, O>(Of::<_, M, false, false>(a, b, made), n, start),
         };
         out.cast::<V::T>().write_unaligned(all);
+    }
+}
+
+/// As `segment_of` where the second operand is one number, and asks for what lies so many bytes behind the first.
+#[inline(always)]
+pub unsafe fn segment_asking<V: Vector, M: Made, O: Op>(
+    ins: [*const u8; 2],
+    away: usize,
+    n: usize,
+    start: V::T,
+    out: *mut u8,
+) {
+    // SAFETY: n elements, a number; one at `out`.
+    unsafe {
+        let of = Of::<V::T, M, true, false>(ins[0].cast(), ins[1].cast(), std::marker::PhantomData);
+        out.cast::<V::T>().write_unaligned(folded::<V, O>(Asking { of, away }, n, start));
+    }
+}
+
+/// What is made of an operand and a number, while memory is asked for.
+struct Asking<T, M> {
+    of: Of<T, M, true, false>,
+    away: usize,
+}
+
+impl<T, M> Clone for Asking<T, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T, M> Copy for Asking<T, M> {}
+
+impl<V: Vector, M: Made> Source<V> for Asking<V::T, M> {
+    #[inline(always)]
+    unsafe fn wide(self, k: usize) -> V {
+        ahead::to_read(self.of.0.wrapping_add(k).wrapping_byte_add(self.away).cast());
+        // SAFETY: the caller's.
+        unsafe { self.of.wide(k) }
+    }
+    #[inline(always)]
+    unsafe fn one(self, k: usize) -> V::T {
+        // SAFETY: the caller's.
+        unsafe { Source::<V>::one(self.of, k) }
     }
 }
 

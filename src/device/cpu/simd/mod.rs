@@ -20,7 +20,7 @@ mod vector;
 use crate::base::DType;
 use crate::base::math::Isa;
 
-pub use beside::SIDES;
+pub use beside::{SIDES, SIDES_OF, UNASKED};
 pub use lanes::LANES;
 use ops::{Add, Div, Made, Max, Min, Mul, Op, Plain, Squared, Sub, Swapped};
 pub use product::{ROWS, Tile};
@@ -68,17 +68,17 @@ pub type Burn = unsafe fn(turns: usize) -> usize;
 
 /// Folds n elements into one.
 pub type Segment = unsafe fn(from: *const u8, n: usize, out: *mut u8);
-/// Folds `SIDES` stretches of n elements, so many bytes apart, into elements that are `step` bytes apart.
+/// Folds some stretches of n elements, so many bytes apart, into elements that are `step` bytes apart.
 pub type Segments = unsafe fn(from: *const u8, apart: usize, n: usize, out: *mut u8, step: usize);
 /// Folds n elements into n accumulators.
 pub type Line = unsafe fn(from: *const u8, n: usize, into: *mut u8);
 /// Folds so many lines of n elements into n accumulators; the stride is in bytes.
 pub type Lines = unsafe fn(from: *const u8, stride: isize, count: usize, n: usize, into: *mut u8);
-/// What folds by one operation: a stretch into one element, the same of what lies in memory, several such, a line, several lines.
+/// What folds by one operation: a stretch into one element, `UNASKED` stretches, `SIDES` whose memory is asked for, a line, several lines.
 pub struct Folding {
     pub segment: Segment,
-    pub far: Segment,
     pub segments: Segments,
+    pub asking: Segments,
     pub line: Line,
     pub lines: Lines,
 }
@@ -87,6 +87,19 @@ pub type SegmentOf = unsafe fn(ins: [*const u8; 2], single: u8, n: usize, out: *
 /// Folds what so many lines of two operands make into n accumulators; strides are in bytes.
 pub type LinesOf =
     unsafe fn(ins: [*const u8; 2], strides: [isize; 2], single: u8, count: usize, n: usize, into: *mut u8);
+
+/// The same where the second operand is one number; asks for what lies so many bytes behind the first.
+pub type AskingOf = unsafe fn(ins: [*const u8; 2], away: usize, n: usize, out: *mut u8);
+/// The same of `SIDES_OF` stretches of two operands, so many bytes apart, into elements that are `step` bytes apart.
+pub type SegmentsOf = unsafe fn(ins: [*const u8; 2], apart: usize, n: usize, out: *mut u8, step: usize);
+/// What folds what an operation makes of two operands.
+#[derive(Clone, Copy)]
+pub struct FoldingOf {
+    pub segment: SegmentOf,
+    pub asking: AskingOf,
+    pub segments: SegmentsOf,
+    pub lines: LinesOf,
+}
 
 /// The functions of one CPU path and dtype.
 macro_rules! path {
@@ -115,16 +128,11 @@ macro_rules! path {
             $(#[$feature])?
             unsafe fn segment<V: Vector, O: Op, const K: usize>(from: *const u8, n: usize, out: *mut u8) {
                 // SAFETY: passed on.
-                unsafe { lanes::segment::<V, O, false>(from, n, V::STARTS[K], out) }
-            }
-            $(#[$feature])?
-            unsafe fn far<V: Vector, O: Op, const K: usize>(from: *const u8, n: usize, out: *mut u8) {
-                // SAFETY: passed on.
-                unsafe { lanes::segment::<V, O, true>(from, n, V::STARTS[K], out) }
+                unsafe { lanes::segment::<V, O>(from, n, V::STARTS[K], out) }
             }
 
             $(#[$feature])?
-            unsafe fn segments<V: Vector, O: Op, const K: usize>(
+            unsafe fn segments<V: Vector, O: Op, const K: usize, const S: usize, const ASK: bool>(
                 from: *const u8,
                 apart: usize,
                 n: usize,
@@ -132,7 +140,7 @@ macro_rules! path {
                 step: usize,
             ) {
                 // SAFETY: passed on.
-                unsafe { beside::side_by_side::<V, O>(from, apart, n, V::STARTS[K], out, step) }
+                unsafe { beside::side_by_side::<V, O, S, ASK>(from, apart, n, V::STARTS[K], out, step) }
             }
 
             $(#[$feature])?
@@ -163,16 +171,48 @@ macro_rules! path {
                 unsafe { lanes::lines_of::<V, M, O>(ins, strides, single, count, n, into) }
             }
 
-            fn folds_of<V: Vector, M: Made>(fold: Arith) -> Option<(SegmentOf, LinesOf)> {
+            $(#[$feature])?
+            unsafe fn asking_of<V: Vector, M: Made, O: Op, const K: usize>(
+                ins: [*const u8; 2],
+                away: usize,
+                n: usize,
+                out: *mut u8,
+            ) {
+                // SAFETY: passed on.
+                unsafe { lanes::segment_asking::<V, M, O>(ins, away, n, V::STARTS[K], out) }
+            }
+
+            $(#[$feature])?
+            unsafe fn segments_of<V: Vector, M: Made, O: Op, const K: usize>(
+                ins: [*const u8; 2],
+                apart: usize,
+                n: usize,
+                out: *mut u8,
+                step: usize,
+            ) {
+                // SAFETY: passed on.
+                unsafe { beside::made_side_by_side::<V, M, O>(ins, apart, n, V::STARTS[K], out, step) }
+            }
+
+            fn folding_of<V: Vector, M: Made, O: Op, const K: usize>() -> FoldingOf {
+                FoldingOf {
+                    segment: segment_of::<V, M, O, K>,
+                    asking: asking_of::<V, M, O, K>,
+                    segments: segments_of::<V, M, O, K>,
+                    lines: lines_of::<V, M, O>,
+                }
+            }
+
+            fn folds_of<V: Vector, M: Made>(fold: Arith) -> Option<FoldingOf> {
                 Some(match fold {
-                    Arith::Add => (segment_of::<V, M, Add, 0>, lines_of::<V, M, Add>),
-                    Arith::Max => (segment_of::<V, M, Max, 2>, lines_of::<V, M, Max>),
-                    Arith::Min => (segment_of::<V, M, Min, 3>, lines_of::<V, M, Min>),
+                    Arith::Add => folding_of::<V, M, Add, 0>(),
+                    Arith::Max => folding_of::<V, M, Max, 2>(),
+                    Arith::Min => folding_of::<V, M, Min, 3>(),
                     Arith::Sub | Arith::Mul | Arith::Div => return None,
                 })
             }
 
-            fn made_folds<V: Vector>(op: Arith, squared: bool, fold: Arith) -> Option<(SegmentOf, LinesOf)> {
+            fn made_folds<V: Vector>(op: Arith, squared: bool, fold: Arith) -> Option<FoldingOf> {
                 match (op, squared) {
                     (Arith::Add, false) => folds_of::<V, Plain<Add>>(fold),
                     (Arith::Sub, false) => folds_of::<V, Plain<Sub>>(fold),
@@ -182,7 +222,7 @@ macro_rules! path {
                 }
             }
 
-            pub fn made_fold_lanes(op: Arith, squared: bool, fold: Arith, dtype: DType) -> Option<(SegmentOf, LinesOf)> {
+            pub fn made_fold_lanes(op: Arith, squared: bool, fold: Arith, dtype: DType) -> Option<FoldingOf> {
                 match dtype {
                     DType::F64 => made_folds::<$v64>(op, squared, fold),
                     DType::F32 => made_folds::<$v32>(op, squared, fold),
@@ -290,8 +330,8 @@ macro_rules! path {
             fn folding_by<V: Vector, O: Op, const K: usize>() -> Folding {
                 Folding {
                     segment: segment::<V, O, K>,
-                    far: far::<V, O, K>,
-                    segments: segments::<V, O, K>,
+                    segments: segments::<V, O, K, UNASKED, false>,
+                    asking: segments::<V, O, K, SIDES, true>,
                     line: line::<V, O>,
                     lines: lines::<V, O>,
                 }
@@ -504,7 +544,7 @@ pub fn short_lane(op: Arith, squared: bool, fold: Arith, dtype: DType) -> Option
 }
 
 /// Folds of what an operation makes of two operands, or of its square: of a stretch, and of lines.
-pub fn made_fold_lanes(op: Arith, squared: bool, fold: Arith, dtype: DType) -> Option<(SegmentOf, LinesOf)> {
+pub fn made_fold_lanes(op: Arith, squared: bool, fold: Arith, dtype: DType) -> Option<FoldingOf> {
     match Isa::chosen() {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => avx512::made_fold_lanes(op, squared, fold, dtype),
