@@ -14,6 +14,18 @@ pub trait Op {
         unsafe { Self::wide(a, b) }
     }
     fn one<T: Float>(a: T, b: T) -> T;
+    /// Folded by this, a value and a product, which is rounded with the sum where this adds and the machine can.
+    #[inline(always)]
+    unsafe fn product<V: Vector>(all: V, a: V, b: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { Self::wide(all, a.mul(b)) }
+    }
+    /// Folded by another operation, a value and what this makes.
+    #[inline(always)]
+    unsafe fn into<V: Vector, F: Op>(all: V, a: V, b: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { F::wide(all, Self::wide(a, b)) }
+    }
 }
 
 pub struct Add;
@@ -24,7 +36,7 @@ pub struct Div;
 pub struct Swapped<O>(std::marker::PhantomData<O>);
 
 macro_rules! op {
-    ($name:ident $method:ident $sign:tt) => {
+    ($name:ident $method:ident $sign:tt $($more:tt)*) => {
         impl Op for $name {
             #[inline(always)]
             unsafe fn wide<V: Vector>(a: V, b: V) -> V {
@@ -35,12 +47,25 @@ macro_rules! op {
             fn one<T: Float>(a: T, b: T) -> T {
                 a $sign b
             }
+            $($more)*
         }
     };
 }
-op!(Add add +);
+op!(Add add +
+    #[inline(always)]
+    unsafe fn product<V: Vector>(all: V, a: V, b: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { a.mul_add(b, all) }
+    }
+);
 op!(Sub sub -);
-op!(Mul mul *);
+op!(Mul mul *
+    #[inline(always)]
+    unsafe fn into<V: Vector, F: Op>(all: V, a: V, b: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { F::product(all, a, b) }
+    }
+);
 op!(Div div /);
 
 pub struct Max;
@@ -87,6 +112,8 @@ impl<O: Op> Op for Swapped<O> {
 pub trait Made {
     unsafe fn wide<V: Vector>(a: V, b: V) -> V;
     fn one<T: Float>(a: T, b: T) -> T;
+    /// It and a value folded by an operation: products and sums are rounded once where the machine can.
+    unsafe fn into<V: Vector, F: Op>(all: V, a: V, b: V) -> V;
 }
 
 /// The operation's value itself.
@@ -104,6 +131,11 @@ impl<O: Op> Made for Plain<O> {
     fn one<T: Float>(a: T, b: T) -> T {
         O::one(a, b)
     }
+    #[inline(always)]
+    unsafe fn into<V: Vector, F: Op>(all: V, a: V, b: V) -> V {
+        // SAFETY: the caller's.
+        unsafe { O::into::<V, F>(all, a, b) }
+    }
 }
 
 impl<O: Op> Made for Squared<O> {
@@ -119,5 +151,13 @@ impl<O: Op> Made for Squared<O> {
     fn one<T: Float>(a: T, b: T) -> T {
         let i = O::one(a, b);
         i * i
+    }
+    #[inline(always)]
+    unsafe fn into<V: Vector, F: Op>(all: V, a: V, b: V) -> V {
+        // SAFETY: the caller's.
+        unsafe {
+            let i = O::wide(a, b);
+            F::product(all, i, i)
+        }
     }
 }
