@@ -40,6 +40,9 @@
 //! On a Zen 3, whose window is smaller, with AVX2 and two or four vectors at once (`wide`): f64 exp 0.97, log 1.4, sin 1.6, tanh 2.4; f32 exp
 //! 0.31, log 0.57, sin 0.73, tanh 0.74, erf 0.65 (in the table it is still the one computed in f64).
 //!
+//! On an Ice Lake of 2.8 GHz with AVX-512 and four vectors at once: f64 exp 0.71, log 0.90, sin 1.03, tanh 1.6; f32 exp 0.24, log 0.35, sin 0.56, tanh
+//! 0.55, erf 0.45.
+//!
 //! Beyond 2^30 (f32: 10^6) sin, cos and tan are those of the standard library, one element at a time; no other function
 //! has such elements. Errors nearer to one half would take tables, and so gathers, or pairs all the way through.
 //!
