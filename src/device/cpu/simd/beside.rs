@@ -249,6 +249,15 @@ mod tests {
                         (f.segments)(ins, n * 8, n, beside.as_mut_ptr().cast(), 8);
                     }
                     assert_eq!(each, beside, "{fold:?} of {op:?} {n}");
+                    // Of a row and a number, while memory is asked for that need not be there.
+                    let ins = [a.as_ptr().cast(), b.as_ptr().cast()];
+                    let (mut plain, mut asking) = (0u64, 0u64);
+                    // SAFETY: the row and the number lie in the vectors.
+                    unsafe {
+                        (f.segment)(ins, 2, n, (&raw mut plain).cast());
+                        (f.asking)(ins, 1 << 30, n, (&raw mut asking).cast());
+                    }
+                    assert_eq!(plain, asking, "{fold:?} of {op:?} {n}");
                 }
             }
         }
