@@ -518,6 +518,8 @@ fn folds_are_the_same_however_memory_is_read() {
             }
         }
         print(sum((x[:250_000] - x[250_000:])^2), argmax(x), sum(cumsum(x)))
+        y = randn(500_000)
+        print(sum((x - y)^2), sum(x * y), max(f32(x) - f32(y)), sum(layer_norm(m) * y[:499_800].reshape(204, 2450)))
         x[123_456] = nan
         print(max(x), min(x), sum(isnan(max(x.reshape(250, 2000), axis=1))))
     "#;
