@@ -45,7 +45,7 @@ prims! {
     log(x) {
         dtype: rule::float,
         shape: rule::broadcast,
-        map: { cost: 25, wgsl: "log(x)", math: Log },
+        map: { cost: 15, wgsl: "log(x)", math: Log },
         vjp(g, _): [g / x],
     }
 

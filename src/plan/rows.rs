@@ -22,7 +22,7 @@ use crate::graph::prim::Body;
 const LONGEST: usize = 16 * 1024;
 /// The fewest columns, so that blocks are not too short; and from which there is work for several cores.
 const COLUMNS: usize = 16;
-const MANY_COLUMNS: usize = 1024;
+const MANY_COLUMNS: usize = 256;
 /// Clusters that are not grown any more.
 const MOST: usize = 64;
 

@@ -13,6 +13,7 @@ use super::rows::Placement;
 use super::step::{Step, allocate, reach, steps};
 use super::straight::{Fixed, Placed, fixed, is_straight};
 use super::tile;
+use crate::base::past::Maker;
 use crate::base::{DType, Fault, Layout, Result, ahead, copy};
 use crate::device::Memory;
 use crate::graph::prim::{Body, PositionFn};
@@ -39,6 +40,8 @@ pub struct Code {
     pub cost: usize,
     /// Bytes that are read per element.
     pub bytes: usize,
+    /// What the last step is, which makes results.
+    pub ends: Maker,
     /// One pass that reads memory where it lies and can write its result where it belongs: a block of any length will do.
     one_pass: bool,
     /// `straight` can run it: then what is fixed of its steps is found, which registers are one number, and how many operands may
@@ -142,6 +145,9 @@ pub fn merge(shape: &[usize], layouts: &mut [SmallVec<[isize; 4]>]) -> SmallVec<
     dims
 }
 
+/// The cost of a function that takes no longer than its result to memory, in f32.
+const QUICK: u32 = 15;
+
 /// Bytes of loads from which they are asked for ahead: then they do not stay in a core's own caches.
 const FAR: usize = 2 << 20;
 
@@ -228,6 +234,14 @@ impl Code {
             steps.sort_by_key(|s| reach[s.result as usize] == 2);
             kept.extend(steps.iter().map(|s| s.result).filter(|&r| reach[r as usize] < 2));
         }
+        let ends = match steps.last().filter(|step| step.sums()) {
+            None => Maker::Arithmetic,
+            Some(step) => {
+                let inst = &code[step.result as usize - loads.len()];
+                let quick = matches!(&inst.prim.body, Body::Map(map) if map.cost <= QUICK) && inst.dtype == DType::F32;
+                if quick { Maker::Quick } else { Maker::Function }
+            }
+        };
         mark_far(&mut steps, &operands, dims.iter().product(), code.iter().any(|i| i.prim.is_reduce()));
         let registers = loads.len() + code.len();
         let collected: Vec<bool> = operands.iter().map(|l| !l.contiguous && !l.single).collect();
@@ -249,6 +263,7 @@ impl Code {
             widest,
             cost,
             bytes,
+            ends,
             one_pass,
             straight,
             fixed,
@@ -348,11 +363,6 @@ impl Code {
     /// Whether anything is computed of what is loaded. (Asking for the memory of what is only copied costs as much as copying it.)
     pub fn computes(&self) -> bool {
         !self.steps.is_empty()
-    }
-
-    /// Whether the last step is no elementary function.
-    pub fn ends_cheap(&self) -> bool {
-        self.steps.last().is_none_or(|step| !step.sums())
     }
 
     /// Whether the register is what the last step makes.

@@ -228,7 +228,7 @@ impl Part {
             return Ok(());
         }
         let written = self.outs.iter().map(|o| o.size).sum();
-        let past = past::pays(n * written, self.code.ends_cheap()) && !self.in_place(memory);
+        let past = past::pays(n * written, self.code.ends) && !self.in_place(memory);
         // Elements do not depend on each other, so here the cut may follow the number of threads: the same for each, four times where
         // there is enough.
         let threads = tasks::threads();

@@ -7,8 +7,9 @@ use super::panels::Side;
 use super::simd::BasicLane;
 use super::tasks::{self, Shared};
 use super::thin::gathered;
+use crate::base::Result;
 use crate::base::ahead::LINE;
-use crate::base::{Result, past};
+use crate::base::past::{self, Maker};
 
 /// Elements of a task.
 const TASK: usize = 1 << 15;
@@ -49,7 +50,7 @@ impl<T: Copy + Default> OuterProduct<T> {
         let copied = (self.row.column != 1).then(|| gathered(self.row.at, self.row.column, n)).transpose()?;
         let row = Shared(copied.as_ref().map_or(self.row.at, |b| b.ptr().cast()));
         let out = Shared(self.out);
-        let past = follow.is_none() && past::pays(m * n * size, true);
+        let past = follow.is_none() && past::pays(m * n * size, Maker::Arithmetic);
         let columns = n.min(TASK);
         let rows = TASK / columns;
         let across = n.div_ceil(columns);

@@ -22,7 +22,7 @@ pub struct Functions {
     /// Folds n elements into one.
     pub segment: Stretch,
     /// The same of several stretches side by side, and how many: so memory is read fastest.
-    pub(super) segments: Option<(usize, simd::Segments)>,
+    pub segments: Option<(usize, simd::Segments)>,
     /// Folds n elements into n accumulators.
     pub(super) line: Stretch,
     /// Folds several lines at once, with the same bits.
@@ -220,6 +220,8 @@ pub struct MadeFold {
     pub lines: simd::LinesOf,
     /// It sums squared differences.
     pub squares: bool,
+    /// It sums differences: the first operand less the second.
+    pub differences: bool,
 }
 
 /// The folds of what a step makes, where there are such.
@@ -232,8 +234,9 @@ pub fn made_fold(fold: Fold, made: &Made, dtype: DType) -> Option<MadeFold> {
     };
     let simd::FoldingOf { segment, asking, segments, lines } = simd::made_fold_lanes(made.op, made.squared, by, dtype)?;
     let (asking, segments) = ahead::reads().then_some((asking, segments)).unzip();
-    let squares = by == Arith::Add && made.op == Arith::Sub && made.squared;
-    Some(MadeFold { args: made.args, segment, asking, segments, lines, squares })
+    let sums = by == Arith::Add && made.op == Arith::Sub;
+    let (squares, differences) = (sums && made.squared, sums && !made.squared);
+    Some(MadeFold { args: made.args, segment, asking, segments, lines, squares, differences })
 }
 
 fn plain_functions(fold: Fold, dtype: DType) -> Option<Functions> {

@@ -10,6 +10,7 @@ use super::{CHUNK, Folds};
 use crate::base::{Result, fill};
 use crate::device::Memory;
 use crate::device::cpu::block::{BLOCK, with_frame};
+use crate::device::cpu::simd::LinesAbout;
 use crate::device::cpu::tasks::{self, Shared};
 
 /// Lines that are folded into one vector before it joins the next level.
@@ -53,17 +54,10 @@ impl Folds {
             unsafe { self.lines(memory, o, lines, first, width, into) };
         })?;
         for (o, partial) in self.outs.iter().zip(&mut partials) {
+            let (from, bytes) = (partial.as_mut_ptr().cast::<u8>(), outer * inner * o.functions.size);
+            let out = memory.pointer(o.slot, o.functions.size);
             // SAFETY: the accumulators and the output hold `outer * inner` elements each.
-            unsafe {
-                combine(
-                    &o.functions,
-                    partial.as_mut_ptr().cast(),
-                    outer * inner * o.functions.size,
-                    chunks,
-                    outer * inner,
-                    memory.pointer(o.slot, o.functions.size),
-                )
-            };
+            unsafe { combine(&o.functions, |c| from.add(c * bytes), chunks, outer * inner, out) };
         }
         Ok(())
     }
@@ -144,21 +138,20 @@ impl Folds {
 /// Folds the chunks' accumulators pairwise into the output.
 ///
 /// # Safety
-/// `partials` holds the chunks' n elements each, `stride` bytes from one to the next; `out` n.
-pub unsafe fn combine(f: &Functions, partials: *mut u8, stride: usize, chunks: usize, n: usize, out: *mut u8) {
-    let at = |c: usize| unsafe { partials.add(c * stride) };
+/// `partial(c)` is where chunk c's n elements are; `out` holds n.
+pub unsafe fn combine(f: &Functions, partial: impl Fn(usize) -> *mut u8, chunks: usize, n: usize, out: *mut u8) {
     let mut step = 1;
     while step < chunks {
         for c in (0..chunks).step_by(2 * step) {
             if c + step < chunks {
                 // SAFETY: both hold n elements.
-                unsafe { (f.line)(at(c + step), n, at(c)) };
+                unsafe { (f.line)(partial(c + step), n, partial(c)) };
             }
         }
         step *= 2;
     }
     // SAFETY: the caller's.
-    unsafe { std::ptr::copy_nonoverlapping(partials, out, n * f.size) };
+    unsafe { std::ptr::copy_nonoverlapping(partial(0), out, n * f.size) };
 }
 
 /// Accumulators for lines: each level takes `RADIX` of the one below.
@@ -252,6 +245,34 @@ impl Levels {
             self.counts[0] += some;
             count -= some;
             self.carry();
+        }
+    }
+
+    /// Takes `count` lines into three sums about a line of pivots at once: of the elements, of their distances, of the squares of these.
+    /// All three have taken as many before.
+    ///
+    /// # Safety
+    /// Each line holds `width` elements.
+    pub unsafe fn add_about(
+        mut three: [&mut Levels; 3],
+        lines: LinesAbout,
+        mut from: *const u8,
+        stride: usize,
+        pivots: *const u8,
+        mut count: usize,
+    ) {
+        while count > 0 {
+            let at = three.each_mut().map(|levels| levels.at(0));
+            let [levels, ..] = &three;
+            let some = count.min(RADIX - levels.counts[0]);
+            // SAFETY: the caller's.
+            unsafe { lines(from, stride as isize, pivots, some, levels.width, at) };
+            from = from.wrapping_add(some * stride);
+            count -= some;
+            for levels in &mut three {
+                levels.counts[0] += some;
+                levels.carry();
+            }
         }
     }
 

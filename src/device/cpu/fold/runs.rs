@@ -90,22 +90,8 @@ impl Folds {
         for row in from..from + each {
             // SAFETY: the caller's.
             unsafe {
-                let rows = base.add(row * n * f.size);
                 let out = memory.pointer(o.slot, f.size).add(row * f.size);
-                if n <= BLOCK {
-                    segments(rows, apart, n, out, step);
-                } else {
-                    let mut partials: [SmallVec<[u64; 16]>; SIDES] = Default::default();
-                    for start in (0..n).step_by(BLOCK) {
-                        let mut bits = [0u64; SIDES];
-                        let some = BLOCK.min(n - start);
-                        segments(rows.add(start * f.size), apart, some, bits.as_mut_ptr().cast(), 8);
-                        partials.iter_mut().zip(bits).for_each(|(partials, bits)| partials.push(bits));
-                    }
-                    for (s, partials) in partials[..sides].iter_mut().enumerate() {
-                        pairwise(f, partials, out.add(s * step));
-                    }
-                }
+                rows_beside(f, (sides, segments), base.add(row * n * f.size), apart, n, out, step);
             }
         }
         sides * each
@@ -242,6 +228,38 @@ impl Folds {
             }
         }
         Ok(())
+    }
+}
+
+/// Folds rows of n elements, `apart` bytes from one to the next, as many as the function does side by side, into elements that are `step`
+/// bytes apart.
+///
+/// # Safety
+/// The rows and the elements are there.
+pub unsafe fn rows_beside(
+    f: &Functions,
+    (sides, segments): (usize, Segments),
+    rows: *const u8,
+    apart: usize,
+    n: usize,
+    out: *mut u8,
+    step: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        if n <= BLOCK {
+            return segments(rows, apart, n, out, step);
+        }
+        let mut partials: [SmallVec<[u64; 16]>; SIDES] = Default::default();
+        for start in (0..n).step_by(BLOCK) {
+            let mut bits = [0u64; SIDES];
+            let some = BLOCK.min(n - start);
+            segments(rows.add(start * f.size), apart, some, bits.as_mut_ptr().cast(), 8);
+            partials.iter_mut().zip(bits).for_each(|(partials, bits)| partials.push(bits));
+        }
+        for (s, partials) in partials[..sides].iter_mut().enumerate() {
+            pairwise(f, partials, out.add(s * step));
+        }
     }
 }
 

@@ -10,13 +10,13 @@
 
 use smallvec::SmallVec;
 
-use super::about::{self, About, Pivoted};
+use super::about::{self, About, Kept};
 use super::code;
 use super::stages::{Folding, Level, Sizes, Stage, Staged};
 use crate::base::{Result, copy, fill};
 use crate::device::cpu::block::{BLOCK, Code, Frame, with_frame};
 use crate::device::cpu::fold::{Levels, combine, lines_of_chunk, whole};
-use crate::device::cpu::tasks;
+use crate::device::cpu::tasks::{self, Shared};
 use crate::device::{Memory, Program};
 use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Reg, Slot};
@@ -25,8 +25,9 @@ use crate::plan::{Kernel, Reg, Slot};
 const TILE: usize = 4 << 20;
 /// The fewest columns of a tile, where there are as many: whole lines of the cache, several at a time.
 const LEAST: usize = 64;
-/// Columns of a tile where nothing is read twice: eight lines of them are in the first cache.
-const READ_ONCE: usize = 512;
+/// Columns of a tile where nothing is read twice: three sums of them, and the lines that are read together, lie in a second cache. Whole
+/// lines are read faster than pieces: of 80 MB, 512 columns at a time take 6.9 ms, 1024 6.3, all 2500 5.6.
+const READ_ONCE: usize = 4096;
 
 pub struct Columns {
     code: Code,
@@ -41,7 +42,9 @@ pub struct Columns {
     /// By stage: it only folds what lies in memory, or what is made of that.
     direct: Vec<bool>,
     /// Folds of later stages that are had from the first one's reading.
-    about: Vec<About>,
+    about: Option<About>,
+    /// Nothing is read twice.
+    once: bool,
 }
 
 /// Some columns: of which line of the axes before, the first, and how many.
@@ -87,116 +90,121 @@ impl Columns {
         let mut width = width.min(inner);
         let (mut together, mut found) = made(width)?;
         let first = found.stages.first().is_some_and(|stage| is_direct(&code, &found, stage));
-        let mut about = if first { about::take(&mut found, kernel, &code) } else { vec![] };
-        if !about.is_empty() && found.stages[1..].iter().all(|s| s.folds.is_empty() && s.steps.is_empty()) && n > 0 {
-            // Nothing is read twice: lines as long as the first cache holds some of.
-            width = READ_ONCE.min(share).max(LEAST).min(inner);
+        let mut about = if first { about::take(&mut found, kernel, &code) } else { None };
+        let once = n > 0 && about.as_ref().is_some_and(|about| about.is_all(&found.stages[1..]));
+        if once {
+            width = inner.div_ceil(inner.div_ceil(READ_ONCE).max(1)).max(1);
             (together, found) = made(width)?;
             about = about::take(&mut found, kernel, &code);
         }
         let staged = found.with_registers(kernel, &code);
         let direct = staged.stages.iter().map(|stage| is_direct(&code, &staged, stage)).collect();
-        Ok(Columns { code, staged, outer, n, inner, width, together, direct, about })
+        Ok(Columns { code, staged, outer, n, inner, width, together, direct, about, once })
     }
 
-    /// A tile through all stages.
+    /// A tile through all stages; what the first makes of its pieces may be there.
     ///
     /// # Safety
     /// These columns of the outputs are this call's alone.
-    unsafe fn tile(&self, memory: &Memory, frame: &mut Frame, tile: Tile) {
+    unsafe fn tile(&self, memory: &Memory, frame: &mut Frame, tile: Tile, mut made: Option<&mut [u64]>) {
         self.staged.prepare(frame, &self.code);
-        let mut kept: SmallVec<[Pivoted; 1]> = self.about.iter().map(|_| Pivoted::default()).collect();
-        for (s, (stage, &direct)) in self.staged.stages.iter().zip(&self.direct).enumerate() {
+        let (lines, pieces) = (self.lines_together(), self.pieces());
+        let mut rooms: SmallVec<[Vec<u64>; 4]> = self.direct.iter().map(|_| vec![]).collect();
+        let mut kept: SmallVec<[Kept; 16]> = SmallVec::new();
+        for (s, (stage, room)) in self.staged.stages.iter().zip(&mut rooms).enumerate() {
             // SAFETY: the caller's.
             unsafe {
                 self.values(memory, frame, stage, tile.width);
-                for (about, kept) in self.about.iter().zip(&kept).filter(|(a, _)| a.stage == s) {
-                    about.finish(&self.staged, frame, kept, tile.width);
+                if let Some(about) = self.about.as_ref().filter(|_| s > 0) {
+                    about.columns(&self.staged, frame, s, &kept, tile.width);
                 }
                 if stage.is_idle() {
                     continue;
                 }
-                if direct {
+                if self.direct[s] {
                     self.store(memory, frame, stage, tile, 0, 0, 0);
                 } else {
                     self.repeat(frame, stage, tile.width);
                 }
-                let lines = lines_of_chunk(self.n, self.inner);
-                let words = |size: usize| (tile.width * size).div_ceil(8);
-                let mut chunks: SmallVec<[Vec<u64>; 2]> = stage.folds.iter().map(|_| vec![]).collect();
-                for from in (0..self.n).step_by(lines) {
-                    let mut levels: SmallVec<[Levels; 2]> =
-                        stage.folds.iter().map(|f| Levels::new(f.functions, tile.width)).collect();
-                    let some = from..(from + lines).min(self.n);
-                    if direct && s == 0 && !self.about.is_empty() {
-                        self.lines_about(memory, frame, stage, tile, some, &mut levels, &mut kept);
-                    } else if direct {
-                        self.lines_there(memory, frame, stage, tile, some, &mut levels);
-                    } else {
-                        self.lines(memory, frame, stage, tile, some, &mut levels);
+                let words = self.words(s, tile);
+                let made = made.take().unwrap_or_else(|| {
+                    room.resize(pieces * words, 0);
+                    for piece in 0..pieces {
+                        self.piece(memory, frame, tile, s, piece, &mut room[piece * words..][..words]);
                     }
-                    for ((f, levels), chunk) in stage.folds.iter().zip(&mut levels).zip(&mut chunks) {
-                        let end = chunk.len();
-                        chunk.resize(end + words(self.code.size_of(f.arg)), 0);
-                        levels.finish(chunk[end..].as_mut_ptr().cast());
-                    }
-                }
-                for (f, chunk) in stage.folds.iter().zip(&mut chunks) {
+                    room
+                });
+                for (k, f) in stage.folds.iter().enumerate() {
                     let Level::Row { at, .. } = self.staged.level[f.result as usize] else { continue };
-                    let stride = words(self.code.size_of(f.arg)) * 8;
-                    let count = chunk.len() * 8 / stride.max(1);
-                    combine(&f.functions, chunk.as_mut_ptr().cast(), stride, count, tile.width, frame.room(at));
+                    let base = made.as_mut_ptr();
+                    let line = |piece: usize| base.add(piece * words + k * tile.width).cast();
+                    combine(&f.functions, line, pieces, tile.width, frame.room(at));
+                }
+                if self.about.is_some() && s == 0 {
+                    let about = stage.folds.len() * tile.width;
+                    for (piece, made) in made.chunks_exact(words).take(pieces).enumerate() {
+                        kept.push(Kept { memory: &made[about..], lines: lines.min(self.n - piece * lines) });
+                    }
                 }
             }
         }
     }
 
-    /// Some lines of a tile, folded where they lie, and for the folds of squared distances: a few at a time, so that they are read from
-    /// memory once.
+    /// Lines that are folded before they join others.
+    fn lines_together(&self) -> usize {
+        lines_of_chunk(self.n, self.inner)
+    }
+
+    fn pieces(&self) -> usize {
+        self.n.div_ceil(self.lines_together())
+    }
+
+    /// Words that a stage makes of some lines of a tile: a line for each fold, and three about pivots.
+    fn words(&self, s: usize, tile: Tile) -> usize {
+        let about = if s == 0 && self.about.is_some() { 3 } else { 0 };
+        (self.staged.stages[s].folds.len() + about) * tile.width
+    }
+
+    /// What a stage makes of some lines of a tile.
+    ///
+    /// # Safety
+    /// As `tile`.
+    unsafe fn piece(&self, memory: &Memory, frame: &mut Frame, tile: Tile, s: usize, piece: usize, to: &mut [u64]) {
+        let (stage, direct) = (&self.staged.stages[s], self.direct[s]);
+        let lines = self.lines_together();
+        let some = piece * lines..((piece + 1) * lines).min(self.n);
+        let mut levels: SmallVec<[Levels; 2]> =
+            stage.folds.iter().map(|f| Levels::new(f.functions, tile.width)).collect();
+        let (folds, about) = to.split_at_mut(stage.folds.len() * tile.width);
+        // SAFETY: the caller's; what is about a value lies in place; a line has as many words.
+        unsafe {
+            match self.about.as_ref().filter(|_| s == 0) {
+                Some(of) => {
+                    let base = self.code.in_place(memory, of.x).unwrap_or(std::ptr::null());
+                    let size = self.code.size_of(of.x);
+                    let from = (tile.outer * self.n + some.start) * self.inner + tile.first;
+                    let from = base.wrapping_add(from * size);
+                    // Some at a time, so that they are read from memory once.
+                    let others = |levels: &mut [Levels], lines: std::ops::Range<usize>| {
+                        let lines = some.start + lines.start..some.start + lines.end;
+                        self.lines_there(memory, frame, stage, tile, lines, levels, of.sum);
+                    };
+                    of.lines(from, self.inner * size, some.len(), tile.width, &mut levels, about, others);
+                }
+                None if direct => self.lines_there(memory, frame, stage, tile, some, &mut levels, None),
+                None => self.lines(memory, frame, stage, tile, some, &mut levels),
+            }
+            for (levels, to) in levels.iter_mut().zip(folds.chunks_exact_mut(tile.width)) {
+                levels.finish(to.as_mut_ptr().cast());
+            }
+        }
+    }
+
+    /// Some lines of a tile, folded where they lie, but for one fold.
     ///
     /// # Safety
     /// As `tile`.
     #[allow(clippy::too_many_arguments)]
-    unsafe fn lines_about(
-        &self,
-        memory: &Memory,
-        frame: &Frame,
-        stage: &Stage,
-        tile: Tile,
-        lines: std::ops::Range<usize>,
-        levels: &mut [Levels],
-        kept: &mut [Pivoted],
-    ) {
-        let at = |about: &About, line: usize| {
-            let base = self.code.in_place(memory, about.x).unwrap_or(std::ptr::null());
-            let size = self.code.size_of(about.x);
-            (base.wrapping_add(((tile.outer * self.n + line) * self.inner + tile.first) * size), self.inner * size)
-        };
-        // SAFETY: the caller's; what is about a value lies in place.
-        unsafe {
-            let start = |about: &About| {
-                let (from, stride) = at(about, lines.start);
-                about.start(from, stride, lines.len(), tile.width)
-            };
-            let mut sums: SmallVec<[about::Sums; 1]> = self.about.iter().map(start).collect();
-            for line in lines.clone().step_by(about::TOGETHER) {
-                let some = line..(line + about::TOGETHER).min(lines.end);
-                self.lines_there(memory, frame, stage, tile, some.clone(), levels);
-                for (about, sums) in self.about.iter().zip(&mut sums) {
-                    let (from, stride) = at(about, line);
-                    about.add(sums, from, stride, some.len());
-                }
-            }
-            for ((about, sums), kept) in self.about.iter().zip(sums).zip(kept) {
-                about.keep(sums, tile.width, kept);
-            }
-        }
-    }
-
-    /// Some lines of a tile, folded where they lie.
-    ///
-    /// # Safety
-    /// As `tile`.
     unsafe fn lines_there(
         &self,
         memory: &Memory,
@@ -205,9 +213,11 @@ impl Columns {
         tile: Tile,
         lines: std::ops::Range<usize>,
         levels: &mut [Levels],
+        but: Option<usize>,
     ) {
         let start = (tile.outer * self.n + lines.start) * self.inner + tile.first;
-        for (f, levels) in stage.folds.iter().zip(levels) {
+        let folds = stage.folds.iter().zip(levels).enumerate().filter(|(k, _)| Some(*k) != but);
+        for (f, levels) in folds.map(|(_, f)| f) {
             // Where an operand begins, and how far its next line is.
             let at = |r: Reg| match self.code.in_place(memory, r) {
                 Some(base) => (base.wrapping_add(start * self.code.size_of(r)), self.inner * self.code.size_of(r)),
@@ -361,11 +371,38 @@ impl Program for Columns {
         let written = self.staged.outs.iter().filter(|o| !o.row).map(|o| o.size).sum();
         let cost = self.code.estimate(self.outer * self.n * self.inner, written);
         let tiles = self.inner.div_ceil(self.width);
-        tasks::run(self.outer * tiles, cost, |t| {
+        let tile = |t: usize| {
             let first = t % tiles * self.width;
-            let tile = Tile { outer: t / tiles, first, width: self.width.min(self.inner - first) };
-            // SAFETY: tasks have different columns.
-            with_frame(|frame| unsafe { self.tile(memory, frame, tile) });
-        })
+            Tile { outer: t / tiles, first, width: self.width.min(self.inner - first) }
+        };
+        // Where nothing is read twice, pieces of few large tiles are shared, not the tiles.
+        let (pieces, tiles) = (self.pieces(), self.outer * tiles);
+        if !self.once || pieces == 1 || tiles >= 4 * tasks::threads() {
+            return tasks::run(tiles, cost, |t| {
+                // SAFETY: tasks have different columns.
+                with_frame(|frame| unsafe { self.tile(memory, frame, tile(t), None) });
+            });
+        }
+        let most = self.words(0, tile(0)) * pieces;
+        let mut made = vec![0u64; tiles * most];
+        let into = Shared(made.as_mut_ptr());
+        tasks::run(tiles * pieces, cost, |t| {
+            with_frame(|frame| {
+                self.staged.prepare(frame, &self.code);
+                let (tile, piece) = (tile(t / pieces), t % pieces);
+                let words = self.words(0, tile);
+                // SAFETY: each task makes its own piece.
+                unsafe {
+                    let to = into.get().add(t / pieces * most + piece * words);
+                    self.values(memory, frame, &self.staged.stages[0], tile.width);
+                    self.piece(memory, frame, tile, 0, piece, std::slice::from_raw_parts_mut(to, words));
+                }
+            });
+        })?;
+        for (t, made) in made.chunks_exact_mut(most.max(1)).enumerate() {
+            // SAFETY: alone.
+            with_frame(|frame| unsafe { self.tile(memory, frame, tile(t), Some(made)) });
+        }
+        Ok(())
     }
 }

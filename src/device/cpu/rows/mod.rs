@@ -16,6 +16,7 @@
 
 mod about;
 mod columns;
+mod first;
 mod placed;
 mod stages;
 
@@ -23,18 +24,25 @@ use smallvec::SmallVec;
 
 use super::block::{BLOCK, Code, Frame, merge, strides_in, with_frame};
 use super::fold::{pairwise, whole};
+use super::simd::Pivoted;
 use super::tasks;
-use crate::base::{Result, copy, fill, past};
+use crate::base::past::{self, Maker};
+use crate::base::{Result, copy, fill};
 use crate::device::{Memory, Program};
 use crate::plan::kernel::Out;
 use crate::plan::{Kernel, Reg, Slot};
 
 pub use columns::Columns;
+use first::{First, Folded};
 pub use placed::Placement;
 use stages::{Level, SUMMED, Sizes, Stage, Staged, Target, spread};
 
 /// Elements of one task: enough to be worth handing over.
 const TASK: usize = 16 * 1024;
+/// Elements of a row that is worth calls of its own.
+const LONG: usize = 32;
+/// Rows whose values are computed together, where no elements are needed for them.
+const GROUP: usize = 256;
 
 pub struct Rows {
     code: Code,
@@ -44,6 +52,8 @@ pub struct Rows {
     /// Rows that go through the stages together.
     together: usize,
     staged: Staged,
+    /// The first stage, where it is made apart.
+    first: Option<First>,
 }
 
 /// What the blocks of a row were folded into, fold after fold.
@@ -54,24 +64,44 @@ impl Rows {
         let n: usize = axes.iter().map(|&k| kernel.domain[k]).product();
         let code = code(kernel, outs)?;
         let rows = kernel.domain.size() / n.max(1);
-        let together = (BLOCK / n.max(1)).clamp(1, rows.max(1));
-        let sizes = Sizes { elements: together * n, values: together, repeated: together > 1 };
-        let staged = Staged::new(kernel, &code, axes, outs, slots, &sizes)?.with_made_folds(kernel, &code);
+        let mut together = (BLOCK / n.max(1)).clamp(1, rows.max(1));
+        let made = |sizes: &Sizes, apart: bool| -> Result<(Staged, Option<First>)> {
+            let mut staged = Staged::new(kernel, &code, axes, outs, slots, sizes)?.with_made_folds(kernel, &code);
+            let first = if apart { First::take(&mut staged, kernel, &code, rows, n) } else { None };
+            Ok((staged, first))
+        };
+        // What rows have is computed for many at once where only the first stage reads elements.
+        let (mut staged, mut first) = made(&Sizes { elements: n, values: GROUP, repeated: false }, n >= LONG)?;
+        if first.as_ref().is_some_and(|first| first.once) {
+            together = 1;
+        } else {
+            let sizes = Sizes { elements: together * n, values: together, repeated: together > 1 };
+            (staged, first) = made(&sizes, together == 1)?;
+        }
         let staged = match together {
             1 => staged.with_sums(kernel, &code).with_asking(&code, rows, n),
             _ => staged,
         };
         let staged = staged.with_registers(kernel, &code);
-        Ok(Rows { code, rows, n, together, staged })
+        Ok(Rows { code, rows, n, together, staged, first })
     }
 
-    /// Rows `row .. row + rows` through all stages; where `past`, what they store goes past the caches.
+    /// Rows `row .. row + rows` through all stages, but for the first where that was made apart; where `past`, what they store goes past
+    /// the caches.
     ///
     /// # Safety
     /// These rows of the outputs are this call's alone.
-    unsafe fn some(&self, memory: &Memory, frame: &mut Frame, row: usize, rows: usize, past: bool) {
+    unsafe fn some(
+        &self,
+        memory: &Memory,
+        frame: &mut Frame,
+        row: usize,
+        rows: usize,
+        past: bool,
+        folded: Option<Folded>,
+    ) {
         let (first, elements) = (row * self.n, rows * self.n);
-        for stage in &self.staged.stages {
+        for (s, stage) in self.staged.stages.iter().enumerate() {
             // SAFETY: the caller's.
             unsafe {
                 if self.together > 1 {
@@ -79,6 +109,9 @@ impl Rows {
                     self.values(memory, frame, rows);
                 }
                 self.row_values(frame, stage, rows);
+                if self.put(frame, s, folded) {
+                    continue;
+                }
                 let mut partials = Partials::new();
                 let blocks = self.n.div_ceil(BLOCK);
                 if blocks > 1 {
@@ -105,6 +138,43 @@ impl Rows {
                 }
             }
         }
+    }
+
+    /// Rows `row .. row + rows` through all stages, where only the first reads elements.
+    ///
+    /// # Safety
+    /// As `some`.
+    unsafe fn values_of(
+        &self,
+        memory: &Memory,
+        frame: &mut Frame,
+        first: &First,
+        rows: std::ops::Range<usize>,
+        pivoted: &mut Vec<Pivoted>,
+    ) {
+        let count = rows.len();
+        for (s, stage) in self.staged.stages.iter().enumerate() {
+            // SAFETY: the caller's.
+            unsafe {
+                self.values(memory, frame, count);
+                self.row_values(frame, stage, count);
+                match s {
+                    0 => first.together(&self.code, memory, frame, self.n, rows.clone(), pivoted),
+                    _ => first.put_about(&self.staged, frame, s, self.n, pivoted),
+                }
+                self.store(memory, frame, stage, rows.start, count, 0, 0);
+            }
+        }
+    }
+
+    /// Puts what the first stage made, if that was made apart, where a stage needs it; whether that is all there is to do in it.
+    fn put(&self, frame: &mut Frame, s: usize, folded: Option<Folded>) -> bool {
+        let Some((first, folded)) = self.first.as_ref().zip(folded) else { return false };
+        match s {
+            0 => first.put(frame, folded),
+            _ => first.put_about(&self.staged, frame, s, self.n, folded.blocks()),
+        }
+        s == 0
     }
 
     /// Where what is computed once a row, or once, is found. For rows that go one by one that is the same for all of them.
@@ -285,29 +355,49 @@ impl Program for Rows {
         }
         let written = self.staged.outs.iter().filter(|o| !o.row).map(|o| o.size).sum();
         let cost = self.code.estimate(self.rows * self.n, written);
-        let past = self.together == 1 && past::pays(self.rows * self.n * written, false) && !self.in_place(memory);
-        let per_task = (TASK / self.n).max(1).next_multiple_of(self.together);
+        let past =
+            self.together == 1 && past::pays(self.rows * self.n * written, Maker::Quick) && !self.in_place(memory);
+        let mut per_task = (TASK / self.n).max(1).next_multiple_of(self.together);
+        if let Some(first) = self.first.as_ref().filter(|first| first.sides > 1) {
+            // Enough for every place that is read.
+            per_task = (per_task * first.sides).min(self.rows.div_ceil(4 * tasks::threads())).max(per_task);
+        }
         tasks::run(self.rows.div_ceil(per_task), cost, |t| {
             with_frame(|frame| {
-                let end = ((t + 1) * per_task).min(self.rows);
-                let mut row = t * per_task;
+                let (from, end) = (t * per_task, ((t + 1) * per_task).min(self.rows));
                 self.staged.prepare(frame, &self.code);
                 self.values(memory, frame, 1);
-                let mut placement = std::mem::take(&mut frame.rows);
-                if !past && self.place(memory, frame, row, &mut placement) {
-                    for k in 0..end - row {
+                if let Some(first) = self.first.as_ref().filter(|first| first.once) {
+                    let mut pivoted = vec![];
+                    for row in (from..end).step_by(GROUP) {
                         // SAFETY: tasks have different rows.
-                        unsafe { self.one_placed(frame, &mut placement, k) };
+                        unsafe { self.values_of(memory, frame, first, row..(row + GROUP).min(end), &mut pivoted) };
                     }
-                    row = end;
+                    return;
+                }
+                let mut placement = std::mem::take(&mut frame.rows);
+                let placed = !past && self.place(memory, frame, from, &mut placement);
+                let mut rows = |row: usize, rows: usize, folded: Option<Folded>| {
+                    // SAFETY: tasks have different rows.
+                    unsafe {
+                        match placed {
+                            true => self.one_placed(frame, &mut placement, row - from, folded),
+                            false => self.some(memory, frame, row, rows, past, folded),
+                        }
+                    }
+                };
+                match &self.first {
+                    // SAFETY: within the array.
+                    Some(first) => unsafe {
+                        first.one_by_one(&self.code, memory, self.n, from..end, |row, f| rows(row, 1, Some(f)));
+                    },
+                    None => {
+                        for row in (from..end).step_by(self.together) {
+                            rows(row, self.together.min(end - row), None);
+                        }
+                    }
                 }
                 frame.rows = placement;
-                while row < end {
-                    let rows = self.together.min(end - row);
-                    // SAFETY: tasks have different rows.
-                    unsafe { self.some(memory, frame, row, rows, past) };
-                    row += rows;
-                }
                 if past {
                     past::done();
                 }

@@ -6,7 +6,7 @@
 //! is found anew for it.
 
 use super::stages::{Home, Level, Stage};
-use super::{Partials, Rows};
+use super::{Folded, Partials, Rows};
 use crate::base::copy;
 use crate::device::Memory;
 use crate::device::cpu::block::{BLOCK, Code, Frame};
@@ -201,14 +201,18 @@ impl Rows {
     ///
     /// # Safety
     /// This row of the outputs is this call's alone; all was placed for this frame and memory.
-    pub unsafe fn one_placed(&self, frame: &mut Frame, placement: &mut Placement, row: usize) {
+    pub unsafe fn one_placed(&self, frame: &mut Frame, placement: &mut Placement, row: usize, folded: Option<Folded>) {
         let blocks = self.n.div_ceil(BLOCK);
         let mut from = [0; 4];
-        for (stage, ends) in self.staged.stages.iter().zip(&placement.ends) {
+        for (s, (stage, ends)) in self.staged.stages.iter().zip(&placement.ends).enumerate() {
             let [row_steps, steps, folds, stored] = *ends;
             for step in &mut placement.steps[from[0]..row_steps] {
                 // SAFETY: there is room for a value.
                 unsafe { step.run(&self.code, frame, 0, 0, 1) };
+            }
+            if self.put(frame, s, folded) {
+                from = [steps, steps, folds, stored];
+                continue;
             }
             let mut partials = Partials::new();
             if blocks > 1 {

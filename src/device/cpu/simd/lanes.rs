@@ -295,7 +295,7 @@ pub unsafe fn lines<V: Vector, O: Op>(from: *const u8, stride: isize, count: usi
 
 /// Whether lines that lie so far apart are in memory: then the next ones are asked for.
 #[inline(always)]
-fn is_far(stride: isize) -> bool {
+pub(super) fn is_far(stride: isize) -> bool {
     LINES * stride.unsigned_abs() >= ahead::FAR && ahead::reads()
 }
 

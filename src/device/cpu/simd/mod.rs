@@ -8,6 +8,7 @@
 //! Operands that are one number are repeated in a vector that is read again and again (a step of 0): one function serves
 //! vectors and numbers alike, at the price of a load that always hits the first-level cache.
 
+mod about;
 mod beside;
 mod lanes;
 mod ops;
@@ -20,6 +21,7 @@ mod vector;
 use crate::base::DType;
 use crate::base::math::Isa;
 
+pub use about::Pivoted;
 pub use beside::{SIDES, SIDES_OF, UNASKED};
 pub use lanes::LANES;
 use ops::{Add, Div, Made, Max, Min, Mul, Op, Plain, Squared, Sub, Swapped};
@@ -99,6 +101,20 @@ pub struct FoldingOf {
     pub asking: AskingOf,
     pub segments: SegmentsOf,
     pub lines: LinesOf,
+}
+
+/// Sums some stretches of n elements about their pivots, so many bytes apart.
+pub type Stretches = unsafe fn(from: *const u8, apart: usize, n: usize, out: *mut Pivoted);
+/// Sums lines of n elements about pivots into three lines of accumulators: of elements, of distances, of their squares.
+pub type LinesAbout =
+    unsafe fn(from: *const u8, stride: isize, pivots: *const u8, count: usize, n: usize, into: [*mut u8; 3]);
+/// What sums about a pivot: one stretch, `UNASKED` of them, `SIDES` whose memory is asked for, lines.
+#[derive(Clone, Copy)]
+pub struct AboutLanes {
+    pub alone: Stretches,
+    pub unasked: Stretches,
+    pub asking: Stretches,
+    pub lines: LinesAbout,
 }
 
 /// The functions of one CPU path and dtype.
@@ -226,6 +242,46 @@ macro_rules! path {
                 match dtype {
                     DType::F64 => made_folds::<$v64>(op, squared, fold),
                     DType::F32 => made_folds::<$v32>(op, squared, fold),
+                    _ => None,
+                }
+            }
+
+            $(#[$feature])?
+            unsafe fn stretches<V: Vector, const S: usize, const ASK: bool>(
+                from: *const u8,
+                apart: usize,
+                n: usize,
+                out: *mut Pivoted,
+            ) {
+                // SAFETY: passed on.
+                unsafe { about::stretches::<V, S, ASK>(from, apart, n, out) }
+            }
+            $(#[$feature])?
+            unsafe fn lines_about<V: Vector>(
+                from: *const u8,
+                stride: isize,
+                pivots: *const u8,
+                count: usize,
+                n: usize,
+                into: [*mut u8; 3],
+            ) {
+                // SAFETY: passed on.
+                unsafe { about::lines::<V>(from, stride, pivots, count, n, into) }
+            }
+
+            fn sums_about<V: Vector>() -> AboutLanes {
+                AboutLanes {
+                    alone: stretches::<V, 1, false>,
+                    unasked: stretches::<V, UNASKED, false>,
+                    asking: stretches::<V, SIDES, true>,
+                    lines: lines_about::<V>,
+                }
+            }
+
+            pub fn about_lanes(dtype: DType) -> Option<AboutLanes> {
+                match dtype {
+                    DType::F64 => Some(sums_about::<$v64>()),
+                    DType::F32 => Some(sums_about::<$v32>()),
                     _ => None,
                 }
             }
@@ -551,6 +607,17 @@ pub fn made_fold_lanes(op: Arith, squared: bool, fold: Arith, dtype: DType) -> O
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2::made_fold_lanes(op, squared, fold, dtype),
         _ => baseline::made_fold_lanes(op, squared, fold, dtype),
+    }
+}
+
+/// Sums about a pivot.
+pub fn about_lanes(dtype: DType) -> Option<AboutLanes> {
+    match Isa::chosen() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => avx512::about_lanes(dtype),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => avx2::about_lanes(dtype),
+        _ => baseline::about_lanes(dtype),
     }
 }
 

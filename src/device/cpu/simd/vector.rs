@@ -49,6 +49,7 @@ pub trait Float:
     /// Magnitudes of numbers and divisors whose quotients, and the steps to them, are far from the ends of the normal numbers.
     const DIVIDED: [Self; 2];
     const DIVISORS: [Self; 2];
+    fn of(n: usize) -> Self;
 }
 macro_rules! float {
     ($t:ty, $divided:literal, $divisors:literal) => {
@@ -59,6 +60,9 @@ macro_rules! float {
             const HIGH: $t = <$t>::INFINITY;
             const DIVIDED: [$t; 2] = [1.0 / power($divided) as $t, power($divided) as $t];
             const DIVISORS: [$t; 2] = [1.0 / power($divisors) as $t, power($divisors) as $t];
+            fn of(n: usize) -> $t {
+                n as $t
+            }
         }
     };
 }
