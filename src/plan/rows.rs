@@ -20,9 +20,12 @@ use crate::graph::prim::Body;
 
 /// The most elements of a row: what a core's second-level cache holds a few of.
 const LONGEST: usize = 16 * 1024;
-/// The fewest columns, so that blocks are not too short; and from which there is work for several cores.
+/// The fewest columns, so that blocks are not too short; from which there is work for several cores; and from which there is where they are
+/// so long that reading memory once is worth more than many cores.
 const COLUMNS: usize = 16;
-const MANY_COLUMNS: usize = 256;
+const MANY_COLUMNS: usize = 1024;
+const SOME_COLUMNS: usize = 256;
+const FAR: usize = 1 << 20;
 /// Clusters that are not grown any more.
 const MOST: usize = 64;
 
@@ -90,7 +93,8 @@ fn rows_of(t: &Trace, group: &Group) -> Option<Rows> {
     let inner: usize = domain[last + 1..].iter().product();
     let columns = || {
         let all = domain[..from].iter().product::<usize>() * inner;
-        crate::device::takes_columns(device) && inner >= COLUMNS && all >= MANY_COLUMNS
+        let far = length * all >= FAR && all >= SOME_COLUMNS;
+        crate::device::takes_columns(device) && inner >= COLUMNS && (all >= MANY_COLUMNS || far)
     };
     let fits = axes.iter().copied().eq(from..=last) && (2..=LONGEST).contains(&length);
     (fits && (last + 1 == domain.rank() || columns())).then_some(Rows { device, domain, axes })

@@ -3,8 +3,7 @@
 //! What a variance needs is known after one reading so, whatever the mean turns out to be (`rows::about` says how). The sums of the
 //! elements are to the bit those of `lanes`.
 //!
-//! Floor: the reading. Of each vector a load, two or three additions, a subtraction and a multiply-add: half of what a core does while
-//! memory brings the next one.
+//! Floor: the reading. Each vector takes a load and five operations, a third of what a core does while memory brings the next one.
 
 use super::lanes::{LANES, LINES, Running, There, folded, is_far};
 use super::ops::Add;
@@ -84,7 +83,7 @@ unsafe fn read<V: Vector, const R: usize, const H: usize, const S: usize, const 
                     for h in 0..H {
                         let d = V::load(at.add(k + h * V::N)).sub(r.pivot);
                         r.off[h] = r.off[h].add(d);
-                        r.squares[h] = d.mul_add(d, r.squares[h]);
+                        r.squares[h] = r.squares[h].add(d.mul(d));
                     }
                 }
             }
@@ -104,7 +103,7 @@ unsafe fn read<V: Vector, const R: usize, const H: usize, const S: usize, const 
                 for h in 0..H {
                     let d = V::load(rest.as_ptr().add(h * V::N)).sub(r.pivot);
                     off[h] = off[h].add(d);
-                    squares[h] = d.mul_add(d, squares[h]);
+                    squares[h] = squares[h].add(d.mul(d));
                 }
             }
             let sum = r.sums.finish::<Add>(There::<_, false>(at), n, zero);
@@ -211,7 +210,7 @@ unsafe fn some_lines<V: Vector, const R: usize, const FAR: bool>(
                 let d = x.sub(pivot);
                 sum = sum.add(x);
                 off = off.add(d);
-                square = d.mul_add(d, square);
+                square = square.add(d.mul(d));
             }
             sum.store(sums.add(j));
             off.store(offs.add(j));
