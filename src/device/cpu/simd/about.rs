@@ -278,4 +278,28 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn lines_about_pivots_are_what_single_lines_make() {
+        let lanes = about_lanes(DType::F64).unwrap();
+        let sum = fold_lanes(Arith::Add, DType::F64).unwrap();
+        for (count, n) in [(1, 1), (3, 7), (8, 16), (9, 33), (16, 5), (17, 100), (64, 1000)] {
+            let (x, pivots) = (numbers(count * n), numbers(n));
+            let (mut three, mut sums) = ([vec![0.0; n], vec![0.0; n], vec![0.0; n]], vec![0.0; n]);
+            let [s, off, squares] = three.each_mut().map(|v| v.as_mut_ptr().cast::<u8>());
+            // SAFETY: as many lines, pivots and sums.
+            unsafe {
+                let (x, stride) = (x.as_ptr().cast(), 8 * n as isize);
+                (lanes.lines)(x, stride, pivots.as_ptr().cast(), count, n, [s, off, squares]);
+                (sum.lines)(x, stride, count, n, sums.as_mut_ptr().cast());
+            }
+            assert_eq!(three[0], sums, "{count} lines of {n}");
+            for j in 0..n {
+                let d = || (0..count).map(|i| x[i * n + j] - pivots[j]);
+                // One after the other: to the bit.
+                assert_eq!(three[1][j], d().fold(0.0, |a, d| a + d), "{count} lines of {n}");
+                assert_eq!(three[2][j], d().fold(0.0, |a, d| a + d * d), "{count} lines of {n}");
+            }
+        }
+    }
 }
