@@ -31,7 +31,7 @@ use smallvec::SmallVec;
 pub(super) use functions::{Functions, MadeFold, functions, made_fold};
 pub(super) use lines::{Levels, combine, lines_of_chunk};
 use pack::{Pack, packed, turn};
-pub(super) use runs::{pairwise, rows_beside, whole};
+pub(super) use runs::{pairwise, whole};
 use short::{Order, Short, short};
 
 /// What folds a stretch of at most `BLOCK` elements.

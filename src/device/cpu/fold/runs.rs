@@ -236,7 +236,7 @@ impl Folds {
 ///
 /// # Safety
 /// The rows and the elements are there.
-pub unsafe fn rows_beside(
+unsafe fn rows_beside(
     f: &Functions,
     (sides, segments): (usize, Segments),
     rows: *const u8,

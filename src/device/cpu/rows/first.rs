@@ -1,8 +1,11 @@
-//! The first stage of rows, where it only folds them where they lie: of several rows at once, because memory is read faster in more
-//! than one place, and with the sums about a pivot that later stages ask for.
+//! The first stage of rows, where it only sums them where they lie and later stages ask for sums about a value: of several rows at once,
+//! because memory is read faster in more than one place, with the sums about a pivot.
 //!
-//! In: a stage with one fold of an operand in memory. Out: its value for each of some rows, and their blocks' sums about pivots. Then the
-//! other stages take these rows one by one, from the caches.
+//! In: a stage with one sum of an operand in memory. Out: its value for each of some rows, and their blocks' sums about pivots. Then the
+//! other stages take these rows one by one, from the caches, or all at once where they read no elements.
+//!
+//! TRIED: the largest of eight rows of a softmax at once: no gain with one thread, a tenth lost with two (the exponentials ask for the next
+//! row themselves).
 
 use smallvec::SmallVec;
 
@@ -10,7 +13,7 @@ use super::about::{self, About};
 use super::stages::{Level, Staged};
 use crate::device::Memory;
 use crate::device::cpu::block::{BLOCK, Code, Frame};
-use crate::device::cpu::fold::{Functions, pairwise, rows_beside};
+use crate::device::cpu::fold::{Functions, pairwise};
 use crate::device::cpu::simd::{Pivoted, SIDES};
 use crate::plan::{Kernel, Reg};
 
@@ -19,7 +22,7 @@ pub struct First {
     /// The word where the fold's value belongs.
     at: usize,
     functions: Functions,
-    about: Option<About>,
+    about: About,
     /// Rows that are folded at once.
     pub sides: usize,
     /// Later stages read no elements.
@@ -58,14 +61,12 @@ impl First {
             return None;
         }
         let (sides, _) = functions.segments?;
-        let about = if about::is_sum(kernel, fold.result) { about::take(staged, kernel, code) } else { None };
+        let about = if about::is_sum(kernel, fold.result) { about::take(staged, kernel, code)? } else { return None };
         let is_row = |reg: Reg| matches!(staged.level[reg as usize], Level::Row { .. });
-        let all = about.as_ref().is_some_and(|about| about.is_all(&staged.stages[1..]));
-        let once = all && staged.outs.iter().all(|o| o.row && is_row(o.reg));
+        let once = about.is_all(&staged.stages[1..]) && staged.outs.iter().all(|o| o.row && is_row(o.reg));
         let row = n * functions.size;
         let pays = rows * row > FAR && (once || sides * row <= NEAR);
-        let sides = if pays { sides } else { 1 };
-        (pays || about.is_some()).then_some(First { x, at, functions, about, sides, once })
+        Some(First { x, at, functions, about, sides: if pays { sides } else { 1 }, once })
     }
 
     /// Folds rows `from .. to`, of n elements; `each` gets row by row what that made, some at a time, in any order.
@@ -82,14 +83,14 @@ impl First {
     ) {
         let blocks = n.div_ceil(BLOCK);
         let mut values = [0u64; SIDES];
-        let mut pivoted = vec![Pivoted::default(); if self.about.is_some() { self.sides * blocks } else { 0 }];
+        let mut pivoted = vec![Pivoted::default(); self.sides * blocks];
         for these in self.cut(rows) {
             // SAFETY: the caller's; there is room for `sides` of each.
             unsafe {
                 self.fold(code, memory, n, these, values.as_mut_ptr().cast(), 8, pivoted.as_mut_ptr(), blocks);
             }
             for (s, &value) in values[..these.count].iter().enumerate() {
-                let blocks = pivoted.get(s * blocks..(s + 1) * blocks).unwrap_or_default();
+                let blocks = &pivoted[s * blocks..][..blocks];
                 each(these.row + s * these.apart, Folded { value, blocks });
             }
         }
@@ -145,41 +146,27 @@ impl First {
         pivoted: *mut Pivoted,
         blocks: usize,
     ) {
-        let (f, size, alone) = (&self.functions, self.functions.size, these.count == 1);
+        let (f, size) = (&self.functions, self.functions.size);
         let Some(base) = code.in_place(memory, self.x) else { return };
         // SAFETY: the caller's.
         unsafe {
             let (at, apart) = (base.add(these.row * n * size), these.apart * n * size);
-            match (&self.about, f.segments) {
-                (Some(about), _) => {
-                    let by = match () {
-                        () if alone => about.lanes.alone,
-                        () if these.count == SIDES => about.lanes.asking,
-                        () => about.lanes.unasked,
-                    };
-                    for (k, start) in (0..n).step_by(BLOCK).enumerate() {
-                        let mut some = [Pivoted::default(); SIDES];
-                        by(at.add(start * size), apart, BLOCK.min(n - start), some.as_mut_ptr());
-                        for (s, one) in some[..these.count].iter().enumerate() {
-                            *pivoted.add(s * blocks + k) = *one;
-                        }
-                    }
-                    for s in 0..these.count {
-                        let row = std::slice::from_raw_parts(pivoted.add(s * blocks), n.div_ceil(BLOCK));
-                        let mut sums: SmallVec<[u64; 16]> = row.iter().map(|block| block.sum).collect();
-                        pairwise(f, &mut sums, values.add(s * step));
-                    }
+            let by = match these.count {
+                1 => self.about.lanes.alone,
+                SIDES => self.about.lanes.asking,
+                _ => self.about.lanes.unasked,
+            };
+            for (k, start) in (0..n).step_by(BLOCK).enumerate() {
+                let mut some = [Pivoted::default(); SIDES];
+                by(at.add(start * size), apart, BLOCK.min(n - start), some.as_mut_ptr());
+                for (s, one) in some[..these.count].iter().enumerate() {
+                    *pivoted.add(s * blocks + k) = *one;
                 }
-                (None, Some(segments)) if !alone => rows_beside(f, segments, at, apart, n, values, step),
-                _ => {
-                    let mut sums: SmallVec<[u64; 16]> = SmallVec::new();
-                    for start in (0..n).step_by(BLOCK) {
-                        let mut value = 0u64;
-                        (f.segment)(at.add(start * size), BLOCK.min(n - start), (&raw mut value).cast());
-                        sums.push(value);
-                    }
-                    pairwise(f, &mut sums, values);
-                }
+            }
+            for s in 0..these.count {
+                let row = std::slice::from_raw_parts(pivoted.add(s * blocks), n.div_ceil(BLOCK));
+                let mut sums: SmallVec<[u64; 16]> = row.iter().map(|block| block.sum).collect();
+                pairwise(f, &mut sums, values.add(s * step));
             }
         }
     }
@@ -195,11 +182,9 @@ impl First {
 
     /// Puts the values of some rows there that are about what a later stage knows now; all their blocks' sums, row after row.
     pub fn put_about(&self, staged: &Staged, frame: &mut Frame, stage: usize, n: usize, blocks: &[Pivoted]) {
-        if let Some(about) = &self.about {
-            let of = |k: usize| BLOCK.min(n - k * BLOCK);
-            // SAFETY: there is room for a value of each row.
-            unsafe { about.rows(staged, frame, stage, n.div_ceil(BLOCK), of, blocks) };
-        }
+        let of = |k: usize| BLOCK.min(n - k * BLOCK);
+        // SAFETY: there is room for a value of each row.
+        unsafe { self.about.rows(staged, frame, stage, n.div_ceil(BLOCK), of, blocks) };
     }
 }
 
