@@ -4,8 +4,7 @@
 //! In: a stage with one sum of an operand in memory. Out: its value for each of some rows, and their blocks' sums about pivots. Then the
 //! other stages take these rows one by one, from the caches, or all at once where they read no elements.
 //!
-//! TRIED: the largest of eight rows of a softmax at once: no gain with one thread, a tenth lost with two (the exponentials ask for the next
-//! row themselves).
+//! TRIED: the largest of eight rows of a softmax at once: nothing gained, for the exponentials ask for the next row themselves.
 
 use smallvec::SmallVec;
 
